@@ -1,0 +1,69 @@
+package dev.gale.tensor;
+
+import java.lang.foreign.MemorySegment;
+
+/// A named, dense, row-major array of one dtype. A handle: it neither owns nor frees its storage
+/// (`TensorOps.release` does), and equality is identity.
+public final class Tensor {
+    private final String name;
+    private final DType dtype;
+    private final Shape shape;
+    private final Storage storage;
+
+    public Tensor(String name, DType dtype, Shape shape, Storage storage) {
+        if (storage instanceof Storage.Host(MemorySegment segment) && segment.byteSize() < shape.size() * dtype.bytes()) {
+            throw new ShapeException("%s: %s of %s needs %d bytes, its storage has %d"
+                    .formatted(name, shape, dtype, shape.size() * dtype.bytes(), segment.byteSize()));
+        }
+        this.name = name;
+        this.dtype = dtype;
+        this.shape = shape;
+        this.storage = storage;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    public DType dtype() {
+        return dtype;
+    }
+
+    public Shape shape() {
+        return shape;
+    }
+
+    public Storage storage() {
+        return storage;
+    }
+
+    /// Product of all extents but the last.
+    public int rows() {
+        return shape.rows();
+    }
+
+    /// Extent of the innermost dimension.
+    public int cols() {
+        return shape.last();
+    }
+
+    public long size() {
+        return shape.size();
+    }
+
+    public long byteSize() {
+        return shape.size() * dtype.bytes();
+    }
+
+    /// The host bytes of this tensor.
+    /// Throws: IllegalStateException when the tensor lives elsewhere; `TensorOps.toFloats` reads any tensor.
+    public MemorySegment segment() {
+        if (storage instanceof Storage.Host(MemorySegment segment)) return segment;
+        throw new IllegalStateException(name + " does not live in host memory; read it through its TensorOps");
+    }
+
+    @Override
+    public String toString() {
+        return "%s %s %s".formatted(name, dtype, shape);
+    }
+}

@@ -1,0 +1,29 @@
+package dev.gale.tensor.autograd;
+
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.List;
+
+/// A segment whose forward was run without recording: only its input is kept, and backward runs it again.
+/// Source: Chen et al. 2016, arXiv 1604.06174.
+record Checkpoint(Tape tape, Segment segment, Tensor x, Tensor output) implements Op {
+    @Override
+    public List<Tensor> inputs() {
+        return List.of(x);
+    }
+
+    @Override
+    public List<Tensor> saved(Grads grads) {
+        return List.of(x);
+    }
+
+    @Override
+    public void forward(TensorOps ops) {
+        throw new IllegalStateException("Tape.checkpoint runs the segment");
+    }
+
+    @Override
+    public void backward(TensorOps ops, Tensor dy, Grads grads) {
+        tape.recomputeAndBackward(segment, x, dy);
+    }
+}

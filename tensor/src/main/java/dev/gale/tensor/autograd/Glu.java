@@ -1,0 +1,32 @@
+package dev.gale.tensor.autograd;
+
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.Activation;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.List;
+
+/// Node of `TensorOps.gluForward`.
+record Glu(Tensor output, Tensor gate, Tensor up, Activation activation) implements Op {
+    @Override
+    public List<Tensor> inputs() {
+        return List.of(gate, up);
+    }
+
+    @Override
+    public List<Tensor> saved(Grads grads) {
+        return List.of(gate, up);
+    }
+
+    @Override
+    public void forward(TensorOps ops) {
+        ops.gluForward(output, gate, up, activation);
+    }
+
+    @Override
+    public void backward(TensorOps ops, Tensor dy, Grads grads) {
+        Tensor dGate = grads.scratch("d " + gate.name(), gate.shape());
+        ops.gluBackward(dGate, dy, dy, gate, up, activation);     // dy becomes dup in place
+        grads.giveIfWanted(gate, dGate);
+        grads.giveIfWanted(up, dy);
+    }
+}

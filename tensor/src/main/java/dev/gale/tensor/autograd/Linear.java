@@ -1,0 +1,102 @@
+package dev.gale.tensor.autograd;
+
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.LowRank;
+import dev.gale.tensor.ops.LowRankGrads;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Node of `TensorOps.linearForward`. bias, residual and side may be null.
+///
+/// @param side what the low-rank path reads and writes, and how its input is dropped
+record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor residual, Side side) implements Op {
+
+    /// The low-rank path of one call.
+    ///
+    /// @param a       down projection `[R, in]`
+    /// @param b       up projection `[out, R]`
+    /// @param low     `[M, R]`
+    /// @param dropped x after dropout, or null when there is none
+    record Side(Parameter a, Parameter b, Tensor low, Tensor dropped, Adapter adapter, Tensor rng) {
+        LowRank operands(Tensor x) {
+            return new LowRank(dropped == null ? x : dropped, a.value(), b.value(), low, adapter.scale());
+        }
+    }
+
+    @Override
+    public List<Tensor> inputs() {
+        return residual == null ? List.of(x) : List.of(x, residual);
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+        List<Parameter> parameters = new ArrayList<>(List.of(weight));
+        if (bias != null) parameters.add(bias);
+        if (side != null) parameters.addAll(List.of(side.a, side.b));
+        return parameters;
+    }
+
+    @Override
+    public List<Tensor> saved(Grads grads) {
+        List<Tensor> saved = new ArrayList<>();
+        boolean sideReadsX = side != null && side.a.trainable();
+        if (weight.trainable() || sideReadsX) saved.add(x);
+        if (side != null && side.b.trainable()) saved.add(side.low);
+        return saved;
+    }
+
+    @Override
+    public void forward(TensorOps ops) {
+        LowRank operands = null;
+        if (side != null) {
+            if (side.dropped != null) drop(ops, side.dropped, x, false);
+            operands = side.operands(x);
+        }
+        ops.linearForward(output, x, weight.value(), bias == null ? null : bias.value(), residual, operands);
+    }
+
+    private void drop(TensorOps ops, Tensor y, Tensor from, boolean accumulate) {
+        ops.dropout(y, from, side.adapter.dropout(), side.rng, side.adapter.stream(), accumulate);
+    }
+
+    @Override
+    public void backward(TensorOps ops, Tensor dy, Grads grads) {
+        boolean wantsX = grads.wants(x);
+        Grads.Sink dx = wantsX ? grads.sink(x) : new Grads.Sink(null, false);
+        if (side == null) {
+            if (wantsX) ops.linearBackward(dx.tensor(), dx.accumulate(), dy, weight.value(), null, null);
+        } else {
+            backwardWithSide(ops, dy, grads, dx);
+        }
+        if (weight.trainable()) ops.matmul(grads.of(weight), dy, true, x, false, 1f, true);
+        if (bias != null && bias.trainable()) ops.columnSum(grads.of(bias), dy);
+        if (residual == null) ops.release(dy);
+        else grads.giveIfWanted(residual, dy);
+    }
+
+    /// With dropout the side path's input is made again from x, and its gradient goes back through the same mask.
+    private void backwardWithSide(TensorOps ops, Tensor dy, Grads grads, Grads.Sink dx) {
+        boolean dropping = side.dropped != null;
+        boolean wantsA = side.a.trainable();
+        Tensor dLow = grads.scratch("d " + side.low.name(), side.low.shape());
+        Tensor dropped = dropping && wantsA ? scratchLike(grads, "dropped") : null;
+        Tensor dInput = dropping && dx.tensor() != null ? scratchLike(grads, "d dropped") : null;
+        if (dropped != null) drop(ops, dropped, x, false);
+        LowRank operands = new LowRank(dropped == null ? x : dropped, side.a.value(), side.b.value(), side.low, side.adapter.scale());
+        ops.linearBackward(dx.tensor(), dx.accumulate(), dy, weight.value(), operands,
+                new LowRankGrads(wantsA ? grads.of(side.a) : null, side.b.trainable() ? grads.of(side.b) : null, dLow, dInput));
+        if (dInput != null) {
+            drop(ops, dx.tensor(), dInput, true);
+            ops.release(dInput);
+        }
+        if (dropped != null) ops.release(dropped);
+        ops.release(dLow);
+    }
+
+    private Tensor scratchLike(Grads grads, String what) {
+        return grads.scratch(what + " " + x.name(), Shape.of(x.rows(), x.cols()));
+    }
+}

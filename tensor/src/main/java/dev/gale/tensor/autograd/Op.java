@@ -1,0 +1,32 @@
+package dev.gale.tensor.autograd;
+
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.List;
+
+/// One differentiable operation of a forward pass, a record: its components are what forward writes and backward may
+/// read. The tape keeps `saved()` alive until `backward` has run, and nothing else.
+public interface Op {
+
+    /// The tensor that forward makes; null when it changes its inputs in place.
+    Tensor output();
+
+    /// Activations into which gradients may flow.
+    List<Tensor> inputs();
+
+    /// Weights into which gradients may flow.
+    default List<Parameter> parameters() {
+        return List.of();
+    }
+
+    /// Tensors that backward reads, given which inputs and parameters want gradients.
+    List<Tensor> saved(Grads grads);
+
+    void forward(TensorOps ops);
+
+    /// Adds this operation's share to the gradients of its inputs and parameters.
+    /// @param dy gradient of `output()`, this operation's own now: it gives it on (`Grads.give`) or releases it;
+    ///           null when the output is null
+    void backward(TensorOps ops, Tensor dy, Grads grads);
+}

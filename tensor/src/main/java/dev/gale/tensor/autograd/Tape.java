@@ -1,0 +1,213 @@
+package dev.gale.tensor.autograd;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+
+/// Runs operations and remembers those that lead to a trainable parameter, so that `backward` can walk them in reverse.
+///
+/// Memory is decided here and nowhere else. A tensor made through the tape belongs to the innermost open `scope`. It is
+/// released when the scope ends or `done` is called, unless a recorded operation saved it: then after the last
+/// such operation's backward. Tensors not made by this tape (weights, inputs) are never released.
+/// Releases come in an order that the pass alone decides, so that a plan and a run use memory alike.
+/// Not thread-safe: one tape serves one pass of one thread.
+public final class Tape implements AutoCloseable {
+    private final TensorOps ops;
+    private final boolean recording;
+    private final Grads grads;
+    private final boolean ownsGrads;
+    private final List<Node> recorded = new ArrayList<>();
+    private final Map<Tensor, Integer> savedBy = new HashMap<>();
+    private final Map<Tensor, Set<Tensor>> scopeOf = new LinkedHashMap<>();     // tensors made here and not released
+    private final Deque<Set<Tensor>> scopes = new ArrayDeque<>();
+    private static final Set<Tensor> LEFT = Set.of();                          // scope ended, alive because saved
+
+    /// A recorded operation and what it keeps alive.
+    private record Node(Op op, List<Tensor> saved) {}
+
+    private Tape(TensorOps ops, boolean recording, Grads grads, boolean ownsGrads) {
+        this.ops = ops;
+        this.recording = recording;
+        this.grads = grads;
+        this.ownsGrads = ownsGrads;
+        scopes.push(new LinkedHashSet<>());
+    }
+
+    /// A tape for training: records.
+    public static Tape recording(TensorOps ops) {
+        return new Tape(ops, true, new Grads(ops), true);
+    }
+
+    /// A tape for evaluation and generation: keeps nothing for backward.
+    public static Tape inference(TensorOps ops) {
+        return new Tape(ops, false, new Grads(ops), true);
+    }
+
+    public TensorOps ops() {
+        return ops;
+    }
+
+    /// True when operations that lead to trainable parameters are remembered.
+    public boolean isRecording() {
+        return recording;
+    }
+
+    /// True when this tape records and the gradient of this activation leads to a trainable parameter.
+    public boolean wantsGradient(Tensor activation) {
+        return recording && grads.wants(activation);
+    }
+
+    /// An F32 tensor of undefined content that belongs to the innermost scope.
+    public Tensor allocate(String name, Shape shape) {
+        return allocate(name, DType.F32, shape);
+    }
+
+    public Tensor allocate(String name, DType dtype, Shape shape) {
+        Tensor tensor = ops.allocate(name, dtype, shape);
+        scopes.peek().add(tensor);
+        scopeOf.put(tensor, scopes.peek());
+        return tensor;
+    }
+
+    /// The gradient of an activation that a loss fills in its forward pass, from which `backward` starts.
+    Tensor rootGradient(Tensor activation) {
+        if (grads.peek(activation) != null) throw new IllegalStateException(activation.name() + " has a loss already");
+        return grads.sink(activation).tensor();
+    }
+
+    /// Runs an operation's forward and returns its output. It is recorded if one of its inputs or parameters wants a
+    /// gradient.
+    public Tensor run(Op op) {
+        op.forward(ops);
+        if (recording && wantsBackward(op)) record(op);
+        return op.output();
+    }
+
+    private boolean wantsBackward(Op op) {
+        for (Tensor input : op.inputs()) {
+            if (grads.wants(input)) return true;
+        }
+        for (Parameter parameter : op.parameters()) {
+            if (parameter.trainable()) return true;
+        }
+        return false;
+    }
+
+    private void record(Op op) {
+        Node node = new Node(op, op.saved(grads));
+        for (Tensor tensor : node.saved()) savedBy.merge(tensor, 1, Integer::sum);
+        if (op.output() != null) grads.want(op.output());
+        recorded.add(node);
+    }
+
+    /// Runs a piece of the forward pass; what it made and nobody saved is released at its end, except its result.
+    public Tensor scope(Supplier<Tensor> body) {
+        scopes.push(new LinkedHashSet<>());
+        Tensor result = body.get();
+        Set<Tensor> ended = scopes.pop();
+        if (ended.remove(result)) {
+            scopes.peek().add(result);
+            scopeOf.put(result, scopes.peek());
+        }
+        ended.forEach(this::leave);
+        return result;
+    }
+
+    /// Says that the forward pass will not read this tensor again: it is released now unless saved for backward.
+    public void done(Tensor tensor) {
+        Set<Tensor> scope = scopeOf.get(tensor);
+        if (scope == null || scope == LEFT) return;
+        scope.remove(tensor);
+        leave(tensor);
+    }
+
+    private void leave(Tensor tensor) {
+        if (savedBy.containsKey(tensor)) {
+            scopeOf.put(tensor, LEFT);
+        } else {
+            release(tensor);
+        }
+    }
+
+    private void release(Tensor tensor) {
+        scopeOf.remove(tensor);
+        ops.release(tensor);
+    }
+
+    /// Runs a segment without keeping anything but its input, and runs it again, recording, when backward needs it.
+    /// The segment must not have side effects, and its random numbers must be counter-based.
+    public Tensor checkpoint(Segment segment, Tensor x) {
+        Tensor y;
+        try (Tape forward = new Tape(ops, false, grads, false)) {
+            y = forward.handOver(segment.run(forward, x));
+        }
+        scopes.peek().add(y);
+        scopeOf.put(y, scopes.peek());
+        if (recording) record(new Checkpoint(this, segment, x, y));
+        return y;
+    }
+
+    private Tensor handOver(Tensor result) {
+        Set<Tensor> scope = scopeOf.remove(result);
+        if (scope == null) throw new IllegalStateException("a checkpointed segment returned a tensor it did not make");
+        scope.remove(result);
+        return result;
+    }
+
+    /// Re-runs a segment on its input and propagates through it; called by the segment's node.
+    void recomputeAndBackward(Segment segment, Tensor x, Tensor dy) {
+        try (Tape tape = new Tape(ops, true, grads, false)) {
+            Tensor y = segment.run(tape, x);
+            grads.give(y, dy);
+            tape.backward();
+        }
+    }
+
+    /// Propagates from every recorded loss (and from gradients already given) to the parameters, which accumulate.
+    /// The tape is empty afterwards.
+    public void backward() {
+        if (!recording) throw new IllegalStateException("this tape does not record; use Tape.recording");
+        endScopes();
+        for (int i = recorded.size() - 1; i >= 0; i--) {
+            Node node = recorded.remove(i);
+            Op op = node.op();
+            Tensor dy = op.output() == null ? null : grads.take(op.output());
+            if (op.output() == null || dy != null) op.backward(ops, dy, grads);
+            node.saved().forEach(this::unsave);
+        }
+    }
+
+    private void unsave(Tensor tensor) {
+        int left = savedBy.merge(tensor, -1, Integer::sum);
+        if (left > 0) return;
+        savedBy.remove(tensor);
+        if (scopeOf.get(tensor) == LEFT) release(tensor);
+    }
+
+    private void endScopes() {
+        while (!scopes.isEmpty()) scopes.pop().forEach(this::leave);
+        scopes.push(new LinkedHashSet<>());
+    }
+
+    /// Releases everything the tape still holds.
+    @Override
+    public void close() {
+        for (Tensor tensor : List.copyOf(scopeOf.keySet())) release(tensor);
+        scopes.clear();
+        recorded.clear();
+        savedBy.clear();
+        if (ownsGrads) grads.close();
+    }
+}

@@ -1,0 +1,8 @@
+package dev.gale.tensor.ops;
+
+/// Bytes that an implementation of `TensorOps` holds for tensors it allocated (memory-mapped weights are not among them).
+///
+/// @param liveBytes     allocated and not yet released
+/// @param peakLiveBytes highest `liveBytes` since the last `resetPeak`
+/// @param reservedBytes taken from the system, live or kept for reuse
+public record MemoryUse(long liveBytes, long peakLiveBytes, long reservedBytes) {}

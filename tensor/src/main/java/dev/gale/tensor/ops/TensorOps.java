@@ -1,0 +1,186 @@
+package dev.gale.tensor.ops;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+
+/// The operations that models, losses and optimizers are made of: the one contract that every device implements.
+///
+/// Rules that hold for every method:
+/// - Results go into destinations that the caller gives. *Writes* says `=` (overwritten) or `+=` (accumulated);
+///   a `boolean accumulate` argument chooses between the two.
+/// - M is the number of tokens in a batch, all sequences side by side. Matrices are row-major; a weight is `[out, in]`.
+/// - Activations, gradients and optimizer state are F32 on the CPU and may be BF16 activations on a GPU; weights may be
+///   F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes alone: the same
+///   inputs give the same bits, however many threads run.
+/// - No operation branches on a value that lives on the device; only `item`, `toFloats` and `toInts` bring values to the host.
+/// - NaN in gives NaN out, wherever the value takes part.
+/// - Arguments are checked in every implementation: ShapeException names the operation and the operands.
+/// - Destinations must not overlap sources unless a method says "in place".
+public interface TensorOps extends AutoCloseable {
+
+    /// Short name for logs and results, e.g. `cpu`.
+    String name();
+
+    // ---- memory ----
+
+    /// A tensor of undefined content, 64-byte aligned, that lives until `release` or `close`.
+    Tensor allocate(String name, DType dtype, Shape shape);
+
+    /// Gives the bytes of a tensor from `allocate` back. Throws: IllegalStateException when it was not allocated here
+    /// or was released before.
+    void release(Tensor tensor);
+
+    /// The same values where this implementation computes: the tensor itself if it is already there
+    /// (memory-mapped weights on the CPU are never copied), else a copy that must be released.
+    Tensor place(Tensor tensor);
+
+    MemoryUse memory();
+
+    /// Sets the recorded peak to what is live now.
+    void resetPeak();
+
+    // ---- between host and device ----
+
+    /// Writes: `dst =` values, converted to its dtype (round to nearest even).
+    void write(Tensor dst, float[] values);
+
+    /// Writes: `dst =` values; dst is I32.
+    void write(Tensor dst, int[] values);
+
+    /// All elements as F32. Waits for the device.
+    float[] toFloats(Tensor src);
+
+    /// All elements of an I32 tensor. Waits for the device.
+    int[] toInts(Tensor src);
+
+    /// The only element of a one-element floating tensor. Waits for the device.
+    float item(Tensor src);
+
+    // ---- elementwise ----
+
+    /// Writes: `dst =` src, converted between floating dtypes with round to nearest even. Same number of elements.
+    void copy(Tensor dst, Tensor src);
+
+    /// Writes: `dst =` value, any dtype.
+    void fill(Tensor dst, float value);
+
+    /// Writes: `y = a + b`; y may be a or b.
+    void add(Tensor y, Tensor a, Tensor b);
+
+    /// Writes: `y += scale * x`.
+    void addScaled(Tensor y, Tensor x, float scale);
+
+    /// Sum over rows. Shapes: x `[M, N]`, sums `[N]`. Writes: `sums +=`.
+    void columnSum(Tensor sums, Tensor x);
+
+    /// Inverted dropout: keeps element i when a uniform number u(i) in [0, 1) is >= p and multiplies it by 1 / (1 - p).
+    /// u(i) = word `i % 4` of Philox4x32-10 with key (rng[0], rng[1]) and counter (i / 4, stream, rng[2], rng[3]),
+    /// its upper 24 bits divided by 2^24; so the mask is the same wherever and whenever it is recomputed.
+    /// Shapes: y, x alike; rng I32 `[4]` = seed low, seed high, optimizer step, micro-batch. Element i is the flat index.
+    /// Writes: `y =` or, with accumulate, `y +=`; y may be x. Its own backward: apply it to dy.
+    /// Source: Salmon et al., SC 2011, and `dev.gale.tensor.random.Philox`.
+    void dropout(Tensor y, Tensor x, float p, Tensor rng, int stream, boolean accumulate);
+
+    // ---- lookups ----
+
+    /// `y[i] = table[ids[i]]`. Shapes: y `[M, D]`, table `[V, D]`, ids I32 `[M]`. Writes: `y =`.
+    /// Throws: IndexOutOfBoundsException on implementations that can see ids on the host.
+    void gatherRows(Tensor y, Tensor table, Tensor ids);
+
+    /// `table[ids[i]] += dy[i]`, in order of i for each row. Shapes as `gatherRows`; dTable F32.
+    void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids);
+
+    // ---- matrix products ----
+
+    /// `c = alpha * op(a) op(b)`, op transposing its matrix when asked.
+    /// Shapes: op(a) `[m, k]`, op(b) `[k, n]`, c `[m, n]`. Writes: `=` or, with accumulate, `+=`.
+    /// Numerics: F32 sums over k; each element of c depends on its row of op(a) and column of op(b) alone, in an order
+    /// fixed by k.
+    void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate);
+
+    /// `y = x wᵀ + bias + residual + side`, `side = scale * (input aᵀ) bᵀ`; null operands are left out.
+    /// Shapes: x `[M, in]`, w `[out, in]`, bias `[out]`, residual and y `[M, out]`. Writes: `y =`, `side.low =`.
+    /// Source: Hu et al. 2021, arXiv 2106.09685 section 4.1.
+    void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side);
+
+    /// Gradient of `linearForward` with respect to x and to the side path (not to w: that is a `matmul`).
+    /// `dx = dy w + (side's share)`; a null dx is not computed; a null side has no share.
+    /// Writes: dx `=` or, with accumulate, `+=`; the components of sideGrads as its Javadoc says.
+    void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads);
+
+    // ---- normalisation, position, activation ----
+
+    /// `y[r,c] = x[r,c] * rstd[r] * w[c]`, `rstd[r] = 1 / sqrt(mean_c(x[r,c]^2) + eps)`.
+    /// Shapes: x, y `[M, D]`, w `[D]`, rstd F32 `[M]`, kept for backward. Writes: `=`.
+    /// Source: Zhang & Sennrich 2019, arXiv 1910.07467.
+    void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps);
+
+    /// With `xhat = x * rstd`, `g = dy * w`: `dx = rstd * (g - xhat * mean_c(g * xhat))`, `dw += sum_r dy * xhat`.
+    /// Shapes as forward; dw F32 `[D]`, null when w is frozen; dx null when not needed.
+    /// Writes: dx `=` or, with accumulate, `+=`; dw `+=`. dx may be dy when not accumulating.
+    void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd);
+
+    /// Rotary position embedding of every head of q and k, in place: for the pair (i, i + half) of a head,
+    /// `a' = a cos - b sin`, `b' = b cos + a sin`, half = cos.cols; elements from 2 * half on stay.
+    /// The transpose (inverse up to the table's scale) flips the sign of sin and is the backward, applied to dq and dk.
+    /// Shapes: q `[M, H * K]`, k `[M, Hkv * K]`, cos and sin F32 `[P, half]`, positions I32 `[M]` in [0, P).
+    /// q or k may be null. Source: Su et al. 2021, arXiv 2104.09864, in the rotate-half layout of Llama checkpoints.
+    void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose);
+
+    /// `y = act(gate) * up`, elementwise, alike shapes. Writes: `=`.
+    void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation);
+
+    /// `dgate = dy * up * act'(gate)`, `dup = dy * act(gate)`. Writes: `=`. dgate may be gate and dup may be up or dy
+    /// (in place): each element is read before it is written.
+    void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation);
+
+    // ---- attention ----
+
+    /// Softmax attention: query i sees keys `start[i] <= j < stop[i]`. With s_ij = softcap(scale * q_i·k_j):
+    /// `lse[h,i] = log sum_j exp(s_ij)`, `o_i = sum_j exp(s_ij - lse) v_j`. An empty range gives o = 0, lse = -inf.
+    /// Causal masks, sequence boundaries, sliding windows and key-value caches are all ranges; both arrays never
+    /// decrease within a sequence.
+    /// Shapes: q, o `[M, H * K]`; k, v `[S, Hkv * K]` (S = M in training); lse F32 `[H, M]`; start, stop I32 `[M]`.
+    /// Memory: O(M) beside the operands: key blocks are streamed. Writes: `=`.
+    /// Source: Dao et al. 2022, arXiv 2205.14135.
+    void attentionForward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop, AttentionSpec spec);
+
+    /// Gradient of `attentionForward`: `p = exp(s - lse)`, `dv = pᵀ do`, `ds = p * (do vᵀ - rowsum(do * o))` (times the
+    /// softcap's slope), `dq = scale * ds k`, `dk = scale * dsᵀ q`.
+    /// Shapes as forward. Writes: dq, dk, dv `=`.
+    void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
+                           Tensor start, Tensor stop, AttentionSpec spec);
+
+    // ---- loss ----
+
+    /// Output head and summed cross-entropy in one pass that never holds more than `spec.chunkRows` rows of logits.
+    /// For rows with target t >= 0: `z = softcap(scale * x wᵀ)`, loss = `logsumexp(z) - z[t]`; rows with target
+    /// `CrossEntropySpec.IGNORE` contribute nothing (their dx is 0).
+    /// Shapes: x `[M, D]`, w `[V, D]`, targets I32 `[M]`, stats F32 `[2]`, tokenLoss F32 `[M]`, dx `[M, D]`, dw F32 `[V, D]`.
+    /// Writes: `stats[0] +=` sum of losses, `stats[1] +=` number of rows whose largest logit is the target (first one on ties);
+    /// `tokenLoss =` each row's loss, 0 when ignored; `dx =` and `dw +=` the gradient of the *sum* of losses.
+    /// tokenLoss, dx and dw may be null. Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
+    void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                            CrossEntropySpec spec);
+
+    // ---- optimizer ----
+
+    /// `sum[0] += sum_i x_i^2`, sum F32 `[1]`.
+    void sumSquares(Tensor sum, Tensor x);
+
+    /// Turns summed gradients into the mean over trained tokens, clipped by global norm, without touching them:
+    /// `norm = sqrt(sumSquares) / tokens`, `factor = min(1, maxNorm / (norm + 1e-6)) / tokens`; maxNorm <= 0 does not clip.
+    /// Shapes: out F32 `[2]` = factor, norm; sumSquares, tokens F32 `[1]`. Writes: `=`.
+    /// Source: torch.nn.utils.clip_grad_norm_.
+    void clipFactor(Tensor out, Tensor sumSquares, Tensor tokens, float maxNorm);
+
+    /// AdamW with decoupled weight decay: `g = factor[0] * grad; p *= 1 - lr * wd; m = b1 m + (1 - b1) g;
+    /// v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)`.
+    /// Shapes: param, grad, m, v alike, F32; hyper F32 `[7]` = lr, b1, b2, eps, wd, 1 - b1^t, 1 - b2^t; factor F32 `[1]`
+    /// or longer. Writes: param, m, v in place. Source: Loshchilov & Hutter 2017, arXiv 1711.05101; torch.optim.AdamW.
+    void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor);
+
+    @Override
+    void close();
+}
