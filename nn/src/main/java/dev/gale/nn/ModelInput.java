@@ -1,0 +1,66 @@
+package dev.gale.nn;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// A batch of M tokens on the device, all sequences side by side; where sequences begin and end is data.
+///
+/// @param ids       token ids, I32 `[M]`
+/// @param positions place of each token in its sequence, from 0, I32 `[M]`
+/// @param start     first key row that each token attends to, I32 `[M]`
+/// @param stop      one past the last key row that each token attends to, I32 `[M]`
+/// @param rng       state of the random numbers, I32 `[4]`: seed low, seed high, optimizer step, micro-batch
+/// @param length    one more than the largest position: what must fit into the model's context
+public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length) {
+
+    /// Sequences packed side by side: each token sees its own sequence up to itself.
+    /// Throws: InputException when there is no token at all.
+    public static ModelInput of(TensorOps ops, int[]... sequences) {
+        int[] ids = IntStream.range(0, sequences.length).flatMap(s -> IntStream.of(sequences[s])).toArray();
+        int[] positions = new int[ids.length];
+        int[] start = new int[ids.length];
+        int row = 0;
+        for (int[] sequence : sequences) {
+            int begin = row;
+            for (int i = 0; i < sequence.length; i++, row++) {
+                positions[row] = i;
+                start[row] = begin;
+            }
+        }
+        return of(ops, ids, positions, start, IntStream.rangeClosed(1, ids.length).toArray());
+    }
+
+    /// A batch whose positions and key ranges are given, one entry per token.
+    public static ModelInput of(TensorOps ops, int[] ids, int[] positions, int[] start, int[] stop) {
+        if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
+        int length = IntStream.of(positions).max().orElseThrow() + 1;
+        return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
+                upload(ops, "stop", stop), upload(ops, "rng", new int[4]), length);
+    }
+
+    private static Tensor upload(TensorOps ops, String name, int[] values) {
+        Tensor tensor = ops.allocate(name, DType.I32, Shape.of(values.length));
+        ops.write(tensor, values);
+        return tensor;
+    }
+
+    /// Sets the state of the random numbers, so that dropout differs from step to step and comes back after a resume.
+    public void seed(TensorOps ops, long seed, int step, int microBatch) {
+        ops.write(rng, new int[] {(int) seed, (int) (seed >>> 32), step, microBatch});
+    }
+
+    /// Number of tokens M.
+    public int tokens() {
+        return Math.toIntExact(ids.size());
+    }
+
+    /// Gives the device memory back.
+    public void release(TensorOps ops) {
+        List.of(ids, positions, start, stop, rng).forEach(ops::release);
+    }
+}

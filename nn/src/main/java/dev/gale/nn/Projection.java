@@ -1,0 +1,30 @@
+package dev.gale.nn;
+
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Tape;
+import java.util.List;
+
+/// A linear map inside a model, the place where adapters and quantized weights step in: dense, low-rank adapted and
+/// quantized layers are implementations of it, never flags in a forward pass.
+public interface Projection {
+
+    /// `y = x Wᵀ + bias + residual`, plus whatever an adapter adds.
+    /// Shapes: x `[M, in]`, residual and y `[M, out]`.
+    ///
+    /// @param residual added to the result in the same pass; may be null
+    /// @param in       the batch, whose random numbers dropout reads
+    Tensor forward(Tape tape, Tensor x, Tensor residual, ModelInput in);
+
+    /// Module path in the model, e.g. `model.layers.0.self_attn.q_proj`.
+    String path();
+
+    /// Width of x.
+    int inFeatures();
+
+    /// Width of y.
+    int outFeatures();
+
+    /// Every weight of this projection, trainable or not.
+    List<Parameter> parameters();
+}
