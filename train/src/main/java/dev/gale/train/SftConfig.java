@@ -1,0 +1,196 @@
+package dev.gale.train;
+
+import dev.gale.tensor.InputException;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// Options of a supervised fine-tuning run: names, meanings and defaults of Hugging Face's `TrainingArguments` and TRL's
+/// `SFTConfig`. YAML files spell them in snake_case. Build one with `SftConfig.builder().learningRate(2e-4).build()`.
+///
+/// An interval ("steps or share") is a whole number of optimizer steps, or, below 1, a share of the whole run.
+///
+/// @param outputDir                 folder for checkpoints, metrics and the result
+/// @param overwriteOutputDir        write into `outputDir` although another run's checkpoints are there
+/// @param numTrainEpochs            passes over the training data; a fraction is allowed
+/// @param maxSteps                  optimizer steps of the run; above 0 it overrides `numTrainEpochs`
+/// @param perDeviceTrainBatchSize   examples of a micro-batch; when packing, token budgets of `maxLength`
+/// @param perDeviceEvalBatchSize    the same for evaluation
+/// @param gradientAccumulationSteps micro-batches of an optimizer step
+/// @param learningRate              peak of the schedule
+/// @param weightDecay               decoupled decay of everything but biases and norm weights
+/// @param adamBeta1                 decay of the first moment
+/// @param adamBeta2                 decay of the second moment
+/// @param adamEpsilon               added to the root of the second moment
+/// @param maxGradNorm               bound of the global gradient norm; 0 does not clip
+/// @param optim                     optimizer, one of `OPTIMIZERS`
+/// @param lrSchedulerType           name of the learning-rate schedule
+/// @param lrSchedulerKwargs         options of that schedule, e.g. `num_cycles`
+/// @param warmupSteps               linear warmup, steps or share
+/// @param loggingSteps              interval of log entries, steps or share
+/// @param loggingFirstStep          log the first step too
+/// @param evalStrategy              when to evaluate
+/// @param evalSteps                 interval of evaluations, steps or share; 0 takes `loggingSteps`
+/// @param evalOnStart               evaluate before the first step
+/// @param saveStrategy              when to write checkpoints
+/// @param saveSteps                 interval of checkpoints, steps or share
+/// @param saveTotalLimit            checkpoints to keep, the best and the newest always among them; 0 keeps all
+/// @param saveOnlyModel             leave out what only a resume needs
+/// @param loadBestModelAtEnd        finish with the weights of the best checkpoint
+/// @param metricForBestModel        evaluation metric that decides, with or without `eval_`
+/// @param greaterIsBetter           whether more is better; when empty, known from the metric
+/// @param seed                      of adapter initialization and dropout
+/// @param dataSeed                  of the order of examples; when empty, `seed`
+/// @param gradientCheckpointing     recompute a layer's activations in backward instead of keeping them
+/// @param maxLength                 longest example in tokens, the rest is cut off
+/// @param packing                   put several examples into one token budget
+/// @param completionOnlyLoss        train on completions only; when empty, wherever prompt and completion are apart
+/// @param assistantOnlyLoss         train on what the assistant says only; needs conversations
+/// @param resumeFromCheckpoint      checkpoint to go on from, or a folder whose newest checkpoint is taken
+public record SftConfig(
+        Path outputDir,
+        boolean overwriteOutputDir,
+        double numTrainEpochs,
+        int maxSteps,
+        int perDeviceTrainBatchSize,
+        int perDeviceEvalBatchSize,
+        int gradientAccumulationSteps,
+        double learningRate,
+        double weightDecay,
+        double adamBeta1,
+        double adamBeta2,
+        double adamEpsilon,
+        double maxGradNorm,
+        String optim,
+        String lrSchedulerType,
+        Map<String, Object> lrSchedulerKwargs,
+        double warmupSteps,
+        double loggingSteps,
+        boolean loggingFirstStep,
+        EvalStrategy evalStrategy,
+        double evalSteps,
+        boolean evalOnStart,
+        SaveStrategy saveStrategy,
+        double saveSteps,
+        int saveTotalLimit,
+        boolean saveOnlyModel,
+        boolean loadBestModelAtEnd,
+        String metricForBestModel,
+        Optional<Boolean> greaterIsBetter,
+        long seed,
+        Optional<Long> dataSeed,
+        boolean gradientCheckpointing,
+        int maxLength,
+        boolean packing,
+        Optional<Boolean> completionOnlyLoss,
+        boolean assistantOnlyLoss,
+        Optional<Path> resumeFromCheckpoint) {
+
+    /// Optimizers by Hugging Face's names; all are AdamW with f32 state.
+    public static final Set<String> OPTIMIZERS = Set.of("adamw_torch", "adamw_torch_fused");
+
+    /// When to evaluate.
+    public enum EvalStrategy { NO, STEPS, EPOCH }
+
+    /// When to write checkpoints; `BEST` whenever the metric for the best model improved.
+    public enum SaveStrategy { NO, STEPS, EPOCH, BEST }
+
+    public SftConfig {
+        require(!outputDir.toString().isBlank(), "output_dir", "the path of a folder", "''");
+        require(numTrainEpochs > 0 && Double.isFinite(numTrainEpochs) || maxSteps > 0,
+                "num_train_epochs", "above 0 (or set max_steps)", numTrainEpochs);
+        require(maxSteps > 0 || maxSteps == -1, "max_steps", "at least 1, or -1 to count epochs", maxSteps);
+        requireAtLeastOne("per_device_train_batch_size", perDeviceTrainBatchSize);
+        requireAtLeastOne("per_device_eval_batch_size", perDeviceEvalBatchSize);
+        requireAtLeastOne("gradient_accumulation_steps", gradientAccumulationSteps);
+        requireNotNegative("learning_rate", learningRate);
+        requireNotNegative("weight_decay", weightDecay);
+        require(adamBeta1 >= 0 && adamBeta1 < 1, "adam_beta1", "in [0, 1)", adamBeta1);
+        require(adamBeta2 >= 0 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2);
+        require(adamEpsilon > 0 && Double.isFinite(adamEpsilon), "adam_epsilon", "above 0", adamEpsilon);
+        requireNotNegative("max_grad_norm", maxGradNorm);
+        require(OPTIMIZERS.contains(optim), "optim", "one of " + new TreeSet<>(OPTIMIZERS), optim);
+        require(!lrSchedulerType.isBlank(), "lr_scheduler_type", "the name of a schedule", "''");
+        requireInterval("warmup_steps", warmupSteps, true);
+        requireInterval("logging_steps", loggingSteps, false);
+        requireInterval("eval_steps", evalSteps, true);
+        requireInterval("save_steps", saveSteps, false);
+        require(saveTotalLimit >= 0, "save_total_limit", "at least 0", saveTotalLimit);
+        require(!metricForBestModel.isBlank(), "metric_for_best_model", "the name of a metric", "''");
+        requireAtLeastOne("max_length", maxLength);
+        boolean needsBest = loadBestModelAtEnd || saveStrategy == SaveStrategy.BEST;
+        if (needsBest && evalStrategy == EvalStrategy.NO) {
+            throw new InputException("load_best_model_at_end and save_strategy 'best' need evaluations: "
+                    + "set eval_strategy to 'steps' or 'epoch'");
+        }
+        if (loadBestModelAtEnd && saveStrategy == SaveStrategy.NO) {
+            throw new InputException("load_best_model_at_end needs checkpoints: set save_strategy to 'best'");
+        }
+        lrSchedulerKwargs = Collections.unmodifiableMap(new LinkedHashMap<>(lrSchedulerKwargs));
+    }
+
+    public static SftConfigBuilder builder() {
+        return new SftConfigBuilder();
+    }
+
+    /// Warmup steps of a run of `totalSteps`.
+    public int warmupStepsOf(int totalSteps) {
+        return steps(warmupSteps, totalSteps);
+    }
+
+    /// Steps between log entries in a run of `totalSteps`.
+    public int loggingStepsOf(int totalSteps) {
+        return steps(loggingSteps, totalSteps);
+    }
+
+    /// Steps between evaluations in a run of `totalSteps`.
+    public int evalStepsOf(int totalSteps) {
+        return steps(evalSteps == 0 ? loggingSteps : evalSteps, totalSteps);
+    }
+
+    /// Steps between checkpoints in a run of `totalSteps`.
+    public int saveStepsOf(int totalSteps) {
+        return steps(saveSteps, totalSteps);
+    }
+
+    /// Seed of the order of examples.
+    public long orderSeed() {
+        return dataSeed.orElse(seed);
+    }
+
+    /// The metric that decides which model is best, as the log names it: `eval_loss`.
+    public String bestMetric() {
+        return metricForBestModel.startsWith("eval_") ? metricForBestModel : "eval_" + metricForBestModel;
+    }
+
+    /// Whether more of `bestMetric()` is better: no for losses and perplexities, unless said otherwise.
+    public boolean bestIsGreatest() {
+        return greaterIsBetter.orElse(!bestMetric().endsWith("loss") && !bestMetric().endsWith("perplexity"));
+    }
+
+    private static int steps(double stepsOrShare, int totalSteps) {
+        return (int) (stepsOrShare < 1 ? Math.ceil(stepsOrShare * totalSteps) : stepsOrShare);
+    }
+
+    private static void requireInterval(String name, double value, boolean zeroAllowed) {
+        boolean whole = value >= 1 && value <= Integer.MAX_VALUE && value == Math.rint(value);
+        boolean share = value < 1 && (value > 0 || zeroAllowed && value == 0);
+        require(whole || share, name, "a whole number of steps or a share of the run between 0 and 1", value);
+    }
+
+    private static void requireAtLeastOne(String name, int value) {
+        require(value >= 1, name, "at least 1", value);
+    }
+
+    private static void requireNotNegative(String name, double value) {
+        require(value >= 0 && Double.isFinite(value), name, "a finite number, at least 0", value);
+    }
+
+    private static void require(boolean condition, String name, String expected, Object found) {
+        if (!condition) throw new InputException(name + " must be " + expected + ", found " + found);
+    }
+}
