@@ -1,0 +1,134 @@
+package dev.gale.tensor;
+
+import java.util.Comparator;
+import java.util.TreeSet;
+import java.util.function.LongConsumer;
+
+/// Hands out blocks of chunks of memory: best fit, split on allocation, merged with free neighbours on release.
+///
+/// It knows memory only as (chunk, offset), so the same decisions are made with real memory behind it and with none:
+/// equal sequences of requests give equal blocks and equal `reservedBytes`. Not thread-safe.
+public final class MemoryPool {
+    /// Offsets and sizes of blocks are multiples of this.
+    public static final long ALIGNMENT = 64;
+    /// Smallest chunk; a larger request gets a chunk of its own size.
+    public static final long CHUNK_BYTES = 16L << 20;
+
+    private final LongConsumer grow;
+    private final TreeSet<Block> free = new TreeSet<>(Comparator.comparingLong(Block::bytes)
+            .thenComparingInt(Block::chunk).thenComparingLong(Block::offset));
+    private int chunks;
+    private long live;
+    private long peakLive;
+    private long reserved;
+
+    /// @param grow takes the size of each new chunk and provides it; chunks are numbered from 0 in order of these calls
+    public MemoryPool(LongConsumer grow) {
+        this.grow = grow;
+    }
+
+    /// Part of a chunk, good for one release.
+    public static final class Block {
+        private final MemoryPool pool;
+        private final int chunk;
+        private final long offset;
+        private final long bytes;
+        private Block before;             // neighbours in the chunk
+        private Block after;
+        private boolean live;
+
+        private Block(MemoryPool pool, int chunk, long offset, long bytes) {
+            this.pool = pool;
+            this.chunk = chunk;
+            this.offset = offset;
+            this.bytes = bytes;
+        }
+
+        public int chunk() {
+            return chunk;
+        }
+
+        public long offset() {
+            return offset;
+        }
+
+        /// The size that was asked for, rounded up to the alignment, at least one unit.
+        public long bytes() {
+            return bytes;
+        }
+    }
+
+    /// A block of at least this many bytes, of undefined content.
+    public Block allocate(long bytes) {
+        if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
+        long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);
+        Block found = free.ceiling(new Block(this, -1, 0, rounded));
+        if (found == null) found = newChunk(Math.max(CHUNK_BYTES, rounded));
+        else free.remove(found);
+        Block block = new Block(this, found.chunk, found.offset, rounded);
+        block.live = true;
+        join(found.before, block);
+        if (found.bytes == rounded) {
+            join(block, found.after);
+        } else {
+            Block rest = new Block(this, found.chunk, found.offset + rounded, found.bytes - rounded);
+            join(block, rest);
+            join(rest, found.after);
+            free.add(rest);
+        }
+        live += rounded;
+        peakLive = Math.max(peakLive, live);
+        return block;
+    }
+
+    private Block newChunk(long bytes) {
+        grow.accept(bytes);
+        reserved += bytes;
+        return new Block(this, chunks++, 0, bytes);
+    }
+
+    private static void join(Block before, Block after) {
+        if (before != null) before.after = after;
+        if (after != null) after.before = before;
+    }
+
+    /// Gives a block back.
+    /// Throws: IllegalStateException when it is another pool's or was released before.
+    public void release(Block block) {
+        if (block.pool != this) throw new IllegalStateException("this block belongs to another memory pool");
+        if (!block.live) throw new IllegalStateException("this block was released before");
+        block.live = false;
+        live -= block.bytes;
+        Block first = isFree(block.before) ? block.before : block;
+        Block last = isFree(block.after) ? block.after : block;
+        if (first != block) free.remove(first);
+        if (last != block) free.remove(last);
+        Block merged = new Block(this, block.chunk, first.offset, last.offset + last.bytes - first.offset);
+        join(first.before, merged);
+        join(merged, last.after);
+        free.add(merged);
+    }
+
+    private static boolean isFree(Block block) {
+        return block != null && !block.live;
+    }
+
+    /// Bytes of blocks that are not released.
+    public long liveBytes() {
+        return live;
+    }
+
+    /// Highest `liveBytes` since the last `resetPeak`.
+    public long peakLiveBytes() {
+        return peakLive;
+    }
+
+    /// Bytes of all chunks, whether in use or kept for reuse.
+    public long reservedBytes() {
+        return reserved;
+    }
+
+    public void resetPeak() {
+        peakLive = live;
+    }
+}

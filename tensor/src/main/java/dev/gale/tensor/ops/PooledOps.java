@@ -1,0 +1,50 @@
+package dev.gale.tensor.ops;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.MemoryPool;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Storage;
+import dev.gale.tensor.Tensor;
+import java.util.HashMap;
+import java.util.Map;
+
+/// Implementations whose tensors lie in a `MemoryPool`: computing ones and `NullOps` alike, so that a plan's bytes are a
+/// run's bytes.
+abstract class PooledOps implements TensorOps {
+    private final MemoryPool pool = new MemoryPool(this::grow);
+    private final Map<Tensor, MemoryPool.Block> live = new HashMap<>();
+
+    /// Provides the next chunk of the pool.
+    abstract void grow(long bytes);
+
+    /// The bytes of a part of a chunk.
+    abstract Storage storage(int chunk, long offset, long bytes);
+
+    @Override
+    public final Tensor allocate(String name, DType dtype, Shape shape) {
+        long bytes = shape.size() * dtype.bytes();
+        MemoryPool.Block block = pool.allocate(bytes);
+        Tensor tensor = new Tensor(name, dtype, shape, storage(block.chunk(), block.offset(), bytes));
+        live.put(tensor, block);
+        return tensor;
+    }
+
+    @Override
+    public void release(Tensor tensor) {
+        MemoryPool.Block block = live.remove(tensor);
+        if (block == null) {
+            throw new IllegalStateException(tensor + " was not allocated by this " + name() + " or was released before");
+        }
+        pool.release(block);
+    }
+
+    @Override
+    public final MemoryUse memory() {
+        return new MemoryUse(pool.liveBytes(), pool.peakLiveBytes(), pool.reservedBytes());
+    }
+
+    @Override
+    public final void resetPeak() {
+        pool.resetPeak();
+    }
+}

@@ -1,0 +1,302 @@
+package dev.gale.tensor.ops;
+
+import dev.gale.tensor.Convert;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.random.Philox;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Objects;
+
+/// The meaning of every operation in obvious loops: operands are read as doubles, computed in double, and rounded once
+/// when stored. The oracle of every test; never optimised.
+public final class ReferenceOps extends HostOps {
+    @Override
+    public String name() {
+        return "reference";
+    }
+
+    // ---- elementwise ----
+
+    @Override
+    public void copy(Tensor dst, Tensor src) {
+        Checks.copy(dst, src);
+        store(dst, load(src), false);
+    }
+
+    @Override
+    public void fill(Tensor dst, float value) {
+        Checks.fill(dst);
+        for (long i = 0; i < dst.size(); i++) Convert.set(dst.segment(), dst.dtype(), i, value);
+    }
+
+    @Override
+    public void add(Tensor y, Tensor a, Tensor b) {
+        Checks.add(y, a, b);
+        double[] sum = load(a);
+        double[] other = load(b);
+        for (int i = 0; i < sum.length; i++) sum[i] += other[i];
+        store(y, sum, false);
+    }
+
+    @Override
+    public void addScaled(Tensor y, Tensor x, float scale) {
+        Checks.addScaled(y, x);
+        double[] share = load(x);
+        for (int i = 0; i < share.length; i++) share[i] *= scale;
+        store(y, share, true);
+    }
+
+    @Override
+    public void columnSum(Tensor sums, Tensor x) {
+        Checks.columnSum(sums, x);
+        double[] values = load(x);
+        double[] total = new double[x.cols()];
+        for (int i = 0; i < values.length; i++) total[i % total.length] += values[i];
+        store(sums, total, true);
+    }
+
+    @Override
+    public void dropout(Tensor y, Tensor x, float p, Tensor rng, int stream, boolean accumulate) {
+        Checks.dropout(y, x, p, rng);
+        int[] state = toInts(rng);
+        int[] block = new int[4];
+        double[] values = load(x);
+        for (int i = 0; i < values.length; i++) {
+            if (i % 4 == 0) Philox.block(state[0], state[1], i / 4, stream, state[2], state[3], block);
+            values[i] = Philox.uniform(block[i % 4]) >= p ? values[i] / (1 - (double) p) : 0;
+        }
+        store(y, values, accumulate);
+    }
+
+    // ---- lookups ----
+
+    @Override
+    public void gatherRows(Tensor y, Tensor table, Tensor ids) {
+        Checks.gatherRows(y, table, ids);
+        int width = y.cols();
+        for (int i = 0; i < y.rows(); i++) {
+            long from = (long) Objects.checkIndex(Convert.getInt(ids.segment(), i), table.rows()) * width;
+            for (int c = 0; c < width; c++) {
+                float value = Convert.get(table.segment(), table.dtype(), from + c);
+                Convert.set(y.segment(), y.dtype(), (long) i * width + c, value);
+            }
+        }
+    }
+
+    @Override
+    public void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids) {
+        Checks.scatterAddRows(dTable, dy, ids);
+        int width = dy.cols();
+        double[] total = load(dTable);
+        double[] share = load(dy);
+        for (int i = 0; i < dy.rows(); i++) {
+            int to = Objects.checkIndex(Convert.getInt(ids.segment(), i), dTable.rows()) * width;
+            for (int c = 0; c < width; c++) total[to + c] += share[i * width + c];
+        }
+        store(dTable, total, false);
+    }
+
+    // ---- matrix products ----
+
+    @Override
+    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate) {
+        Checks.matmul(c, a, transposeA, b, transposeB);
+        ReferenceLinear.matmul(c, a, transposeA, b, transposeB, alpha, accumulate);
+    }
+
+    @Override
+    public void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
+        Checks.linearForward(y, x, w, bias, residual, side);
+        ReferenceLinear.forward(y, x, w, bias, residual, side);
+    }
+
+    @Override
+    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
+        Checks.linearBackward(dx, dy, w, side, sideGrads);
+        ReferenceLinear.backward(dx, accumulate, dy, w, side, sideGrads);
+    }
+
+    // ---- normalisation, position, activation ----
+
+    @Override
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+        Checks.rmsNormForward(y, rstd, x, w);
+        int width = x.cols();
+        double[] values = load(x);
+        double[] weight = load(w);
+        double[] scales = new double[x.rows()];
+        for (int r = 0; r < scales.length; r++) {
+            double squares = 0;
+            for (int c = 0; c < width; c++) squares += values[r * width + c] * values[r * width + c];
+            scales[r] = 1 / Math.sqrt(squares / width + eps);
+            for (int c = 0; c < width; c++) values[r * width + c] *= scales[r] * weight[c];
+        }
+        store(y, values, false);
+        store(rstd, scales, false);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
+        int width = x.cols();
+        double[] normed = load(x);
+        double[] upstream = load(dy);
+        double[] weight = load(w);
+        double[] scales = load(rstd);
+        double[] weightGrad = new double[width];
+        double[] inputGrad = new double[normed.length];
+        for (int r = 0; r < scales.length; r++) {
+            double mean = 0;
+            for (int c = 0; c < width; c++) {
+                int i = r * width + c;
+                normed[i] *= scales[r];
+                weightGrad[c] += upstream[i] * normed[i];
+                mean += upstream[i] * weight[c] * normed[i] / width;
+            }
+            for (int c = 0; c < width; c++) {
+                int i = r * width + c;
+                inputGrad[i] = scales[r] * (upstream[i] * weight[c] - normed[i] * mean);
+            }
+        }
+        if (dx != null) store(dx, inputGrad, accumulate);
+        if (dw != null) store(dw, weightGrad, true);
+    }
+
+    @Override
+    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
+        Checks.rope(q, k, cos, sin, positions, spec);
+        if (q != null) rotate(q, cos, sin, positions, spec.headDim(), transpose);
+        if (k != null) rotate(k, cos, sin, positions, spec.headDim(), transpose);
+    }
+
+    private void rotate(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, boolean transpose) {
+        int half = cos.cols();
+        double[] values = load(x);
+        double[] cosines = load(cos);
+        double[] sines = load(sin);
+        int[] at = toInts(positions);
+        for (int r = 0; r < at.length; r++) {
+            int angles = Objects.checkIndex(at[r], cos.rows()) * half;
+            for (int head = r * x.cols(); head < (r + 1) * x.cols(); head += headDim) {
+                for (int i = 0; i < half; i++) {
+                    double c = cosines[angles + i];
+                    double s = transpose ? -sines[angles + i] : sines[angles + i];
+                    double a = values[head + i];
+                    double b = values[head + half + i];
+                    values[head + i] = a * c - b * s;
+                    values[head + half + i] = b * c + a * s;
+                }
+            }
+        }
+        store(x, values, false);
+    }
+
+    @Override
+    public void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation) {
+        Checks.gluForward(y, gate, up);
+        double[] gates = load(gate);
+        double[] product = load(up);
+        for (int i = 0; i < product.length; i++) product[i] *= ReferenceGate.value(activation, gates[i]);
+        store(y, product, false);
+    }
+
+    @Override
+    public void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation) {
+        Checks.gluBackward(dGate, dUp, dy, gate, up);
+        double[] upstream = load(dy);
+        double[] gates = load(gate);
+        double[] gateGrad = load(up);
+        double[] upGrad = new double[upstream.length];
+        for (int i = 0; i < upstream.length; i++) {
+            gateGrad[i] *= upstream[i] * ReferenceGate.slope(activation, gates[i]);
+            upGrad[i] = upstream[i] * ReferenceGate.value(activation, gates[i]);
+        }
+        store(dGate, gateGrad, false);
+        store(dUp, upGrad, false);
+    }
+
+    // ---- attention ----
+
+    @Override
+    public void attentionForward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
+                                 AttentionSpec spec) {
+        Checks.attentionForward(o, lse, q, k, v, start, stop, spec);
+        new ReferenceAttention(q, k, v, toInts(start), toInts(stop), spec).forward(o, lse);
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o,
+                                  Tensor lse, Tensor start, Tensor stop, AttentionSpec spec) {
+        Checks.attentionBackward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
+        new ReferenceAttention(q, k, v, toInts(start), toInts(stop), spec).backward(dq, dk, dv, dO, o, lse);
+    }
+
+    // ---- loss ----
+
+    @Override
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                                   CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
+        new ReferenceCrossEntropy(x, w, toInts(targets), spec).run(stats, tokenLoss, dx, dw);
+    }
+
+    // ---- optimizer ----
+
+    @Override
+    public void sumSquares(Tensor sum, Tensor x) {
+        Checks.sumSquares(sum, x);
+        store(sum, new double[] {Arrays.stream(load(x)).map(value -> value * value).reduce(0, Double::sum)}, true);
+    }
+
+    @Override
+    public void clipFactor(Tensor out, Tensor sumSquares, Tensor tokens, float maxNorm) {
+        Checks.clipFactor(out, sumSquares, tokens);
+        double count = load(tokens)[0];
+        double norm = Math.sqrt(load(sumSquares)[0]) / count;
+        double clip = maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
+        store(out, new double[] {clip / count, norm}, false);
+    }
+
+    @Override
+    public void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor) {
+        Checks.adamW(param, grad, m, v, hyper, factor);
+        double[] h = load(hyper);
+        double lr = h[0], beta1 = h[1], beta2 = h[2], eps = h[3], weightDecay = h[4], correction1 = h[5], correction2 = h[6];
+        double scale = load(factor)[0];
+        double[] p = load(param);
+        double[] g = load(grad);
+        double[] first = load(m);
+        double[] second = load(v);
+        for (int i = 0; i < p.length; i++) {
+            double gradient = scale * g[i];
+            first[i] = beta1 * first[i] + (1 - beta1) * gradient;
+            second[i] = beta2 * second[i] + (1 - beta2) * gradient * gradient;
+            p[i] = p[i] * (1 - lr * weightDecay) - lr / correction1 * first[i] / (Math.sqrt(second[i] / correction2) + eps);
+        }
+        store(param, p, false);
+        store(m, first, false);
+        store(v, second, false);
+    }
+
+    // ---- elements ----
+
+    /// All elements as doubles.
+    static double[] load(Tensor tensor) {
+        MemorySegment from = tensor.segment();
+        double[] values = new double[Math.toIntExact(tensor.size())];
+        DType dtype = tensor.dtype();
+        for (int i = 0; i < values.length; i++) values[i] = Convert.get(from, dtype, i);
+        return values;
+    }
+
+    /// Writes: `tensor =` or `+=` values, rounded to its dtype.
+    static void store(Tensor tensor, double[] values, boolean accumulate) {
+        MemorySegment to = tensor.segment();
+        DType dtype = tensor.dtype();
+        for (int i = 0; i < values.length; i++) {
+            double before = accumulate ? Convert.get(to, dtype, i) : 0;
+            Convert.set(to, dtype, i, (float) (before + values[i]));
+        }
+    }
+}
