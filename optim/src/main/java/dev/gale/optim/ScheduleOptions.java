@@ -1,0 +1,59 @@
+package dev.gale.optim;
+
+import dev.gale.tensor.InputException;
+import java.util.List;
+import java.util.Map;
+
+/// The `lr_scheduler_kwargs` of one schedule, read by type.
+///
+/// @param schedule its name, for error messages
+/// @param known    the options it takes
+/// @param given    what a person wrote
+record ScheduleOptions(String schedule, List<String> known, Map<String, ?> given) {
+    ScheduleOptions {
+        for (String name : given.keySet()) {
+            if (known.contains(name)) continue;
+            if (known.isEmpty()) {
+                throw new InputException(schedule + " takes no lr_scheduler_kwargs, but '" + name + "' is given");
+
+            }
+            throw InputException.unknown(schedule + " option in lr_scheduler_kwargs", name, known);
+        }
+    }
+
+    boolean has(String name) {
+        return given.get(name) != null;
+    }
+
+    double number(String name, double fallback) {
+        Object value = given.get(name);
+        if (value == null) return fallback;
+        if (value instanceof Number number && Double.isFinite(number.doubleValue())) return number.doubleValue();
+        throw wrong(name, "a number", value);
+    }
+
+    /// A whole number, 0 or more.
+    long count(String name, long fallback) {
+        double value = number(name, fallback);
+        if (value >= 0 && value == Math.rint(value)) return (long) value;
+        throw wrong(name, "a whole number, 0 or more", given.get(name));
+    }
+
+    boolean flag(String name, boolean fallback) {
+        Object value = given.get(name);
+        if (value == null) return fallback;
+        if (value instanceof Boolean flag) return flag;
+        throw wrong(name, "true or false", value);
+    }
+
+    String choice(String name, String fallback, List<String> choices) {
+        Object value = given.get(name);
+        if (value == null) return fallback;
+        if (value instanceof String text && choices.contains(text)) return text;
+        throw wrong(name, "one of " + String.join(", ", choices), value);
+    }
+
+    private InputException wrong(String name, String expected, Object value) {
+        return new InputException("%s: %s must be %s, got %s".formatted(schedule, name, expected, value));
+    }
+}
