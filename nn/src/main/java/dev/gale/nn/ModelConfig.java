@@ -58,4 +58,11 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
     public AttentionSpec attention() {
         return new AttentionSpec(numHeads, numKvHeads, headDim, (float) (1 / Math.sqrt(headDim)), 0f);
     }
+
+    /// The same model with other end-of-sequence tokens.
+    public ModelConfig withEosTokenIds(List<Integer> ids) {
+        return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim, vocabSize,
+                maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias, tieWordEmbeddings, rope, bosTokenId, ids,
+                padTokenId, dtype, initializerRange);
+    }
 }

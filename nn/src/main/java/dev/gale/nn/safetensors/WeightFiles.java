@@ -1,0 +1,133 @@
+package dev.gale.nn.safetensors;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+
+/// The weights of a model folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names, all
+/// opened and checked.
+public final class WeightFiles implements AutoCloseable {
+    private static final String SINGLE = "model.safetensors";
+    private static final String INDEX = "model.safetensors.index.json";
+
+    private final Path dir;
+    private final Map<Path, Safetensors> files = new LinkedHashMap<>();
+    private final Map<String, Safetensors> byTensor = new LinkedHashMap<>();
+
+    private WeightFiles(Path dir) {
+        this.dir = dir;
+    }
+
+    /// Opens every weight file of a folder.
+    /// Throws: InputException when one is missing or broken, or a shard lacks a tensor that the index promises.
+    public static WeightFiles open(Path dir) {
+        WeightFiles weights = new WeightFiles(dir);
+        try {
+            if (Files.exists(dir.resolve(SINGLE))) {
+                Safetensors file = weights.file(dir.resolve(SINGLE));
+                for (String name : file.names()) weights.byTensor.put(name, file);
+            } else if (Files.exists(dir.resolve(INDEX))) {
+                weights.openShards(dir.resolve(INDEX));
+            } else {
+                throw new InputException("%s has neither %s nor %s; give a model folder with safetensors weights"
+                        .formatted(dir, SINGLE, INDEX));
+            }
+            return weights;
+        } catch (RuntimeException e) {
+            weights.close();
+            throw e;
+        }
+    }
+
+    private void openShards(Path index) {
+        JsonNode map = readIndex(index).path("weight_map");
+        if (!map.isObject() || map.isEmpty()) {
+            throw new InputException(index + " has no weight_map; download it again");
+        }
+        for (Map.Entry<String, JsonNode> field : map.properties()) {
+            Path shard = dir.resolve(field.getValue().asText());
+            if (!dir.toAbsolutePath().normalize().equals(shard.toAbsolutePath().normalize().getParent())) {
+                throw new InputException("%s puts tensor %s into %s, which is outside its folder; download it again"
+                        .formatted(index, field.getKey(), field.getValue()));
+            }
+            if (!files.containsKey(shard) && !Files.exists(shard)) {
+                throw new InputException("%s is missing, although %s puts tensor %s into it; download it again"
+                        .formatted(shard, index.getFileName(), field.getKey()));
+            }
+            Safetensors file = file(shard);
+            if (!file.has(field.getKey())) {
+                throw new InputException("%s lacks tensor %s, although %s puts it there; download both again"
+                        .formatted(shard, field.getKey(), index.getFileName()));
+            }
+            byTensor.put(field.getKey(), file);
+        }
+    }
+
+    private static JsonNode readIndex(Path index) {
+        try {
+            return new ObjectMapper().readTree(index.toFile());
+        } catch (JsonProcessingException e) {
+            throw new InputException("%s is not JSON (%s); download it again".formatted(index, e.getOriginalMessage()), e);
+        } catch (IOException e) {
+            throw new InputException("%s cannot be read (%s); check its permissions".formatted(index, e.getMessage()), e);
+        }
+    }
+
+    private Safetensors file(Path path) {
+        Safetensors known = files.get(path);
+        if (known != null) return known;
+        Safetensors opened = Safetensors.open(path);
+        files.put(path, opened);
+        return opened;
+    }
+
+    /// Names of all tensors.
+    public Set<String> names() {
+        return Collections.unmodifiableSet(byTensor.keySet());
+    }
+
+    public boolean has(String name) {
+        return byTensor.containsKey(name);
+    }
+
+    /// A window into a mapped file, valid until `close`.
+    /// Throws: InputException naming the file when the tensor is missing or has another shape.
+    public Tensor tensor(String name, Shape expected) {
+        Safetensors file = byTensor.get(name);
+        if (file == null) {
+            throw new InputException("%s lacks tensor %s of shape %s, which config.json asks for; use the config.json that "
+                    .formatted(place(), name, expected) + "belongs to these weights");
+        }
+        if (!file.shape(name).equals(expected)) {
+            throw new InputException("%s: tensor %s has shape %s, but config.json asks for %s; use the config.json that "
+                    .formatted(file.file(), name, file.shape(name), expected) + "belongs to these weights");
+        }
+        return file.tensor(name);
+    }
+
+    private Path place() {
+        return files.size() == 1 ? files.keySet().iterator().next() : dir;
+    }
+
+    /// Bytes of all files' tensors.
+    public long byteSize() {
+        return byTensor.entrySet().stream()
+                .mapToLong(e -> e.getValue().shape(e.getKey()).size() * e.getValue().dtype(e.getKey()).bytes()).sum();
+    }
+
+    @Override
+    public void close() {
+        files.values().forEach(Safetensors::close);
+        files.clear();
+    }
+}
