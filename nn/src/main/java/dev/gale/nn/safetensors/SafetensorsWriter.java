@@ -3,6 +3,7 @@ package dev.gale.nn.safetensors;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.nn.AtomicFile;
+import dev.gale.tensor.Convert;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
@@ -171,8 +172,10 @@ public final class SafetensorsWriter {
             int[] values = ops.toInts(tensor);
             for (int i = 0; i < values.length; i++) room(file, 4).putInt(values[i]);
         } else if (tensor.dtype().floating()) {
-            HostFloats values = onHost ? HostFloats.of(tensor) : HostFloats.of(ops.toFloats(tensor));
-            for (long i = 0; i < tensor.size(); i++) put(file, target, values.get(i));
+            float[] values = onHost ? null : ops.toFloats(tensor);
+            for (long i = 0; i < tensor.size(); i++) {
+                put(file, target, onHost ? Convert.get(tensor.segment(), tensor.dtype(), i) : values[(int) i]);
+            }
         } else {
             throw new IllegalStateException("%s holds packed codes on a device; copy it to the host first".formatted(tensor));
         }
@@ -183,8 +186,8 @@ public final class SafetensorsWriter {
         ByteBuffer buffer = room(file, target.bytes());
         switch (target) {
             case F32 -> buffer.putFloat(value);
-            case F16 -> buffer.putShort(Float.floatToFloat16(value));
-            case BF16 -> buffer.putShort(HostFloats.toBf16(value));
+            case F16 -> buffer.putShort(Convert.toF16(value));
+            case BF16 -> buffer.putShort(Convert.toBf16(value));
             case I32, U8 -> throw new IllegalStateException("no floating dtype: " + target);
         }
     }

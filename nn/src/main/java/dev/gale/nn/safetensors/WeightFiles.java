@@ -119,12 +119,6 @@ public final class WeightFiles implements AutoCloseable {
         return files.size() == 1 ? files.keySet().iterator().next() : dir;
     }
 
-    /// Bytes of all files' tensors.
-    public long byteSize() {
-        return byTensor.entrySet().stream()
-                .mapToLong(e -> e.getValue().shape(e.getKey()).size() * e.getValue().dtype(e.getKey()).bytes()).sum();
-    }
-
     @Override
     public void close() {
         files.values().forEach(Safetensors::close);

@@ -1,0 +1,275 @@
+package dev.gale.nn;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.nn.safetensors.SafetensorsWriter;
+import dev.gale.nn.safetensors.WeightFiles;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.F;
+import dev.gale.tensor.autograd.Tape;
+import dev.gale.tensor.ops.TensorOps;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedSet;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+
+/// A decoder-only language model: embedding, layers, final norm and head. Weights keep the names they have in Hugging
+/// Face's files.
+public final class CausalLm implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
+    private static final long MAX_SHARD_BYTES = 5_000_000_000L;
+
+    private final ModelConfig config;
+    private final ObjectNode configJson;
+    private final ObjectNode generationJson;         // null when the folder had none
+    private final TensorOps ops;
+    private final int maxSeqLen;
+    private final WeightFiles files;                 // null when the weights came from no file
+    private final Set<Tensor> owned;
+    private final Parameter embedding;
+    private final List<DecoderLayer> layers = new ArrayList<>();
+    private final RmsNorm norm;
+    private final Parameter head;
+    private final RopeTables ropes;
+
+    private CausalLm(ModelConfig config, ObjectNode configJson, ObjectNode generationJson, TensorOps ops, int maxSeqLen,
+                     WeightFiles files, WeightSource weights, Set<Tensor> owned) {
+        this.config = config;
+        this.configJson = configJson;
+        this.generationJson = generationJson;
+        this.ops = ops;
+        this.maxSeqLen = maxSeqLen == 0 ? config.maxSeqLen() : maxSeqLen;
+        this.files = files;
+        this.owned = owned;
+        int hidden = config.hiddenSize();
+        embedding = DecoderLayer.parameter(weights, "model.embed_tokens.weight", config.vocabSize(), hidden);
+        for (int i = 0; i < config.numLayers(); i++) layers.add(new DecoderLayer(config, i, weights));
+        norm = new RmsNorm(DecoderLayer.parameter(weights, "model.norm.weight", hidden), (float) config.rmsNormEps());
+        head = config.tieWordEmbeddings() ? embedding
+                : DecoderLayer.parameter(weights, "lm_head.weight", config.vocabSize(), hidden);
+        ropes = new RopeTables(ops, config, this.maxSeqLen);
+    }
+
+    /// Opens a Hugging Face model folder. Weights stay memory-mapped where their dtype may stay and ops computes on the host.
+    /// Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
+    public static CausalLm load(Path dir, LoadOptions options, TensorOps ops) {
+        ModelConfig config = HfConfig.read(dir);
+        Path generation = dir.resolve("generation_config.json");
+        ObjectNode generationJson = Files.exists(generation) ? HfConfig.json(generation) : null;
+        Set<Tensor> owned = identitySet();
+        WeightFiles files = WeightFiles.open(dir);
+        try {
+            CausalLm model = new CausalLm(config, HfConfig.json(dir.resolve("config.json")), generationJson, ops,
+                    options.maxSeqLen(), files, WeightSource.files(files, options, ops, owned), owned);
+            if (options.trainable()) model.trainAll();
+            model.logUnused(dir);
+            return model;
+        } catch (RuntimeException e) {
+            owned.forEach(ops::release);
+            files.close();
+            throw e;
+        }
+    }
+
+    /// A model with fresh weights, frozen: `trainAll` starts a pretraining. Under `NullOps` weights are only counted.
+    public static CausalLm random(ModelConfig config, long seed, DType dtype, TensorOps ops) {
+        Set<Tensor> owned = identitySet();
+        return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
+                WeightSource.random(config, seed, dtype, ops, owned), owned);
+    }
+
+    private static Set<Tensor> identitySet() {
+        return Collections.newSetFromMap(new IdentityHashMap<>());
+    }
+
+    private void logUnused(Path dir) {
+        Set<String> used = new LinkedHashSet<>(weights().keySet());
+        List<String> unused = files.names().stream().filter(name -> !used.contains(name)).toList();
+        if (!unused.isEmpty()) LOG.log(System.Logger.Level.DEBUG, "{0}: no use for {1}", dir, unused);
+    }
+
+    public ModelConfig config() {
+        return config;
+    }
+
+    public TensorOps ops() {
+        return ops;
+    }
+
+    /// Longest sequence that this model takes.
+    public int maxSeqLen() {
+        return maxSeqLen;
+    }
+
+    // ---- forward ----
+
+    /// Hidden states of a batch after the final norm, `[M, D]`.
+    ///
+    /// @param checkpoint whether backward runs each layer again instead of keeping what is in it
+    /// Throws: InputException when a sequence is longer than `maxSeqLen`.
+    public Tensor hidden(Tape tape, ModelInput in, boolean checkpoint) {
+        RopeTable rope = rope(in);
+        DecoderLayer.Attend attend = (t, q, k, v) -> F.attention(t, q, k, v, in.start(), in.stop(), config.attention());
+        Tensor x = F.embedding(tape, embedding, in.ids());
+        for (DecoderLayer layer : layers) {
+            Tensor before = x;
+            x = checkpoint && tape.isRecording()
+                    ? tape.checkpoint((t, h) -> layer.forward(t, h, in, rope, attend), before)
+                    : tape.scope(() -> layer.forward(tape, before, in, rope, attend));
+            tape.done(before);
+        }
+        return finish(tape, x);
+    }
+
+    /// Hidden states `[M, D]` of new tokens of cached sequences, whose keys and values the cache takes up.
+    /// Throws: InputException when a sequence is longer than `maxSeqLen`.
+    public Tensor hidden(Tape tape, KvCache cache, KvCache.Step step) {
+        ModelInput in = step.input();
+        RopeTable rope = rope(in);
+        Tensor x = F.embedding(tape, embedding, in.ids());
+        for (int i = 0; i < layers.size(); i++) {
+            Tensor before = x;
+            int index = i;
+            x = tape.scope(() -> layers.get(index).forward(tape, before, in, rope,
+                    (t, q, k, v) -> cache.attend(index, step, t, q, k, v)));
+            tape.done(before);
+        }
+        return finish(tape, x);
+    }
+
+    private Tensor finish(Tape tape, Tensor x) {
+        Tensor y = norm.forward(tape, x);
+        tape.done(x);
+        return y;
+    }
+
+    private RopeTable rope(ModelInput in) {
+        if (in.length() > maxSeqLen) {
+            throw new InputException("a sequence has %d tokens, but this model takes at most %d; shorten it or raise max_seq_length"
+                    .formatted(in.length(), maxSeqLen));
+        }
+        return ropes.forLength(in.length());
+    }
+
+    /// Logits `[M, V]` of hidden states `[M, D]`.
+    public Tensor logits(Tape tape, Tensor hidden) {
+        return F.linear(tape, hidden, head, null, null, null, null);
+    }
+
+    // ---- weights ----
+
+    /// The output head `[V, D]`; the embedding itself when they are tied.
+    public Parameter head() {
+        return head;
+    }
+
+    /// The projections of all layers by module path; the head is not among them.
+    public Map<String, Projection> projections() {
+        Map<String, Projection> byPath = new LinkedHashMap<>();
+        for (DecoderLayer layer : layers) {
+            for (Projection projection : layer.projections()) byPath.put(projection.path(), projection);
+        }
+        return byPath;
+    }
+
+    /// Puts another projection in the place of the one at a path, e.g. one with an adapter around it.
+    /// Throws: IllegalArgumentException when there is no such path.
+    public void replace(String path, UnaryOperator<Projection> change) {
+        for (DecoderLayer layer : layers) {
+            if (layer.projections().stream().anyMatch(projection -> projection.path().equals(path))) {
+                layer.replace(path, change);
+                return;
+            }
+        }
+        throw new IllegalArgumentException("this model has no projection " + path);
+    }
+
+    /// Every weight once, those of adapters too; a tied head is the embedding.
+    public List<Parameter> parameters() {
+        SequencedSet<Parameter> all = new LinkedHashSet<>();
+        all.add(embedding);
+        for (DecoderLayer layer : layers) {
+            all.addAll(layer.norms());
+            for (Projection projection : layer.projections()) all.addAll(projection.parameters());
+        }
+        all.add(norm.weight());
+        all.add(head);
+        return List.copyOf(all);
+    }
+
+    /// The weight of that name.
+    /// Throws: InputException when the model has none.
+    public Parameter parameter(String name) {
+        return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
+                .orElseThrow(() -> new InputException("the model has no parameter %s; parameters are named like %s"
+                        .formatted(name, norm.weight().name())));
+    }
+
+    /// Makes a weight trainable. Optimizers want F32 that may be written, so a mapped or narrower one is copied first.
+    public void train(Parameter parameter) {
+        Tensor value = parameter.value();
+        if (value.dtype() != DType.F32 || !owned.contains(value)) {
+            Tensor copy = ops.allocate(value.name(), DType.F32, value.shape());
+            ops.copy(copy, value);
+            owned.add(copy);
+            parameter.setValue(copy);
+            if (owned.remove(value)) ops.release(value);
+        }
+        parameter.setTrainable(true);
+    }
+
+    /// Makes every weight trainable.
+    public void trainAll() {
+        parameters().forEach(this::train);
+    }
+
+    // ---- files ----
+
+    /// Writes a Hugging Face model folder: `config.json` with every field it had, the weights, and
+    /// `generation_config.json` if there was one.
+    ///
+    /// @param dtype of the weights in the file; null leaves each as it is
+    /// Throws: InputException when it cannot be written; IllegalStateException while adapters are in place.
+    public void save(Path dir, DType dtype) {
+        Map<String, Tensor> tensors = weights();
+        new SafetensorsWriter(ops, dtype).writeSharded(dir, "model", tensors, MAX_SHARD_BYTES);
+        ObjectNode json = configJson.deepCopy();
+        DType stored = dtype != null ? dtype : embedding.value().dtype();
+        json.put(json.has("dtype") ? "dtype" : "torch_dtype", HfConfig.dtypeName(stored));
+        AtomicFile.write(dir.resolve("config.json"), json.toPrettyString() + "\n");
+        if (generationJson != null) {
+            AtomicFile.write(dir.resolve("generation_config.json"), generationJson.toPrettyString() + "\n");
+        }
+    }
+
+    private Map<String, Tensor> weights() {
+        for (Projection projection : projections().values()) {
+            if (!(projection instanceof Linear)) {
+                throw new IllegalStateException(projection.path() + " is no plain weight; merge or remove the adapter first");
+            }
+        }
+        Map<String, Tensor> byName = new LinkedHashMap<>();
+        for (Parameter parameter : parameters()) byName.put(parameter.name(), parameter.value());
+        return byName;
+    }
+
+    /// Releases weights and gradients and unmaps the files. Nothing of the model may be used afterwards.
+    @Override
+    public void close() {
+        parameters().forEach(parameter -> parameter.releaseGrad(ops));
+        ropes.close();
+        owned.forEach(ops::release);
+        owned.clear();
+        if (files != null) files.close();
+    }
+}

@@ -1,0 +1,45 @@
+package dev.gale.nn;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
+
+/// How a model folder is opened.
+///
+/// @param dtype     what weights are converted to; null leaves each as its file has it, memory-mapped and never copied
+/// @param maxSeqLen longest sequence; 0 takes the model's own `max_position_embeddings`
+/// @param trainable whether every weight shall be trained: they are copied to F32 then, whatever dtype says
+public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable) {
+    public LoadOptions {
+        if (dtype != null && !dtype.floating()) throw new IllegalArgumentException("weights cannot be " + dtype);
+        if (maxSeqLen < 0) throw new InputException("max_seq_length must be at least 1, or 0 for the model's own, got " + maxSeqLen);
+    }
+
+    /// Weights as they are in the files, frozen.
+    public static LoadOptions defaults() {
+        return new LoadOptions(null, 0, false);
+    }
+
+    public LoadOptions withDtype(DType dtype) {
+        return new LoadOptions(dtype, maxSeqLen, trainable);
+    }
+
+    public LoadOptions withMaxSeqLen(int maxSeqLen) {
+        return new LoadOptions(dtype, maxSeqLen, trainable);
+    }
+
+    public LoadOptions withTrainable(boolean trainable) {
+        return new LoadOptions(dtype, maxSeqLen, trainable);
+    }
+
+    /// The dtype of a name as people write it; null for `auto`.
+    /// Throws: InputException when the name is unknown.
+    public static DType dtype(String name) {
+        return switch (name) {
+            case "auto" -> null;
+            case "f32", "fp32", "float32" -> DType.F32;
+            case "bf16", "bfloat16" -> DType.BF16;
+            case "f16", "fp16", "float16" -> DType.F16;
+            default -> throw new InputException("dtype '%s' is unknown; use auto, float32, bfloat16 or float16".formatted(name));
+        };
+    }
+}

@@ -1,0 +1,70 @@
+package dev.gale.nn;
+
+import dev.gale.nn.safetensors.WeightFiles;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Storage;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.random.Philox;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+/// Where the weights of a model come from when it is built. Sources put what they allocate into a set that the model
+/// releases.
+@FunctionalInterface
+interface WeightSource {
+
+    /// The weight of that name, where the model computes.
+    /// Throws: InputException when the source has none of that name and shape.
+    Tensor get(String name, Shape shape);
+
+    /// Weights of opened files, converted where the options say so.
+    static WeightSource files(WeightFiles files, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
+        return (name, shape) -> {
+            Tensor stored = files.tensor(name, shape);
+            Tensor placed = ops.place(stored);
+            DType dtype = options.trainable() ? DType.F32 : options.dtype();
+            boolean asItIs = (dtype == null || dtype == stored.dtype()) && !options.trainable();
+            if (asItIs) {
+                if (placed != stored) owned.add(placed);
+                return placed;
+            }
+            Tensor converted = ops.allocate(name, dtype, shape);
+            owned.add(converted);
+            ops.copy(converted, placed);
+            if (placed != stored) ops.release(placed);
+            return converted;
+        };
+    }
+
+    /// Fresh weights: norms 1, biases 0, all others normal with mean 0 and the configuration's deviation. Weight n of a
+    /// model takes its numbers from stream n of the seed, so they do not depend on the machine.
+    static WeightSource random(ModelConfig config, long seed, DType dtype, TensorOps ops, Set<Tensor> owned) {
+        return (name, shape) -> {
+            int stream = owned.size();
+            Tensor tensor = ops.allocate(name, dtype, shape);
+            owned.add(tensor);
+            if (tensor.storage() instanceof Storage.None) return tensor;           // a plan needs no values
+            if (name.endsWith("norm.weight")) ops.fill(tensor, 1f);
+            else if (name.endsWith(".bias")) ops.fill(tensor, 0f);
+            else ops.write(tensor, normal(seed, stream, Math.toIntExact(shape.size()), config.initializerRange()));
+            return tensor;
+        };
+    }
+
+    /// `size` normal numbers, four per Philox block, by Box and Muller's transform.
+    private static float[] normal(long seed, int stream, int size, double deviation) {
+        float[] values = new float[size];
+        IntStream.range(0, (size + 3) / 4).parallel().forEach(block -> {
+            int[] words = new int[4];
+            Philox.block((int) seed, (int) (seed >>> 32), block, stream, 0, 0, words);
+            for (int i = 0; i < 4 && block * 4 + i < size; i++) {
+                double radius = Math.sqrt(-2 * Math.log(((words[i & 2] >>> 8) + 1) * 0x1p-24));
+                double angle = 2 * Math.PI * Philox.uniform(words[i | 1]);
+                values[block * 4 + i] = (float) (deviation * radius * (i % 2 == 0 ? Math.cos(angle) : Math.sin(angle)));
+            }
+        });
+        return values;
+    }
+}
