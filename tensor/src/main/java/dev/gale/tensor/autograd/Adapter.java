@@ -7,6 +7,6 @@ import dev.gale.tensor.Parameter;
 /// @param a       down projection `[R, in]`
 /// @param b       up projection `[out, R]`
 /// @param scale   alpha / r, or alpha / sqrt(r)
-/// @param dropout probability in [0, 1), applied only while a tape records
+/// @param dropout probability in [0, 1), applied only in training
 /// @param stream  number of this adapter's random stream, unique in the model
 public record Adapter(Parameter a, Parameter b, float scale, float dropout, int stream) {}

@@ -65,7 +65,7 @@ public final class F {
         if (adapter == null) return tape.run(new Linear(y, x, weight, bias, residual, null));
         int r = adapter.a().value().shape().dim(0);
         Tensor low = tape.allocate(adapter.a().name() + " output", Shape.of(x.rows(), r));                     // [M, R]
-        boolean dropping = tape.isRecording() && adapter.dropout() > 0;
+        boolean dropping = tape.isTraining() && adapter.dropout() > 0;
         Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;                    // [M, in]
         tape.run(new Linear(y, x, weight, bias, residual, new Linear.Side(adapter.a(), adapter.b(), low, dropped, adapter, rng)));
         if (dropped != null) tape.done(dropped);

@@ -81,6 +81,7 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
     private void backwardWithSide(TensorOps ops, Tensor dy, Grads grads, Grads.Sink dx) {
         boolean dropping = side.dropped != null;
         boolean wantsA = side.a.trainable();
+        if (dx.tensor() == null && !wantsA && !side.b.trainable()) return;
         Tensor dLow = grads.scratch("d " + side.low.name(), side.low.shape());
         Tensor dropped = dropping && wantsA ? scratchLike(grads, "dropped") : null;
         Tensor dInput = dropping && dx.tensor() != null ? scratchLike(grads, "d dropped") : null;

@@ -26,20 +26,23 @@ import java.util.function.Supplier;
 public final class Tape implements AutoCloseable {
     private final TensorOps ops;
     private final boolean recording;
+    private final boolean training;
     private final Grads grads;
     private final boolean ownsGrads;
     private final List<Node> recorded = new ArrayList<>();
     private final Map<Tensor, Integer> savedBy = new HashMap<>();
     private final Map<Tensor, Set<Tensor>> scopeOf = new LinkedHashMap<>();     // tensors made here and not released
     private final Deque<Set<Tensor>> scopes = new ArrayDeque<>();
+    private boolean metWanted;                                                 // an operation that wants a gradient ran
     private static final Set<Tensor> LEFT = Set.of();                          // scope ended, alive because saved
 
     /// A recorded operation and what it keeps alive.
     private record Node(Op op, List<Tensor> saved) {}
 
-    private Tape(TensorOps ops, boolean recording, Grads grads, boolean ownsGrads) {
+    private Tape(TensorOps ops, boolean recording, boolean training, Grads grads, boolean ownsGrads) {
         this.ops = ops;
         this.recording = recording;
+        this.training = training;
         this.grads = grads;
         this.ownsGrads = ownsGrads;
         scopes.push(new LinkedHashSet<>());
@@ -47,12 +50,12 @@ public final class Tape implements AutoCloseable {
 
     /// A tape for training: records.
     public static Tape recording(TensorOps ops) {
-        return new Tape(ops, true, new Grads(ops), true);
+        return new Tape(ops, true, true, new Grads(ops), true);
     }
 
     /// A tape for evaluation and generation: keeps nothing for backward.
     public static Tape inference(TensorOps ops) {
-        return new Tape(ops, false, new Grads(ops), true);
+        return new Tape(ops, false, false, new Grads(ops), true);
     }
 
     public TensorOps ops() {
@@ -62,6 +65,11 @@ public final class Tape implements AutoCloseable {
     /// True when operations that lead to trainable parameters are remembered.
     public boolean isRecording() {
         return recording;
+    }
+
+    /// True in the forward pass of training, whether it is recorded now or will be run again: dropout drops.
+    public boolean isTraining() {
+        return training;
     }
 
     /// True when this tape records and the gradient of this activation leads to a trainable parameter.
@@ -81,8 +89,10 @@ public final class Tape implements AutoCloseable {
         return tensor;
     }
 
-    /// The gradient of an activation that a loss fills in its forward pass, from which `backward` starts.
-    Tensor rootGradient(Tensor activation) {
+    /// The gradient of an activation, of undefined content, that a loss fills in its forward pass: `backward` starts
+    /// from it.
+    /// Throws: IllegalStateException when there is one already.
+    public Tensor rootGradient(Tensor activation) {
         if (grads.peek(activation) != null) throw new IllegalStateException(activation.name() + " has a loss already");
         return grads.sink(activation).tensor();
     }
@@ -91,7 +101,10 @@ public final class Tape implements AutoCloseable {
     /// gradient.
     public Tensor run(Op op) {
         op.forward(ops);
-        if (recording && wantsBackward(op)) record(op);
+        if (training && wantsBackward(op)) {
+            metWanted = true;
+            if (recording) record(op);
+        }
         return op.output();
     }
 
@@ -146,16 +159,20 @@ public final class Tape implements AutoCloseable {
         ops.release(tensor);
     }
 
-    /// Runs a segment without keeping anything but its input, and runs it again, recording, when backward needs it.
+    /// Runs a segment without keeping anything but its input, and runs it again, recording, when backward needs it:
+    /// that is, when something in it leads to a trainable parameter.
     /// The segment must not have side effects, and its random numbers must be counter-based.
     public Tensor checkpoint(Segment segment, Tensor x) {
         Tensor y;
-        try (Tape forward = new Tape(ops, false, grads, false)) {
+        boolean wanted;
+        try (Tape forward = new Tape(ops, false, training, grads, false)) {
             y = forward.handOver(segment.run(forward, x));
+            wanted = forward.metWanted;
         }
         scopes.peek().add(y);
         scopeOf.put(y, scopes.peek());
-        if (recording) record(new Checkpoint(this, segment, x, y));
+        metWanted |= wanted;
+        if (recording && wanted) record(new Checkpoint(this, segment, x, y));
         return y;
     }
 
@@ -168,7 +185,7 @@ public final class Tape implements AutoCloseable {
 
     /// Re-runs a segment on its input and propagates through it; called by the segment's node.
     void recomputeAndBackward(Segment segment, Tensor x, Tensor dy) {
-        try (Tape tape = new Tape(ops, true, grads, false)) {
+        try (Tape tape = new Tape(ops, true, true, grads, false)) {
             Tensor y = segment.run(tape, x);
             grads.give(y, dy);
             tape.backward();
