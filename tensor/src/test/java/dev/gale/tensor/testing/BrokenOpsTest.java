@@ -1,0 +1,173 @@
+package dev.gale.tensor.testing;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.Activation;
+import dev.gale.tensor.ops.AttentionSpec;
+import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.LowRank;
+import dev.gale.tensor.ops.LowRankGrads;
+import dev.gale.tensor.ops.ReferenceOps;
+import dev.gale.tensor.ops.TensorOps;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Named;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// The contract can fail: implementations that are wrong by a little, or in one case only, do not pass it.
+class BrokenOpsTest {
+
+    /// The contract on an implementation with one method's arguments changed.
+    private static final class Broken extends OpsContract {
+        private final String method;
+        private final UnaryOperator<Object[]> change;
+
+        Broken(String method, UnaryOperator<Object[]> change) {
+            this.method = method;
+            this.change = change;
+        }
+
+        @Override
+        protected TensorOps createOps() {
+            TensorOps right = new ReferenceOps();
+            return (TensorOps) Proxy.newProxyInstance(TensorOps.class.getClassLoader(), new Class<?>[] {TensorOps.class},
+                    (proxy, called, arguments) -> {
+                        try {
+                            return called.invoke(right, called.getName().equals(method) ? change.apply(arguments) : arguments);
+                        } catch (InvocationTargetException thrown) {
+                            throw thrown.getCause();
+                        }
+                    });
+        }
+    }
+
+    private static Arguments broken(String how, String method, UnaryOperator<Object[]> change, Consumer<OpsContract> check) {
+        return Arguments.of(Named.of(method + " " + how, new Broken(method, change)), Named.of("its check", check));
+    }
+
+    private static UnaryOperator<Object[]> with(int index, UnaryOperator<Object> change) {
+        return arguments -> {
+            Object[] changed = arguments.clone();
+            changed[index] = change.apply(arguments[index]);
+            return changed;
+        };
+    }
+
+    private static UnaryOperator<Object[]> times(int index, double factor) {
+        return with(index, value -> (float) ((float) value * factor));
+    }
+
+    private static final UnaryOperator<Object> NEGATED = value -> !(boolean) value;
+    private static final double SLIGHTLY = 1 + 1e-4;
+
+    static Stream<Arguments> wrongImplementations() {
+        return Stream.of(
+                broken("scaled by a little", "addScaled", times(2, SLIGHTLY), c -> c.addScaledAccumulates(7)),
+                broken("of another stream", "dropout", with(4, s -> (int) s + 1), c -> c.dropoutDropsWhatPhiloxSays(7, 0.1f, true)),
+                broken("that overwrites", "dropout", with(5, NEGATED), c -> c.dropoutDropsWhatPhiloxSays(7, 0.1f, true)),
+                broken("scaled by a little", "matmul", times(5, SLIGHTLY), c -> c.matmulTakesEveryTranspose(17, 33, 9)),
+                broken("that overwrites", "matmul", with(6, NEGATED), c -> c.matmulTakesEveryTranspose(5, 7, 1)),
+                broken("without bias", "linearForward", with(3, b -> null), c -> linear(c)),
+                broken("without residual", "linearForward", with(4, b -> null), c -> linear(c)),
+                broken("with a weaker side", "linearForward", with(5, BrokenOpsTest::weaker), c -> linear(c)),
+                broken("with a weaker side", "linearBackward", with(4, BrokenOpsTest::weaker), c -> linearBack(c)),
+                broken("without dB", "linearBackward", with(5, BrokenOpsTest::withoutB), c -> linearBack(c)),
+                broken("that overwrites", "linearBackward", with(1, NEGATED), c -> linearBack(c)),
+                broken("with another eps", "rmsNormForward", times(4, 2), c -> norm(c)),
+                broken("without dw", "rmsNormBackward", with(2, w -> null), c -> normBack(c)),
+                broken("that overwrites", "rmsNormBackward", with(1, NEGATED), c -> normBack(c)),
+                broken("turned back", "rope", with(6, NEGATED), c -> c.ropeRotatesPairsInPlace(5, 3, 1, 6, 3, false)),
+                broken("with another gate", "gluForward", with(3, a -> other((Activation) a)), c -> c.gluMatchesBothWays(Activation.GELU)),
+                broken("with another gate", "gluBackward", with(5, a -> other((Activation) a)), c -> c.gluMatchesBothWays(Activation.GELU)),
+                broken("scaled by a little", "attentionForward", with(7, s -> scaled((AttentionSpec) s)), c -> attend(c)),
+                broken("scaled by a little", "attentionBackward", with(11, s -> scaled((AttentionSpec) s)), c -> attendBack(c)),
+                broken("across sequences", "attentionForward", BrokenOpsTest::acrossSequences, c -> attend(c)),
+                broken("without softcap", "attentionForward", with(7, s -> uncapped((AttentionSpec) s)),
+                        c -> c.attentionForwardSeesItsRange(AttentionContract.Layout.SOFTCAPPED)),
+                broken("scaled by a little", "linearCrossEntropy", with(7, BrokenOpsTest::scaledLoss), c -> loss(c)),
+                broken("without dw", "linearCrossEntropy", with(3, w -> null), c -> loss(c)),
+                broken("without token losses", "linearCrossEntropy", with(1, w -> null), c -> loss(c)),
+                broken("clipped a little earlier", "clipFactor", times(3, 0.9999), c -> c.clipFactorMatches(400, 2, 1)),
+                broken("with m for v", "adamW", a -> new Object[] {a[0], a[1], a[3], a[2], a[4], a[5]}, c -> c.adamWMatches(7, 0)));
+    }
+
+    private static void linear(OpsContract contract) {
+        contract.linearForwardAddsItsParts(3, 5, 7, 2, DType.F32);
+    }
+
+    private static void linearBack(OpsContract contract) {
+        contract.linearBackwardSharesTheGradient(3, 5, 7, 2, DType.F32);
+    }
+
+    private static void norm(OpsContract contract) {
+        contract.rmsNormForwardIsRelativelyExact(3, 5, DType.F32, 1);
+    }
+
+    private static void normBack(OpsContract contract) {
+        contract.rmsNormBackwardMatches(3, 5, DType.F32);
+    }
+
+    private static void attend(OpsContract contract) {
+        contract.attentionForwardSeesItsRange(AttentionContract.Layout.PACKED);
+    }
+
+    private static void attendBack(OpsContract contract) {
+        contract.attentionBackwardMatches(AttentionContract.Layout.PACKED);
+    }
+
+    private static void loss(OpsContract contract) {
+        contract.crossEntropyMatches(17, 33, 64, DType.BF16, 4, 1, 0);
+    }
+
+    private static Object weaker(Object side) {
+        if (!(side instanceof LowRank(Tensor input, Tensor a, Tensor b, Tensor low, float scale))) return null;
+        return new LowRank(input, a, b, low, (float) (scale / SLIGHTLY));
+    }
+
+    private static Object withoutB(Object grads) {
+        if (!(grads instanceof LowRankGrads(Tensor dA, Tensor dB, Tensor dLow, Tensor dInput))) return null;
+        return new LowRankGrads(dA, null, dLow, dInput);
+    }
+
+    private static Activation other(Activation activation) {
+        return activation == Activation.GELU ? Activation.GELU_TANH : Activation.GELU;
+    }
+
+    private static AttentionSpec scaled(AttentionSpec spec) {
+        return new AttentionSpec(spec.numHeads(), spec.numKvHeads(), spec.headDim(), spec.scale() * 1.001f, spec.softcap());
+    }
+
+    private static AttentionSpec uncapped(AttentionSpec spec) {
+        return new AttentionSpec(spec.numHeads(), spec.numKvHeads(), spec.headDim(), spec.scale(), 0);
+    }
+
+    /// Row 64 sees the last key of the sequence before its own: one pair of thousands.
+    private static Object[] acrossSequences(Object[] arguments) {
+        Object[] changed = arguments.clone();
+        TensorOps copy = new ReferenceOps();
+        Tensor start = (Tensor) arguments[5];
+        int[] starts = copy.toInts(start);
+        starts[64]--;
+        changed[5] = copy.allocate("start", start.dtype(), start.shape());
+        copy.write((Tensor) changed[5], starts);
+        return changed;
+    }
+
+    private static Object scaledLoss(Object spec) {
+        CrossEntropySpec right = (CrossEntropySpec) spec;
+        return new CrossEntropySpec(right.chunkRows(), right.scale() * 1.001f, right.softcap());
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("wrongImplementations")
+    void aWrongImplementationIsFound(OpsContract broken, Consumer<OpsContract> check) {
+        assertThrows(AssertionError.class, () -> check.accept(broken));
+    }
+}
