@@ -39,7 +39,7 @@ public final class CausalLm implements AutoCloseable {
     private final Parameter embedding;
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final RmsNorm norm;
-    private final Parameter head;
+    private Parameter head;
     private final RopeTables ropes;
 
     private CausalLm(ModelConfig config, ObjectNode configJson, ObjectNode generationJson, TensorOps ops, int maxSeqLen,
@@ -173,6 +173,17 @@ public final class CausalLm implements AutoCloseable {
         return head;
     }
 
+    /// Makes a tied head a parameter of its own, `lm_head.weight`, that shares the embedding's value until one of them
+    /// is given another. Nothing happens to a head that is one already.
+    public void untieHead() {
+        if (head == embedding) head = Parameter.frozen("lm_head.weight", embedding.value());
+    }
+
+    /// Makes the head the embedding again, if `untieHead` parted them.
+    public void tieHead() {
+        if (config.tieWordEmbeddings()) head = embedding;
+    }
+
     /// The projections of all layers by module path; the head is not among them.
     public Map<String, Projection> projections() {
         Map<String, Projection> byPath = new LinkedHashMap<>();
@@ -245,6 +256,7 @@ public final class CausalLm implements AutoCloseable {
         new SafetensorsWriter(ops, dtype).writeSharded(dir, "model", tensors, MAX_SHARD_BYTES);
         ObjectNode json = configJson.deepCopy();
         DType stored = dtype != null ? dtype : embedding.value().dtype();
+        if (config.tieWordEmbeddings() && head != embedding) json.put("tie_word_embeddings", false);
         json.put(json.has("dtype") ? "dtype" : "torch_dtype", HfConfig.dtypeName(stored));
         AtomicFile.write(dir.resolve("config.json"), json.toPrettyString() + "\n");
         if (generationJson != null) {

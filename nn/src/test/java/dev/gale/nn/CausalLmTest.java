@@ -2,23 +2,39 @@ package dev.gale.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.nn.safetensors.Safetensors;
+import dev.gale.nn.safetensors.SafetensorsWriter;
 import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CausalLmTest {
@@ -69,5 +85,296 @@ class CausalLmTest {
             targets[s][targets[s].length - 1] = CrossEntropySpec.IGNORE;
         }
         return Arrays.stream(targets).flatMapToInt(Arrays::stream).toArray();
+    }
+
+    private static float[] logits(Path dir, LoadOptions options, int[]... sequences) {
+        try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, options, ops)) {
+            return Fixtures.logits(model, sequences);
+        }
+    }
+
+    private static final int[] TEXT = {1, 17, 5, 300, 42, 9, 9, 128, 319, 0, 77};
+
+    @Test
+    void packedSequencesGiveWhatTheyGiveAlone() {
+        Path dir = Fixtures.folder("llama");
+        int[] other = {3, 200, 61};
+        float[] packed = logits(dir, LoadOptions.defaults(), TEXT, other);
+        float[] alone = logits(dir, LoadOptions.defaults(), other);
+        assertArrayEquals(alone, Arrays.copyOfRange(packed, TEXT.length * VOCAB, packed.length));
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "F16"})
+    void aSavedModelOfNarrowWeightsGivesWhatItGaveBefore(DType dtype, @TempDir Path dir) throws IOException {
+        Path source = Fixtures.folder("llama3-rope");
+        float[] converted = logits(source, LoadOptions.defaults().withDtype(dtype), TEXT);
+        try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(source, LoadOptions.defaults(), ops)) {
+            model.save(dir, dtype);
+        }
+        assertArrayEquals(converted, logits(dir, LoadOptions.defaults(), TEXT));
+        float[] exact = logits(source, LoadOptions.defaults(), TEXT);
+        assertTrue(!Arrays.equals(exact, converted), "rounded weights change logits");
+        ObjectNode config = HfConfig.json(dir.resolve("config.json"));
+        assertEquals(HfConfig.dtypeName(dtype), config.remove("dtype").asText());
+        ObjectNode before = HfConfig.json(source.resolve("config.json"));
+        before.remove("dtype");
+        assertEquals(before, config, "every other field is kept");
+        assertEquals(HfConfig.json(source.resolve("generation_config.json")), HfConfig.json(dir.resolve("generation_config.json")));
+        try (Safetensors file = Safetensors.open(dir.resolve("model.safetensors"))) {
+            assertFalse(file.has("lm_head.weight"), "a tied head is stored once");
+        }
+    }
+
+    @Test
+    void weightsInShardsAreTheSameModel(@TempDir Path dir) {
+        Path source = Fixtures.copy("llama", dir);
+        float[] single = logits(source, LoadOptions.defaults(), TEXT);
+        try (TensorOps ops = new ReferenceOps(); Safetensors file = Safetensors.open(source.resolve("model.safetensors"))) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            file.names().forEach(name -> tensors.put(name, file.tensor(name)));
+            new SafetensorsWriter(ops, null).writeSharded(dir, "model", tensors, 100_000);
+        }
+        assertTrue(Files.exists(dir.resolve("model.safetensors.index.json")));
+        assertArrayEquals(single, logits(dir, LoadOptions.defaults(), TEXT));
+    }
+
+    @Test
+    void mappedWeightsTakeNoMemoryOfTheirOwn() {
+        try (TensorOps ops = new ReferenceOps()) {
+            try (CausalLm model = CausalLm.load(Fixtures.folder("llama"), LoadOptions.defaults(), ops)) {
+                assertEquals(0, ops.memory().liveBytes());
+                Fixtures.logits(model, TEXT);
+                assertEquals(2 * 256 * 8 * Float.BYTES, ops.memory().liveBytes(), "only the rotary table stays");
+            }
+            assertEquals(0, ops.memory().liveBytes());
+        }
+    }
+
+    @Test
+    void unexpectedShapesAndMissingTensorsNameTheFile(@TempDir Path dir) throws IOException {
+        Fixtures.copy("llama", dir);
+        ObjectNode config = HfConfig.json(dir.resolve("config.json"));
+        rejects(dir, config.deepCopy().put("vocab_size", 321),
+                "model.safetensors: tensor model.embed_tokens.weight has shape [320, 64], but config.json asks for [321, 64]");
+        rejects(dir, config.deepCopy().put("num_hidden_layers", 3),
+                "model.safetensors lacks tensor model.layers.2.input_layernorm.weight of shape [64]");
+        rejects(dir, config.deepCopy().put("mlp_bias", true), "lacks tensor model.layers.0.mlp.gate_proj.bias of shape [160]");
+        Files.delete(dir.resolve("model.safetensors"));
+        rejects(dir, config, "has neither model.safetensors nor");
+    }
+
+    private static void rejects(Path dir, ObjectNode config, String part) throws IOException {
+        Files.writeString(dir.resolve("config.json"), config.toString());
+        try (TensorOps ops = new ReferenceOps()) {
+            String message = assertThrows(InputException.class, () -> CausalLm.load(dir, LoadOptions.defaults(), ops)).getMessage();
+            assertTrue(message.contains(part) && !message.contains("\n"), message);
+            assertEquals(0, ops.memory().liveBytes());
+        }
+    }
+
+    @Test
+    void aSequenceBeyondTheContextIsRejected() {
+        LoadOptions options = LoadOptions.defaults().withMaxSeqLen(10);
+        Path dir = Fixtures.folder("llama");
+        assertEquals(10 * VOCAB, logits(dir, options, Arrays.copyOf(TEXT, 10)).length);
+        String message = assertThrows(InputException.class, () -> logits(dir, options, TEXT)).getMessage();
+        assertEquals("a sequence has 11 tokens, but this model takes at most 10; shorten it or raise max_seq_length", message);
+        assertThrows(InputException.class, () -> logits(dir, options));
+    }
+
+    @Test
+    void weightsHaveTheNamesOfTheFileAndTiedOnesAreListedOnce() {
+        try (TensorOps ops = new ReferenceOps();
+             CausalLm tied = CausalLm.load(Fixtures.folder("llama3-rope"), LoadOptions.defaults(), ops);
+             CausalLm untied = CausalLm.load(Fixtures.folder("llama"), LoadOptions.defaults(), ops);
+             Safetensors file = Safetensors.open(Fixtures.folder("llama").resolve("model.safetensors"))) {
+            List<String> names = untied.parameters().stream().map(Parameter::name).toList();
+            assertEquals(new TreeSet<>(file.names()), new TreeSet<>(names));
+            assertEquals(names.size() - 1, tied.parameters().size());
+            assertSame(tied.parameter("model.embed_tokens.weight"), tied.head());
+            assertSame(untied.parameter("lm_head.weight"), untied.head());
+            assertThrows(InputException.class, () -> untied.parameter("lm_head.bias"));
+            assertEquals(14, untied.projections().size());
+            assertEquals(160, untied.projections().get("model.layers.1.mlp.down_proj").inFeatures());
+        }
+    }
+
+    @Test
+    void aReplacedProjectionIsUsedAndForbidsSaving(@TempDir Path dir) {
+        try (TensorOps ops = new ReferenceOps();
+             CausalLm model = CausalLm.load(Fixtures.folder("llama"), LoadOptions.defaults(), ops)) {
+            float[] before = Fixtures.logits(model, TEXT);
+            for (String path : model.projections().keySet()) {
+                Projection[] original = new Projection[1];
+                model.replace(path, projection -> original[0] = new Zero(projection));
+                assertSame(original[0], model.projections().get(path));
+                assertTrue(!Arrays.equals(before, Fixtures.logits(model, TEXT)), path + " takes part");
+                assertThrows(IllegalStateException.class, () -> model.save(dir, null));
+                model.replace(path, projection -> ((Zero) projection).base());
+            }
+            assertArrayEquals(before, Fixtures.logits(model, TEXT));
+            assertThrows(IllegalArgumentException.class, () -> model.replace("lm_head", projection -> projection));
+        }
+    }
+
+    /// A projection that forgets its input.
+    private record Zero(Projection base) implements Projection {
+        @Override
+        public Tensor forward(Tape tape, Tensor x, Tensor residual, ModelInput in) {
+            Tensor zeros = tape.allocate("zeros", x.shape());
+            tape.ops().fill(zeros, 0f);
+            return base.forward(tape, zeros, residual, in);
+        }
+
+        @Override
+        public String path() {
+            return base.path();
+        }
+
+        @Override
+        public int inFeatures() {
+            return base.inFeatures();
+        }
+
+        @Override
+        public int outFeatures() {
+            return base.outFeatures();
+        }
+
+        @Override
+        public List<Parameter> parameters() {
+            return base.parameters();
+        }
+    }
+
+    @Test
+    void checkpointingChangesNoGradient() {
+        try (TensorOps ops = new ReferenceOps()) {
+            float[][] kept = gradients(ops, false);
+            float[][] recomputed = gradients(ops, true);
+            assertEquals(21, kept.length);
+            for (int i = 0; i < kept.length; i++) {
+                assertArrayEquals(kept[i], recomputed[i]);
+                assertTrue(anyNonZero(kept[i]), "a gradient arrives");
+            }
+            assertEquals(0, ops.memory().liveBytes());
+        }
+    }
+
+    private static boolean anyNonZero(float[] values) {
+        return IntStream.range(0, values.length).anyMatch(i -> values[i] != 0);
+    }
+
+    private static float[][] gradients(TensorOps ops, boolean checkpoint) {
+        LoadOptions options = LoadOptions.defaults().withTrainable(true);
+        try (CausalLm model = CausalLm.load(Fixtures.folder("llama"), options, ops)) {
+            ModelInput in = ModelInput.of(ops, TEXT, new int[] {4, 5});
+            Tensor stats = ops.allocate("stats", DType.F32, Shape.of(2));
+            Tensor targets = ops.allocate("targets", DType.I32, Shape.of(in.tokens()));
+            ops.fill(stats, 0f);
+            ops.write(targets, IntStream.range(0, in.tokens()).toArray());
+            try (Tape tape = Tape.recording(ops)) {
+                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, checkpoint), model.head(), targets,
+                        CrossEntropySpec.chunked(4));
+                tape.backward();
+            }
+            in.release(ops);
+            ops.release(stats);
+            ops.release(targets);
+            return model.parameters().stream().map(parameter -> ops.toFloats(parameter.grad(ops))).toArray(float[][]::new);
+        }
+    }
+
+    @Test
+    void freshWeightsFollowTheSeedAndTheDeviation() {
+        ModelConfig config = HfConfig.read(Fixtures.folder("llama"));
+        try (TensorOps ops = new ReferenceOps(); CausalLm one = CausalLm.random(config, 7, DType.F32, ops);
+             CausalLm same = CausalLm.random(config, 7, DType.F32, ops);
+             CausalLm other = CausalLm.random(config, 8, DType.F32, ops)) {
+            for (int i = 0; i < one.parameters().size(); i++) {
+                float[] values = ops.toFloats(one.parameters().get(i).value());
+                assertArrayEquals(values, ops.toFloats(same.parameters().get(i).value()));
+                if (one.parameters().get(i).name().endsWith("norm.weight")) {
+                    for (float value : values) assertEquals(1f, value);
+                    continue;
+                }
+                assertFalse(Arrays.equals(values, ops.toFloats(other.parameters().get(i).value())));
+                double mean = IntStream.range(0, values.length).mapToDouble(at -> values[at]).average().orElseThrow();
+                double square = IntStream.range(0, values.length).mapToDouble(at -> values[at] * values[at]).average().orElseThrow();
+                double error = 5 / Math.sqrt(values.length);                        // five standard errors
+                assertEquals(0, mean, 0.02 * error);
+                assertEquals(0.02, Math.sqrt(square), 0.02 * error);
+            }
+        }
+    }
+
+    @Test
+    void aModelOnNullOpsOnlyCountsItsBytes() {
+        ModelConfig config = HfConfig.read(Fixtures.folder("llama"));
+        try (NullOps ops = new NullOps(); CausalLm model = CausalLm.random(config, 7, DType.BF16, ops)) {
+            long weights = model.parameters().stream().mapToLong(parameter -> parameter.value().byteSize()).sum();
+            assertEquals(127296 * 2L, weights);
+            ops.resetPeak();
+            ModelInput in = ModelInput.of(ops, TEXT);
+            try (Tape tape = Tape.inference(ops)) {
+                model.hidden(tape, in, false);
+            }
+            assertTrue(ops.totalFlops() > 2L * TEXT.length * 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3));
+        }
+    }
+
+    @Test
+    void inferenceHoldsNoMoreThanTheWidestMomentOfALayer() {
+        ModelConfig config = HfConfig.read(Fixtures.folder("llama"));
+        int[] text = IntStream.range(0, 256).toArray();
+        try (NullOps ops = new NullOps(); CausalLm model = CausalLm.random(config, 7, DType.F32, ops)) {
+            ModelInput in = ModelInput.of(ops, text);
+            long before = ops.memory().liveBytes();
+            long table = 2 * 256 * 8 * Float.BYTES;
+            ops.resetPeak();
+            try (Tape tape = Tape.inference(ops)) {
+                model.hidden(tape, in, false);
+            }
+            long widest = 256 * (2 * 64 + 3 * 160) * Float.BYTES;                    // x, h; gate, up and their product
+            assertEquals(table + widest, ops.memory().peakLiveBytes() - before);
+        }
+    }
+
+    @Test
+    void cachedTokensGiveWhatTheWholeSequenceGives() {
+        try (TensorOps ops = new ReferenceOps();
+             CausalLm model = CausalLm.load(Fixtures.folder("llama"), LoadOptions.defaults(), ops)) {
+            float[] whole = Fixtures.logits(model, TEXT);
+            try (KvCache cache = new KvCache(ops, model.config(), 4, TEXT.length)) {
+                assertArrayEquals(Arrays.copyOf(whole, 3 * VOCAB), cached(model, cache, 1, Arrays.copyOf(TEXT, 3)));
+                cached(model, cache, 0, 8, 8, 8);                                    // a neighbour changes nothing
+                for (int i = 3; i < TEXT.length; i++) {
+                    assertArrayEquals(Arrays.copyOfRange(whole, i * VOCAB, (i + 1) * VOCAB), cached(model, cache, 1, TEXT[i]));
+                }
+                assertEquals(TEXT.length, cache.length(1));
+                assertThrows(InputException.class, () -> cached(model, cache, 1, 5));
+            }
+        }
+    }
+
+    private static float[] cached(CausalLm model, KvCache cache, int sequence, int... tokens) {
+        KvCache.Step step = cache.append(new int[] {sequence}, new int[][] {tokens});
+        try (Tape tape = Tape.inference(model.ops())) {
+            return model.ops().toFloats(model.logits(tape, model.hidden(tape, cache, step)));
+        } finally {
+            step.release(model.ops());
+        }
+    }
+
+    @Test
+    void aTrainedModelOfOthersGivesItsReferenceLogits() {
+        Path dir = Fixtures.real("models/stories260K");
+        try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops);
+             Safetensors expected = Safetensors.open(dir.resolve("logits.safetensors"))) {
+            int[] ids = expected.readInts("input_ids");
+            double worst = Fixtures.worst(Fixtures.logits(model, ids), expected.readFloats("logits_f64"), new int[][] {ids}, 26, 512);
+            assertTrue(worst <= 5e-5, "largest difference of a logit " + worst);
+        }
     }
 }

@@ -15,10 +15,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
 /// Model folders with the outputs that Transformers computed from them.
-final class Fixtures {
+public final class Fixtures {
     private Fixtures() {}
 
-    static Path folder(String name) {
+    public static Path folder(String name) {
         try {
             return Path.of(Fixtures.class.getResource("/fixtures/" + name).toURI());
         } catch (URISyntaxException e) {
@@ -27,7 +27,7 @@ final class Fixtures {
     }
 
     /// A copy of a fixture that a test may break.
-    static Path copy(String name, Path target) {
+    public static Path copy(String name, Path target) {
         try (Stream<Path> files = Files.list(folder(name))) {
             for (Path file : files.toList()) Files.copy(file, target.resolve(file.getFileName()));
             return target;
@@ -37,7 +37,7 @@ final class Fixtures {
     }
 
     /// A folder of the real inputs; skips the test when they are not unpacked.
-    static Path real(String name) {
+    public static Path real(String name) {
         String given = System.getProperty("GALE_REAL_INPUTS", System.getenv("GALE_REAL_INPUTS"));
         Path root = given != null ? Path.of(given) : Path.of(System.getProperty("gale.root", "."), "build", "real-inputs");
         Path folder = root.resolve(name);

@@ -1,0 +1,106 @@
+package dev.gale.peft;
+
+import dev.gale.nn.safetensors.Safetensors;
+import dev.gale.nn.safetensors.SafetensorsWriter;
+import dev.gale.tensor.Convert;
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+
+/// The files of an adapter folder, and the names that PEFT gives to tensors in it.
+/// Source: peft `utils/save_and_load.py`.
+final class AdapterFile {
+    static final String CONFIG = "adapter_config.json";
+    static final String WEIGHTS = "adapter_model.safetensors";
+    private static final String PREFIX = "base_model.model.";
+
+    private AdapterFile() {}
+
+    /// Name in the file of a parameter of model or adapter.
+    static String name(String parameter) {
+        return PREFIX + parameter;
+    }
+
+    /// Name in the file of the bias of an adapted module, which PEFT keeps in the layer that it wraps.
+    static String adaptedBias(String path) {
+        return PREFIX + path + ".base_layer.bias";
+    }
+
+    static Safetensors open(Path dir) {
+        Path file = dir.resolve(WEIGHTS);
+        if (!Files.exists(file) && Files.exists(dir.resolve("adapter_model.bin"))) {
+            throw new InputException("%s has adapter_model.bin but no %s; save it again with a current PEFT"
+                    .formatted(dir, WEIGHTS));
+        }
+        return Safetensors.open(file);
+    }
+
+    static void write(Path dir, LoraConfig config, Map<String, Tensor> tensors, TensorOps ops) {
+        new SafetensorsWriter(ops, null).write(dir.resolve(WEIGHTS), tensors);
+        config.write(dir.resolve(CONFIG));
+    }
+
+    /// Fills tensors of an adapter from a file, by their names in it. Every tensor on both sides must have its match.
+    ///
+    /// @param known shapes of the base's parameters, by their names in a file, to tell a wrong shape from a stranger
+    /// Throws: InputException naming file, tensor and what is wrong: missing, left over, another shape, NaN, infinite.
+    static void read(Safetensors file, Map<String, Tensor> own, Map<String, Shape> known, LoraConfig config,
+                     TensorOps ops) {
+        Set<String> strangers = new HashSet<>(file.names());
+        own.forEach((name, tensor) -> {
+            String stored = stored(file, name, tensor);
+            strangers.remove(stored);
+            requireShape(file, stored, tensor.shape(), config);
+        });
+        for (String name : file.names()) {
+            if (!strangers.contains(name)) continue;
+            if (known.containsKey(name)) requireShape(file, name, known.get(name), config);
+            throw new InputException("%s: tensor %s %s has no place in this model as %s describes it; %s"
+                    .formatted(file.file(), name, file.shape(name), CONFIG, madeFor(config)));
+        }
+        own.forEach((name, tensor) -> copy(file, stored(file, name, tensor), tensor, ops));
+    }
+
+    /// Releases of PEFT before 0.6 did not wrap the layer, and so had a shorter name for its bias.
+    private static String stored(Safetensors file, String name, Tensor own) {
+        if (file.has(name)) return name;
+        String shorter = name.replace(".base_layer.", ".");
+        if (file.has(shorter)) return shorter;
+        throw new InputException("%s lacks tensor %s of shape %s, which %s asks for; save the adapter again"
+                .formatted(file.file(), name, own.shape(), CONFIG));
+    }
+
+    private static void requireShape(Safetensors file, String name, Shape needed, LoraConfig config) {
+        if (file.shape(name).equals(needed)) return;
+        throw new InputException("%s: tensor %s has shape %s, but this model needs %s; %s"
+                .formatted(file.file(), name, file.shape(name), needed, madeFor(config)));
+    }
+
+    private static String madeFor(LoraConfig config) {
+        String base = config.baseModelNameOrPath();
+        return "give the base model it was made for" + (base == null || base.isEmpty() ? "" : ", " + base);
+    }
+
+    private static void copy(Safetensors file, String name, Tensor own, TensorOps ops) {
+        Tensor stored = file.tensor(name);
+        if (!stored.dtype().floating()) {
+            throw new InputException("%s: tensor %s holds %s instead of floating numbers; save the adapter again"
+                    .formatted(file.file(), name, stored.dtype()));
+        }
+        for (long i = 0; i < stored.size(); i++) {
+            float value = Convert.get(stored.segment(), stored.dtype(), i);
+            if (Float.isFinite(value)) continue;
+            throw new InputException("%s: element %d of tensor %s is %s; this adapter is broken, train it again"
+                    .formatted(file.file(), i, name, Float.isNaN(value) ? "NaN" : "infinite"));
+        }
+        Tensor placed = ops.place(stored);
+        ops.copy(own, placed);
+        if (placed != stored) ops.release(placed);
+    }
+}

@@ -1,0 +1,250 @@
+package dev.gale.peft;
+
+import dev.gale.tensor.InputException;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/// LoRA hyper-parameters with PEFT's names, defaults and meaning (`adapter_config.json`).
+///
+/// @param r                   rank of the update, >= 1
+/// @param loraAlpha           numerator of the scale `alpha / r`
+/// @param loraDropout         probability in [0, 1), applied to the adapter's input only
+/// @param targetModules       modules to adapt; null is `q_proj` and `v_proj`
+/// @param excludeModules      modules to leave out; null is none
+/// @param bias                which biases are trained
+/// @param useRslora           whether the scale is `alpha / sqrt(r)` (arXiv 2312.03732)
+/// @param modulesToSave       modules that are trained and saved whole, e.g. `lm_head`
+/// @param initLoraWeights     where A and B begin
+/// @param layersToTransform   numbers of the layers to adapt; empty is all. Only with a list of target modules
+/// @param layersPattern       names of the list of layers, e.g. `layers`; empty is any
+/// @param rankPattern         ranks of modules whose path ends in a match of the key; first match counts
+/// @param alphaPattern        alphas, likewise
+/// @param taskType            `CAUSAL_LM`; kept for other readers
+/// @param baseModelNameOrPath the base model, for people and other readers; null when unknown
+/// @param revision            of the base model; null when unknown
+public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleNames targetModules,
+                         ModuleNames excludeModules, Bias bias, boolean useRslora, List<String> modulesToSave,
+                         Init initLoraWeights, List<Integer> layersToTransform, List<String> layersPattern,
+                         Map<String, Integer> rankPattern, Map<String, Double> alphaPattern, String taskType,
+                         String baseModelNameOrPath, String revision) {
+
+    /// Which biases are trained: none, every one, or those of adapted layers. Names as PEFT's in upper case.
+    public enum Bias { NONE, ALL, LORA_ONLY }
+
+    /// Where A and B begin.
+    ///
+    /// - `KAIMING` (PEFT: true): A uniform in `±1/sqrt(in)`, B zero.
+    /// - `GAUSSIAN`: A normal with standard deviation `1/r`, B zero.
+    /// - `RANDOM` (PEFT: false): A uniform in `±1/sqrt(in)`, B uniform in `±1/sqrt(r)`; it changes the model, for tests.
+    public enum Init { KAIMING, GAUSSIAN, RANDOM }
+
+    /// Checks every value. Throws: InputException naming the option.
+    public LoraConfig {
+        require(r >= 1, "r must be at least 1, got " + r);
+        require(loraAlpha > 0 && Double.isFinite(loraAlpha), "lora_alpha must be a positive number, got " + loraAlpha);
+        require(loraDropout >= 0 && loraDropout < 1, "lora_dropout must be in [0, 1), got " + loraDropout);
+        require(targetModules == null || !targetModules.isEmpty(), "target_modules is empty: nothing would be adapted");
+        modulesToSave = List.copyOf(modulesToSave);
+        layersToTransform = List.copyOf(layersToTransform);
+        layersPattern = List.copyOf(layersPattern);
+        rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
+        alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
+        boolean pattern = targetModules != null && targetModules.pattern() != null;
+        require(!pattern || layersToTransform.isEmpty() && layersPattern.isEmpty(),
+                "layers_to_transform and layers_pattern need a list of target_modules, not " + targetModules);
+        require(layersPattern.isEmpty() || !layersToTransform.isEmpty(), "layers_pattern needs layers_to_transform");
+        rankPattern.forEach((key, rank) -> require(rank >= 1, "rank_pattern %s must be at least 1, got %d", key, rank));
+        alphaPattern.forEach((key, alpha) -> require(alpha > 0 && Double.isFinite(alpha),
+                "alpha_pattern %s must be a positive number, got %s", key, alpha));
+        rankPattern.keySet().forEach(ModuleNames::compile);
+        alphaPattern.keySet().forEach(ModuleNames::compile);
+        layersPattern.forEach(ModuleNames::compile);
+        modulesToSave.forEach(ModuleNames::compile);
+    }
+
+    private static void require(boolean condition, String message, Object... args) {
+        if (!condition) throw new InputException("LoRA: " + (args.length == 0 ? message : message.formatted(args)));
+    }
+
+    /// PEFT's defaults.
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /// A builder that starts from these values.
+    public Builder toBuilder() {
+        return new Builder(this);
+    }
+
+    /// Reads an `adapter_config.json`. Keys it does not know are ignored, keys it lacks have PEFT's defaults.
+    /// Throws: InputException when it is missing or no JSON, a value is wrong, or it asks for a variant of LoRA that
+    /// computes something else.
+    public static LoraConfig read(Path file) {
+        return LoraConfigJson.read(file);
+    }
+
+    /// Writes an `adapter_config.json` that PEFT reads. A file of that name is replaced at once or not at all.
+    public void write(Path file) {
+        LoraConfigJson.write(this, file);
+    }
+
+    /// Rank of the adapter of a module.
+    public int rankOf(String path) {
+        return ofPattern(rankPattern, path, r);
+    }
+
+    /// Factor of the update of a module.
+    public float scaleOf(String path) {
+        double alpha = ofPattern(alphaPattern, path, loraAlpha);
+        int rank = rankOf(path);
+        return (float) (alpha / (useRslora ? Math.sqrt(rank) : rank));
+    }
+
+    private static <T> T ofPattern(Map<String, T> byPattern, String path, T otherwise) {
+        for (Map.Entry<String, T> entry : byPattern.entrySet()) {
+            if (endsInMatch(entry.getKey(), path)) return entry.getValue();
+        }
+        return otherwise;
+    }
+
+    static boolean endsInMatch(String regex, String path) {
+        return Pattern.compile("(.*\\.)?(" + regex + ")").matcher(path).matches();
+    }
+
+    /// Collects values; `build` checks them.
+    public static final class Builder {
+        private int r = 8;
+        private double loraAlpha = 8;
+        private double loraDropout;
+        private ModuleNames targetModules;
+        private ModuleNames excludeModules;
+        private Bias bias = Bias.NONE;
+        private boolean useRslora;
+        private List<String> modulesToSave = List.of();
+        private Init initLoraWeights = Init.KAIMING;
+        private List<Integer> layersToTransform = List.of();
+        private List<String> layersPattern = List.of();
+        private Map<String, Integer> rankPattern = Map.of();
+        private Map<String, Double> alphaPattern = Map.of();
+        private String taskType = "CAUSAL_LM";
+        private String baseModelNameOrPath;
+        private String revision;
+
+        private Builder() {}
+
+        private Builder(LoraConfig from) {
+            r = from.r;
+            loraAlpha = from.loraAlpha;
+            loraDropout = from.loraDropout;
+            targetModules = from.targetModules;
+            excludeModules = from.excludeModules;
+            bias = from.bias;
+            useRslora = from.useRslora;
+            modulesToSave = from.modulesToSave;
+            initLoraWeights = from.initLoraWeights;
+            layersToTransform = from.layersToTransform;
+            layersPattern = from.layersPattern;
+            rankPattern = from.rankPattern;
+            alphaPattern = from.alphaPattern;
+            taskType = from.taskType;
+            baseModelNameOrPath = from.baseModelNameOrPath;
+            revision = from.revision;
+        }
+
+        public Builder r(int value) {
+            r = value;
+            return this;
+        }
+
+        public Builder loraAlpha(double value) {
+            loraAlpha = value;
+            return this;
+        }
+
+        public Builder loraDropout(double value) {
+            loraDropout = value;
+            return this;
+        }
+
+        /// Names of modules, or their last parts.
+        public Builder targetModules(String... names) {
+            return targetModules(ModuleNames.of(names));
+        }
+
+        public Builder targetModules(ModuleNames value) {
+            targetModules = value;
+            return this;
+        }
+
+        public Builder excludeModules(ModuleNames value) {
+            excludeModules = value;
+            return this;
+        }
+
+        public Builder bias(Bias value) {
+            bias = value;
+            return this;
+        }
+
+        public Builder useRslora(boolean value) {
+            useRslora = value;
+            return this;
+        }
+
+        public Builder modulesToSave(String... names) {
+            modulesToSave = List.of(names);
+            return this;
+        }
+
+        public Builder initLoraWeights(Init value) {
+            initLoraWeights = value;
+            return this;
+        }
+
+        public Builder layersToTransform(List<Integer> value) {
+            layersToTransform = value;
+            return this;
+        }
+
+        public Builder layersPattern(List<String> value) {
+            layersPattern = value;
+            return this;
+        }
+
+        public Builder rankPattern(Map<String, Integer> value) {
+            rankPattern = value;
+            return this;
+        }
+
+        public Builder alphaPattern(Map<String, Double> value) {
+            alphaPattern = value;
+            return this;
+        }
+
+        public Builder taskType(String value) {
+            taskType = value;
+            return this;
+        }
+
+        public Builder baseModelNameOrPath(String value) {
+            baseModelNameOrPath = value;
+            return this;
+        }
+
+        public Builder revision(String value) {
+            revision = value;
+            return this;
+        }
+
+        /// Throws: InputException naming the option that is wrong.
+        public LoraConfig build() {
+            return new LoraConfig(r, loraAlpha, loraDropout, targetModules, excludeModules, bias, useRslora,
+                    modulesToSave, initLoraWeights, layersToTransform, layersPattern, rankPattern, alphaPattern,
+                    taskType, baseModelNameOrPath, revision);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+package dev.gale.peft;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.nn.AtomicFile;
+import dev.gale.tensor.InputException;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Function;
+
+/// `adapter_config.json`, the one place that knows its keys.
+/// Source: peft `tuners/lora/config.py`.
+final class LoraConfigJson {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /// Keys of variants that compute something other than plain LoRA when they are set.
+    private static final List<String> OTHER_COMPUTATION = List.of("use_dora", "lora_bias", "use_qalora", "use_bdlora",
+            "layer_replication", "trainable_token_indices", "target_parameters", "alora_invocation_tokens",
+            "velora_config", "kasa_config", "monteclora_config", "arrow_config", "ensure_weight_tying");
+
+    private final JsonNode json;
+    private final String source;
+
+    private LoraConfigJson(JsonNode json, String source) {
+        this.json = json;
+        this.source = source;
+    }
+
+    static LoraConfig read(Path file) {
+        try {
+            JsonNode json = JSON.readTree(file.toFile());
+            if (!json.isObject()) throw new InputException(file + " holds no JSON object; give a PEFT adapter");
+            return new LoraConfigJson(json, file.toString()).config();
+        } catch (JsonProcessingException e) {
+            throw new InputException("%s is not JSON (%s)".formatted(file, e.getOriginalMessage()), e);
+        } catch (IOException e) {
+            boolean missing = e instanceof NoSuchFileException || e instanceof java.io.FileNotFoundException;
+            throw new InputException(missing ? file + " is missing; give the folder of a PEFT adapter"
+                    : "%s cannot be read (%s)".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    private LoraConfig config() {
+        String type = text("peft_type", "LORA");
+        if (!type.equals("LORA")) throw wrong("peft_type is %s; only LORA is supported", type);
+        for (String key : OTHER_COMPUTATION) {
+            if (isSet(json.get(key))) throw wrong("%s is set; this variant of LoRA is not supported", key);
+        }
+        try {
+            return LoraConfig.builder()
+                    .r(whole("r", json.get("r"), 8))
+                    .loraAlpha(number("lora_alpha", json.get("lora_alpha"), 8))
+                    .loraDropout(number("lora_dropout", json.get("lora_dropout"), 0))
+                    .targetModules(modules("target_modules"))
+                    .excludeModules(modules("exclude_modules"))
+                    .bias(bias())
+                    .useRslora(flag("use_rslora"))
+                    .modulesToSave(texts("modules_to_save").toArray(String[]::new))
+                    .initLoraWeights(init())
+                    .layersToTransform(layers())
+                    .layersPattern(texts("layers_pattern"))
+                    .rankPattern(pattern("rank_pattern", (value) -> whole("rank_pattern", value, 0)))
+                    .alphaPattern(pattern("alpha_pattern", (value) -> number("alpha_pattern", value, 0)))
+                    .taskType(text("task_type", null))
+                    .baseModelNameOrPath(text("base_model_name_or_path", null))
+                    .revision(text("revision", null))
+                    .build();
+        } catch (InputException e) {
+            throw e.getMessage().startsWith(source) ? e : new InputException(source + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static boolean isSet(JsonNode value) {
+        if (value == null || value.isNull()) return false;
+        return value.isBoolean() ? value.asBoolean() : !value.isContainerNode() || !value.isEmpty();
+    }
+
+    private boolean has(String key) {
+        return json.hasNonNull(key);
+    }
+
+    private InputException wrong(String message, Object... args) {
+        return new InputException(source + ": " + message.formatted(args));
+    }
+
+    private String text(String key, String otherwise) {
+        if (!has(key)) return otherwise;
+        if (!json.get(key).isTextual()) throw wrong("%s must be text, got %s", key, json.get(key));
+        return json.get(key).textValue();
+    }
+
+    private boolean flag(String key) {
+        if (!has(key)) return false;
+        if (!json.get(key).isBoolean()) throw wrong("%s must be true or false, got %s", key, json.get(key));
+        return json.get(key).booleanValue();
+    }
+
+    private int whole(String key, JsonNode value, int otherwise) {
+        if (value == null || value.isNull()) return otherwise;
+        boolean whole = value.isIntegralNumber() && value.canConvertToInt();
+        if (!whole) throw wrong("%s must be a whole number, got %s", key, value);
+        return value.intValue();
+    }
+
+    private double number(String key, JsonNode value, double otherwise) {
+        if (value == null || value.isNull()) return otherwise;
+        if (!value.isNumber()) throw wrong("%s must be a number, got %s", key, value);
+        return value.doubleValue();
+    }
+
+    /// A list of texts; a single one counts as a list.
+    private List<String> texts(String key) {
+        if (!has(key)) return List.of();
+        JsonNode value = json.get(key);
+        if (value.isTextual()) return value.textValue().isEmpty() ? List.of() : List.of(value.textValue());
+        List<String> texts = new ArrayList<>();
+        for (JsonNode element : value) {
+            if (!element.isTextual()) throw wrong("%s must be a list of names, got %s", key, value);
+            texts.add(element.textValue());
+        }
+        if (!value.isArray()) throw wrong("%s must be a list of names, got %s", key, value);
+        return texts;
+    }
+
+    private ModuleNames modules(String key) {
+        if (!has(key)) return null;
+        if (json.get(key).isTextual()) return ModuleNames.matching(json.get(key).textValue());
+        return new ModuleNames(texts(key), null);
+    }
+
+    private LoraConfig.Bias bias() {
+        return switch (text("bias", "none")) {
+            case "none" -> LoraConfig.Bias.NONE;
+            case "all" -> LoraConfig.Bias.ALL;
+            case "lora_only" -> LoraConfig.Bias.LORA_ONLY;
+            case String other -> throw wrong("bias must be none, all or lora_only, got '%s'", other);
+        };
+    }
+
+    private LoraConfig.Init init() {
+        JsonNode value = json.get("init_lora_weights");
+        if (value == null || value.isNull()) return LoraConfig.Init.KAIMING;
+        if (value.isBoolean()) return value.booleanValue() ? LoraConfig.Init.KAIMING : LoraConfig.Init.RANDOM;
+        if (value.asText().equalsIgnoreCase("gaussian")) return LoraConfig.Init.GAUSSIAN;
+        throw wrong("init_lora_weights must be true, false or gaussian, got %s, which is not supported", value);
+    }
+
+    private List<Integer> layers() {
+        if (!has("layers_to_transform")) return List.of();
+        JsonNode value = json.get("layers_to_transform");
+        if (!value.isArray()) return List.of(whole("layers_to_transform", value, 0));
+        List<Integer> layers = new ArrayList<>();
+        for (JsonNode element : value) layers.add(whole("layers_to_transform", element, 0));
+        return layers;
+    }
+
+    private <T> Map<String, T> pattern(String key, Function<JsonNode, T> convert) {
+        Map<String, T> byPattern = new LinkedHashMap<>();
+        if (!has(key)) return byPattern;
+        if (!json.get(key).isObject()) throw wrong("%s must map names to numbers, got %s", key, json.get(key));
+        json.get(key).properties().forEach(entry -> byPattern.put(entry.getKey(), convert.apply(entry.getValue())));
+        return byPattern;
+    }
+
+    // ---- writing ----
+
+    static void write(LoraConfig config, Path file) {
+        AtomicFile.write(file, toJson(config).toPrettyString() + "\n");
+    }
+
+    private static ObjectNode toJson(LoraConfig config) {
+        ObjectNode json = JSON.createObjectNode();
+        ObjectNode alphas = json.putObject("alpha_pattern");
+        config.alphaPattern().forEach((key, alpha) -> putNumber(alphas, key, alpha));
+        json.putNull("auto_mapping");
+        json.put("base_model_name_or_path", config.baseModelNameOrPath());
+        json.put("bias", config.bias().name().toLowerCase(Locale.ROOT));
+        putModules(json, "exclude_modules", config.excludeModules());
+        json.put("fan_in_fan_out", false);
+        json.put("inference_mode", true);
+        switch (config.initLoraWeights()) {
+            case KAIMING -> json.put("init_lora_weights", true);
+            case RANDOM -> json.put("init_lora_weights", false);
+            case GAUSSIAN -> json.put("init_lora_weights", "gaussian");
+        }
+        putList(json, "layers_pattern", config.layersPattern());
+        if (config.layersToTransform().isEmpty()) json.putNull("layers_to_transform");
+        else config.layersToTransform().forEach(json.putArray("layers_to_transform")::add);
+        putNumber(json, "lora_alpha", config.loraAlpha());
+        json.put("lora_dropout", config.loraDropout());
+        putList(json, "modules_to_save", config.modulesToSave());
+        json.put("peft_type", "LORA");
+        json.put("r", config.r());
+        ObjectNode ranks = json.putObject("rank_pattern");
+        config.rankPattern().forEach(ranks::put);
+        json.put("revision", config.revision());
+        putModules(json, "target_modules", config.targetModules());
+        json.put("task_type", config.taskType());
+        json.put("use_dora", false);
+        json.put("use_rslora", config.useRslora());
+        return json;
+    }
+
+    private static void putModules(ObjectNode json, String key, ModuleNames modules) {
+        if (modules != null && modules.pattern() != null) json.put(key, modules.pattern());
+        else putList(json, key, modules == null ? List.of() : modules.names());
+    }
+
+    private static void putList(ObjectNode json, String key, List<String> texts) {
+        if (texts.isEmpty()) {
+            json.putNull(key);
+            return;
+        }
+        ArrayNode array = json.putArray(key);
+        texts.forEach(array::add);
+    }
+
+    /// Readers expect whole alphas as integers.
+    private static void putNumber(ObjectNode json, String key, double value) {
+        if (value == Math.rint(value) && Math.abs(value) < 1e9) json.put(key, (int) value);
+        else json.put(key, value);
+    }
+}

@@ -1,0 +1,47 @@
+package dev.gale.peft;
+
+import dev.gale.nn.Linear;
+import dev.gale.nn.ModelInput;
+import dev.gale.nn.Projection;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Adapter;
+import dev.gale.tensor.autograd.F;
+import dev.gale.tensor.autograd.Tape;
+import java.util.ArrayList;
+import java.util.List;
+
+/// `y = x Wᵀ + bias + residual + scale * (drop(x) Aᵀ) Bᵀ`.
+/// Source: Hu et al. 2021, arXiv 2106.09685 section 4.1.
+///
+/// @param base    W `[out, in]` and its bias
+/// @param adapter A `[R, in]`, B `[out, R]`, scale, dropout and the number of its random stream
+record LoraLinear(Linear base, Adapter adapter) implements Projection {
+    @Override
+    public Tensor forward(Tape tape, Tensor x, Tensor residual, ModelInput in) {
+        return F.linear(tape, x, base.weight(), base.bias(), residual, adapter, in.rng());
+    }
+
+    @Override
+    public String path() {
+        return base.path();
+    }
+
+    @Override
+    public int inFeatures() {
+        return base.inFeatures();
+    }
+
+    @Override
+    public int outFeatures() {
+        return base.outFeatures();
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+        List<Parameter> parameters = new ArrayList<>(base.parameters());
+        parameters.add(adapter.a());
+        parameters.add(adapter.b());
+        return parameters;
+    }
+}

@@ -1,0 +1,126 @@
+package dev.gale.peft;
+
+import dev.gale.nn.CausalLm;
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.Parameter;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/// Which modules of a model a configuration means, by PEFT's rules.
+/// Source: peft `tuners/tuners_utils.py` (`check_target_module_exists`), `utils/other.py` (`_set_trainable`).
+final class LoraTargets {
+    private static final Pattern ANY_LAYER = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
+    private static final List<String> EMBEDDINGS = List.of("model.embed_tokens", "lm_head");
+    private static final String BIAS = ".bias";
+    private static final ModuleNames DEFAULT = ModuleNames.of("q_proj", "v_proj");
+
+    private final LoraConfig config;
+    private final CausalLm model;
+    private final ModuleNames targets;
+
+    LoraTargets(LoraConfig config, CausalLm model) {
+        this.config = config;
+        this.model = model;
+        this.targets = config.targetModules() == null ? DEFAULT : config.targetModules();
+    }
+
+    /// Paths of the projections to adapt, in the model's order.
+    /// Throws: InputException when there is none, a name fits nothing, or the embedding or head is meant.
+    List<String> adapted() {
+        Set<String> projections = model.projections().keySet();
+        requireNoEmbedding();
+        for (String name : targets.names()) {
+            if (projections.stream().noneMatch(path -> ModuleNames.endsWith(path, name))) {
+                throw InputException.unknown("module in target_modules of the adapter", name, lastParts(projections));
+            }
+        }
+        List<String> adapted = projections.stream().filter(this::isAdapted).toList();
+        if (adapted.isEmpty()) {
+            throw new InputException("target_modules %s chooses no module of this model after exclude_modules, "
+                    .formatted(targets) + "modules_to_save and layers_to_transform; its modules are "
+                    + String.join(", ", lastParts(projections)));
+        }
+        return adapted;
+    }
+
+    private void requireNoEmbedding() {
+        for (String path : EMBEDDINGS) {
+            if (!targets.isAllLinear() && targets.matches(path) && !isExcluded(path)) {
+                throw new InputException(("target_modules %s means %s, but an embedding or head takes no LoRA; "
+                        + "train it whole with modules_to_save").formatted(targets, path));
+            }
+        }
+    }
+
+    private boolean isAdapted(String path) {
+        return !isExcluded(path) && targets.matches(path) && (config.layersToTransform().isEmpty() || inLayers(path));
+    }
+
+    private boolean isExcluded(String path) {
+        if (config.excludeModules() != null && config.excludeModules().matches(path)) return true;
+        return config.modulesToSave().stream().anyMatch(name -> path.matches("(^|.*\\.)" + name + "($|\\..*)"));
+    }
+
+    private boolean inLayers(String path) {
+        List<Pattern> patterns = config.layersPattern().isEmpty() ? List.of(ANY_LAYER) : config.layersPattern().stream()
+                .map(name -> Pattern.compile("(?:^|.*?\\.)" + name + "\\.(\\d+)\\.")).toList();
+        for (Pattern pattern : patterns) {
+            Matcher matcher = pattern.matcher(path);
+            if (matcher.lookingAt()) return config.layersToTransform().contains(Integer.valueOf(matcher.group(1)));
+        }
+        return false;
+    }
+
+    /// The target modules as a list, so that readers need not know this model to resolve a default or `all-linear`.
+    ModuleNames resolved() {
+        if (config.targetModules() != null && !targets.isAllLinear()) return targets;
+        return new ModuleNames(List.copyOf(lastParts(adapted())), null);
+    }
+
+    private static Set<String> lastParts(Iterable<String> paths) {
+        Set<String> parts = new LinkedHashSet<>();
+        for (String path : paths) parts.add(path.substring(path.lastIndexOf('.') + 1));
+        return parts;
+    }
+
+    /// Names of the parameters that are trained and saved whole.
+    /// Throws: InputException when an entry of modules_to_save fits no module.
+    List<String> savedWhole() {
+        List<String> names = new ArrayList<>(model.parameters().stream().map(Parameter::name).toList());
+        if (!names.contains("lm_head.weight")) names.add("lm_head.weight");                  // tied to the embedding
+        for (String entry : config.modulesToSave()) {
+            if (names.stream().noneMatch(name -> isInside(name, entry))) {
+                throw InputException.unknown("module in modules_to_save of the adapter", entry, modules(names));
+            }
+        }
+        return names.stream()
+                .filter(name -> config.modulesToSave().stream().anyMatch(entry -> isInside(name, entry))).toList();
+    }
+
+    /// True when a parameter belongs to a module whose path ends in the entry.
+    private static boolean isInside(String parameter, String entry) {
+        for (int dot = parameter.lastIndexOf('.'); dot > 0; dot = parameter.lastIndexOf('.', dot - 1)) {
+            if (parameter.substring(0, dot).endsWith(entry)) return true;
+        }
+        return false;
+    }
+
+    private static Set<String> modules(List<String> parameters) {
+        return lastParts(parameters.stream().map(name -> name.substring(0, name.lastIndexOf('.'))).toList());
+    }
+
+    /// Names of the biases that are trained.
+    List<String> trainedBiases(List<String> adapted) {
+        List<String> biases = model.parameters().stream().map(Parameter::name).filter(n -> n.endsWith(BIAS)).toList();
+        return switch (config.bias()) {
+            case NONE -> List.of();
+            case ALL -> biases;
+            case LORA_ONLY -> biases.stream()
+                    .filter(name -> adapted.contains(name.substring(0, name.length() - BIAS.length()))).toList();
+        };
+    }
+}

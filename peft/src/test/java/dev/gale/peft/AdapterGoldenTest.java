@@ -1,0 +1,197 @@
+package dev.gale.peft;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.CausalLm;
+import dev.gale.nn.safetensors.Safetensors;
+import dev.gale.optim.AdamW;
+import dev.gale.optim.GradClip;
+import dev.gale.optim.ParamGroups;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.testing.TensorAssert;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Adapters that PEFT wrote, and what Transformers, PEFT and torch.optim.AdamW computed with them.
+class AdapterGoldenTest {
+    private static final int WIDTH = 24;
+    private static final int VOCAB = 320;
+    private static final double TOLERANCE = 1e-4;
+    private static final double LR = 1e-2;
+    private static final double EPS = 1e-8;
+
+    private final TensorOps ops = Trained.ops();
+
+    @AfterEach
+    void close() {
+        ops.close();
+    }
+
+    static List<String> all() {
+        return List.of("llama/lora", "llama/rslora", "llama/bias", "llama/partial", "llama3-rope/lora",
+                "llama-linear/lora", "llama-yarn/lora");
+    }
+
+    static List<String> plain() {
+        return all().stream().filter(name -> name.endsWith("/lora")).toList();
+    }
+
+    /// Model, adapter and its goldens.
+    private record Golden(CausalLm model, PeftModel peft, Safetensors expected, Trained.Batch batch)
+            implements AutoCloseable {
+        @Override
+        public void close() {
+            expected.close();
+            peft.close();
+            model.close();
+        }
+    }
+
+    private Golden open(String name) {
+        String base = name.substring(0, name.indexOf('/'));
+        CausalLm model = Trained.model(base, null, ops);
+        Safetensors expected = Safetensors.open(Trained.adapter(name).resolve("expected.safetensors"));
+        PeftModel peft = PeftModel.load(model, Trained.adapter(name), true);
+        return new Golden(model, peft, expected, Trained.Batch.of(expected, expected.readInts("labels")));
+    }
+
+    private AdamW adamW(Golden golden) {
+        return new AdamW(ops, ParamGroups.single(golden.peft.trainableParameters(), 0.01), AdamW.Settings.DEFAULT);
+    }
+
+    private static JsonNode numbers(String name) throws IOException {
+        String[] parts = name.split("/");
+        return new ObjectMapper().readTree(Trained.adapter(parts[0]).resolve("expected.json").toFile()).get(parts[1]);
+    }
+
+    /// The file's name of a parameter, with PEFT's adapter name in it.
+    private static String golden(String prefix, Parameter parameter) {
+        return prefix + "base_model.model." + parameter.name().replace(".weight", ".default.weight");
+    }
+
+    private static void assertLogits(Golden golden, String tensor) {
+        float[] want = golden.expected.readFloats(tensor);
+        int[][] sequences = golden.batch.sequences();
+        float[] got = Trained.logits(golden.model, sequences);
+        int row = 0;
+        for (int s = 0; s < sequences.length; s++) {
+            int length = sequences[s].length;
+            TensorAssert.assertClose("logits of sequence " + s,
+                    Arrays.copyOfRange(want, s * WIDTH * VOCAB, (s * WIDTH + length) * VOCAB),
+                    Arrays.copyOfRange(got, row * VOCAB, (row + length) * VOCAB), TOLERANCE);
+            row += length;
+        }
+        assertEquals(row * VOCAB, got.length);
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void logitsEqualPeft(String name) {
+        try (Golden golden = open(name)) {
+            assertLogits(golden, "logits");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void everyGradientEqualsPeft(String name) throws IOException {
+        try (Golden golden = open(name)) {
+            float loss = Trained.lossSum(golden.model, golden.batch, 0) / golden.batch.tokens();
+            assertEquals(numbers(name).get("loss").asDouble(), loss, TOLERANCE);
+            List<Parameter> trainable = golden.peft.trainableParameters();
+            Set<String> names = trainable.stream().map(p -> golden("grad.", p)).collect(Collectors.toSet());
+            assertEquals(names,
+                    golden.expected.names().stream().filter(n -> n.startsWith("grad.")).collect(Collectors.toSet()));
+            for (Parameter parameter : trainable) {
+                float[] want = golden.expected.readFloats(golden("grad.", parameter));
+                float[] got = ops.toFloats(parameter.grad(ops));
+                for (int i = 0; i < got.length; i++) got[i] /= golden.batch.tokens();
+                double error = Trained.norm(Trained.minus(want, got));
+                assertTrue(error <= TOLERANCE * Trained.norm(want), parameter.name() + ": " + error);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void fiveStepsOfAdamWEqualTorch(String name) throws IOException {
+        try (Golden golden = open(name); GradClip clip = new GradClip(ops); AdamW adamW = adamW(golden)) {
+            JsonNode steps = numbers(name).get("adamw_lr1e-2_wd0.01_clip1.0_steps_[loss,grad_norm]");
+            assertEquals(5, steps.size());
+            for (JsonNode step : steps) {
+                adamW.zeroGrad();
+                double loss = Trained.lossSum(golden.model, golden.batch, 0) / golden.batch.tokens();
+                adamW.step(LR, clip.factor(adamW.parameters(), golden.batch.tokens(), 1.0));
+                assertEquals(step.get(0).asDouble(), loss, TOLERANCE);
+                assertEquals(step.get(1).asDouble(), clip.norm(), TOLERANCE);
+            }
+            for (Parameter parameter : golden.peft.trainableParameters()) {
+                float[] first = golden.expected.readFloats(golden("grad.", parameter));
+                TensorAssert.assertClose(parameter.name(), golden.expected.readFloats(golden("after5.", parameter)),
+                        ops.toFloats(parameter.value()), bounds(first, steps.get(0).get(1).asDouble()));
+            }
+        }
+    }
+
+    /// `TOLERANCE`, plus what the rounding of the first gradient does to an element: the first step of AdamW is
+    /// `lr g / (|g| + eps)`, whose slope `lr eps / (|g| + eps)^2` is steep where a gradient is about as small as eps.
+    /// There PyTorch does not repeat its own result on another processor. A gradient is a sum in F32, its rounding
+    /// half an ulp of the tensor's norm.
+    private static double[] bounds(float[] gradient, double globalNorm) {
+        double clip = Math.min(1, 1 / globalNorm);
+        double rounding = clip * Trained.norm(gradient) * 0x1p-24;
+        double[] bounds = new double[gradient.length];
+        for (int i = 0; i < bounds.length; i++) {
+            double g = clip * Math.abs(gradient[i]) + EPS;
+            bounds[i] = TOLERANCE + LR * EPS / (g * g) * rounding;
+        }
+        return bounds;
+    }
+
+    @ParameterizedTest
+    @MethodSource("plain")
+    void mergedLogitsEqualPeft(String name) {
+        try (Golden golden = open(name); GradClip clip = new GradClip(ops); AdamW adamW = adamW(golden)) {
+            for (int step = 0; step < 5; step++) {                       // PEFT merged after the five steps
+                adamW.zeroGrad();
+                Trained.lossSum(golden.model, golden.batch, 0);
+                adamW.step(LR, clip.factor(adamW.parameters(), golden.batch.tokens(), 1.0));
+            }
+            golden.peft.merge();
+            assertLogits(golden, "merged_logits");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void savedFilesHaveTheTensorsOfPeft(String name, @TempDir Path dir) {
+        try (Golden golden = open(name)) {
+            golden.peft.save(dir);
+        }
+        try (Safetensors want = Safetensors.open(Trained.adapter(name).resolve(AdapterFile.WEIGHTS));
+             Safetensors got = Safetensors.open(dir.resolve(AdapterFile.WEIGHTS))) {
+            assertEquals(new HashSet<>(want.names()), new HashSet<>(got.names()));
+            assertEquals(want.metadata(), got.metadata());
+            for (String tensor : want.names()) {
+                assertEquals(want.shape(tensor), got.shape(tensor), tensor);
+                assertEquals(want.dtype(tensor), got.dtype(tensor), tensor);
+                TensorAssert.assertEqual(tensor, want.readFloats(tensor), got.readFloats(tensor));
+            }
+        }
+        LoraConfig want = LoraConfig.read(Trained.adapter(name).resolve(AdapterFile.CONFIG));
+        assertEquals(want, LoraConfig.read(dir.resolve(AdapterFile.CONFIG)));
+    }
+}
