@@ -1,5 +1,9 @@
 package dev.gale.tensor.ops;
 
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import java.util.List;
+
 /// How the fused head and loss is computed.
 ///
 /// @param chunkRows rows of logits that exist at once, at least 1
@@ -11,6 +15,13 @@ public record CrossEntropySpec(int chunkRows, float scale, float softcap) {
 
     public CrossEntropySpec {
         if (chunkRows < 1) throw new IllegalArgumentException("chunkRows must be at least 1, got " + chunkRows);
+    }
+
+    /// What a call holds in F32 tensors of its own while it runs: logits of a chunk, then the chunk's rows of x. Computing
+    /// implementations allocate and the plan counts these, in this order.
+    public List<Shape> scratch(Tensor x, Tensor w) {
+        int rows = Math.min(chunkRows, x.rows());
+        return List.of(Shape.of(rows, w.rows()), Shape.of(rows, x.cols()));
     }
 
     public static CrossEntropySpec chunked(int chunkRows) {

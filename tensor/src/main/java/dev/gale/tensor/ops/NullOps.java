@@ -5,6 +5,7 @@ import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /// Computes nothing and counts: bytes held, FLOPs and bytes moved. Running a training step on it is the plan of that step.
@@ -274,6 +275,8 @@ public final class NullOps extends PooledOps {
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
                                    CrossEntropySpec spec) {
         Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
+        List<Tensor> scratch = spec.scratch(x, w).stream().map(shape -> allocate("scratch", DType.F32, shape)).toList();
+        scratch.reversed().forEach(this::release);
         int products = 1 + (dx == null ? 0 : 1) + (dw == null ? 0 : 1);
         count("linearCrossEntropy", products * 2 * trainedRows(x, targets) * w.size(),
                 result(stats, true) + result(dw, true) + bytes(tokenLoss, dx, x, w, targets));

@@ -1,0 +1,267 @@
+package dev.gale.tensor.cpu;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.ShapeException;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.cpu.Gemm.Operand;
+import dev.gale.tensor.cpu.Gemm.Start;
+import dev.gale.tensor.cpu.Gemm.Term;
+import dev.gale.tensor.ops.Activation;
+import dev.gale.tensor.ops.AttentionSpec;
+import dev.gale.tensor.ops.Checks;
+import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.HostOps;
+import dev.gale.tensor.ops.LowRank;
+import dev.gale.tensor.ops.LowRankGrads;
+
+/// Every operation on the CPU: the Vector API at the machine's preferred width, all cores.
+///
+/// Numerics: F32 sums, in an order that shapes alone decide; the number of threads never changes a bit, and neither does
+/// whether the JVM has compiled the code yet. Not thread-safe: one caller at a time.
+public final class CpuOps extends HostOps {
+    private final Team team;
+    private final Elementwise elementwise;
+    private final Gemm gemm;
+    private final Norms norms;
+    private final Gates gates;
+    private final Rotation rotation;
+    private final Dropout dropout;
+    private final Updates updates;
+
+    /// Uses as many threads as the system property `gale.threads` says, else one per processor.
+    public CpuOps() {
+        this(new Workers());
+    }
+
+    /// @param threads how many threads compute, the caller included
+    public CpuOps(int threads) {
+        this(new Workers(threads));
+    }
+
+    private CpuOps(Workers workers) {
+        team = new Team(workers);
+        elementwise = new Elementwise(team);
+        gemm = new Gemm(team);
+        norms = new Norms(team);
+        gates = new Gates(team);
+        rotation = new Rotation(team);
+        dropout = new Dropout(team);
+        updates = new Updates(team);
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    /// How many threads compute, the caller included.
+    public int threads() {
+        return team.workers.threads();
+    }
+
+    /// Bytes of working memory on the Java heap, which `memory()` does not count: a few MB per thread.
+    public long workspaceBytes() {
+        return team.bytes() + norms.bytes() + updates.bytes();
+    }
+
+    // ---- elementwise ----
+
+    @Override
+    public void copy(Tensor dst, Tensor src) {
+        Checks.copy(dst, src);
+        elementwise.copy(dst, src);
+    }
+
+    @Override
+    public void fill(Tensor dst, float value) {
+        Checks.fill(dst);
+        elementwise.fill(dst, value);
+    }
+
+    @Override
+    public void add(Tensor y, Tensor a, Tensor b) {
+        Checks.add(y, a, b);
+        elementwise.add(y, a, b);
+    }
+
+    @Override
+    public void addScaled(Tensor y, Tensor x, float scale) {
+        Checks.addScaled(y, x);
+        elementwise.addScaled(y, x, scale);
+    }
+
+    @Override
+    public void columnSum(Tensor sums, Tensor x) {
+        Checks.columnSum(sums, x);
+        elementwise.columnSum(sums, x);
+    }
+
+    @Override
+    public void dropout(Tensor y, Tensor x, float p, Tensor rng, int stream, boolean accumulate) {
+        Checks.dropout(y, x, p, rng);
+        dropout.run(y, x, p, rng, stream, accumulate);
+    }
+
+    // ---- lookups ----
+
+    @Override
+    public void gatherRows(Tensor y, Tensor table, Tensor ids) {
+        Checks.gatherRows(y, table, ids);
+        elementwise.gatherRows(y, table, ids);
+    }
+
+    @Override
+    public void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids) {
+        Checks.scatterAddRows(dTable, dy, ids);
+        elementwise.scatterAddRows(dTable, dy, ids);
+    }
+
+    // ---- matrix products ----
+
+    @Override
+    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate) {
+        Checks.matmul(c, a, transposeA, b, transposeB);
+        single("matmul", c);
+        gemm.run(c, accumulate ? Start.OLD : Start.ZERO, term(a, transposeA, b, transposeB, alpha));
+    }
+
+    private static Term term(Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha) {
+        return new Term(new Operand(a, transposeA), new Operand(b, transposeB), alpha);
+    }
+
+    /// The low-rank path is further steps of the same sum.
+    @Override
+    public void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
+        Checks.linearForward(y, x, w, bias, residual, side);
+        single("linearForward", y);
+        Start start = new Start(false, bias, residual);
+        Term base = term(x, false, w, true, 1f);
+        if (side == null) {
+            gemm.run(y, start, base);
+        } else {
+            single("linearForward", side.low());
+            gemm.run(side.low(), Start.ZERO, term(side.input(), false, side.a(), true, 1f));
+            gemm.run(y, start, base, term(side.low(), false, side.b(), true, side.scale()));
+        }
+    }
+
+    @Override
+    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
+        Checks.linearBackward(dx, dy, w, side, sideGrads);
+        Start start = accumulate ? Start.OLD : Start.ZERO;
+        if (dx != null) single("linearBackward", dx);
+        if (side == null) {
+            if (dx != null) gemm.run(dx, start, term(dy, false, w, false, 1f));
+            return;
+        }
+        Tensor dLow = sideGrads.dLow();
+        Tensor dInput = sideGrads.dInput();
+        single("linearBackward", dLow);
+        gemm.run(dLow, Start.ZERO, term(dy, false, side.b(), false, side.scale()));
+        if (sideGrads.dA() != null) gemm.run(sideGrads.dA(), Start.OLD, term(dLow, true, side.input(), false, 1f));
+        if (sideGrads.dB() != null) gemm.run(sideGrads.dB(), Start.OLD, term(dy, true, side.low(), false, side.scale()));
+        Term share = term(dLow, false, side.a(), false, 1f);
+        if (dInput != null) {
+            single("linearBackward", dInput);
+            gemm.run(dInput, Start.ZERO, share);
+        }
+        if (dx == null) return;
+        Term base = term(dy, false, w, false, 1f);
+        if (dInput == null) gemm.run(dx, start, base, share);
+        else gemm.run(dx, start, base);
+    }
+
+    /// Products accumulate in their result, which must not round in between.
+    private static void single(String op, Tensor result) {
+        if (result.dtype() != DType.F32) throw new ShapeException("%s: on the CPU the result must be F32: %s".formatted(op, result));
+    }
+
+    // ---- normalisation, position, activation ----
+
+    @Override
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+        Checks.rmsNormForward(y, rstd, x, w);
+        norms.forward(y, rstd, x, w, eps);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
+        norms.backward(dx, accumulate, dw, dy, x, w, rstd);
+    }
+
+    @Override
+    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
+        Checks.rope(q, k, cos, sin, positions, spec);
+        if (q != null) rotation.rotate(q, cos, sin, positions, spec.headDim(), transpose);
+        if (k != null) rotation.rotate(k, cos, sin, positions, spec.headDim(), transpose);
+    }
+
+    @Override
+    public void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation) {
+        Checks.gluForward(y, gate, up);
+        gates.forward(y, gate, up, activation);
+    }
+
+    @Override
+    public void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation) {
+        Checks.gluBackward(dGate, dUp, dy, gate, up);
+        gates.backward(dGate, dUp, dy, gate, up, activation);
+    }
+
+    // ---- attention ----
+
+    @Override
+    public void attentionForward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
+                                 AttentionSpec spec) {
+        Checks.attentionForward(o, lse, q, k, v, start, stop, spec);
+        new AttentionForward(new AttentionRows(q, k, toInts(start), toInts(stop), spec), o, lse, q, k, v).run(team);
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
+                                  Tensor start, Tensor stop, AttentionSpec spec) {
+        Checks.attentionBackward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
+        AttentionRows layout = new AttentionRows(q, k, toInts(start), toInts(stop), spec);
+        float[] sums = toFloats(lse);
+        float[] delta = new float[sums.length];
+        AttentionBackward.deltas(team, layout, delta, dO, o);
+        new AttentionBackward(layout, dq, dO, q, k, v, sums, delta).run(team);
+        new AttentionKeyGradients(layout, dk, dv, dO, q, k, v, sums, delta).run(team);
+    }
+
+    // ---- loss ----
+
+    @Override
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                                   CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
+        new CrossEntropy(this, team, gemm, w, toInts(targets), spec).run(stats, tokenLoss, dx, dw, x);
+    }
+
+    // ---- optimizer ----
+
+    @Override
+    public void sumSquares(Tensor sum, Tensor x) {
+        Checks.sumSquares(sum, x);
+        updates.sumSquares(sum, x);
+    }
+
+    @Override
+    public void clipFactor(Tensor out, Tensor sumSquares, Tensor tokens, float maxNorm) {
+        Checks.clipFactor(out, sumSquares, tokens);
+        Updates.clipFactor(out, sumSquares, tokens, maxNorm);
+    }
+
+    @Override
+    public void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor) {
+        Checks.adamW(param, grad, m, v, hyper, factor);
+        updates.adamW(param, grad, m, v, hyper, factor);
+    }
+
+    @Override
+    public void close() {
+        team.close();
+        super.close();
+    }
+}
