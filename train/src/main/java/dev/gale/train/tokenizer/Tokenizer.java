@@ -1,0 +1,281 @@
+package dev.gale.train.tokenizer;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.gale.tensor.InputException;
+import dev.gale.train.tokenizer.TokenizerFile.AddedToken;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+/// A Hugging Face tokenizer: `tokenizer.json` run by the original library, with the special tokens and chat templates of
+/// `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` beside it. It holds native memory: close
+/// it. Encoding and decoding may be called from several threads.
+public final class Tokenizer implements AutoCloseable {
+    static {
+        // Read once, when the library's classes load: no network, no telemetry, and the plain build on GPU machines too.
+        defaultProperty("ai.djl.offline", "true");
+        defaultProperty("OPT_OUT_TRACKING", "true");
+        defaultProperty("RUST_FLAVOR", "cpu");
+    }
+
+    private static final Map<String, String> PLAIN =
+            Map.of("truncation", "do_not_truncate", "padding", "do_not_pad", "modelMaxLength", "2147483647");
+
+    private final Path source;
+    private final HuggingFaceTokenizer library;
+    private final NormalizedTokens normalizedTokens;
+    private final TokenizerConfig config;
+    private final Map<String, Integer> ids;
+    private final Set<Integer> special;
+    private final Set<Integer> droppedByLibrary;
+    private final int vocabSize;
+
+    private Tokenizer(Path source, String json, TokenizerFile file, TokenizerConfig config) {
+        this.source = source;
+        this.config = config;
+        this.ids = file.ids();
+        this.vocabSize = file.size();
+        this.library = open(json, source);
+        try {
+            this.normalizedTokens = NormalizedTokens.of(json, file, source);
+        } catch (RuntimeException e) {
+            library.close();
+            throw e;
+        }
+        Set<Integer> specialIds = new HashSet<>();
+        file.added().stream().filter(AddedToken::special).forEach(token -> specialIds.add(token.id()));
+        this.droppedByLibrary = new HashSet<>(specialIds);
+        droppedByLibrary.removeAll(normalizedTokens.ids());
+        TokenizerConfig.ROLES.forEach(role -> id(role).ifPresent(specialIds::add));
+        this.special = Set.copyOf(specialIds);
+        for (String role : List.of("bos_token", "eos_token")) requireKnown(role);
+    }
+
+    /// Loads a tokenizer from a model folder or from a `tokenizer.json` (the files beside it are read too).
+    ///
+    /// Throws InputException when it is missing or malformed.
+    public static Tokenizer load(Path folderOrFile) {
+        Path path = Files.isDirectory(folderOrFile) ? folderOrFile.resolve("tokenizer.json") : folderOrFile;
+        if (!Files.isRegularFile(path)) {
+            throw new InputException("%s does not exist; point to a folder with a tokenizer.json (Transformers' "
+                    .formatted(path) + "save_pretrained writes one, also for models that come with a tokenizer.model)");
+        }
+        String json = TextFile.read(path);
+        try {
+            TokenizerFile file = TokenizerFile.parse(json);
+            Path folder = path.toAbsolutePath().getParent();
+            return new Tokenizer(path, json, file, TokenizerConfig.read(folder, file));
+        } catch (JsonProcessingException e) {
+            throw new InputException("%s is not valid JSON (%s); download it again".formatted(path, TextFile.where(e)),
+                    e);
+        } catch (IOException e) {
+            throw new InputException("%s is not a tokenizer: %s; download it again or export it with Transformers"
+                    .formatted(path, e.getMessage()), e);
+        }
+    }
+
+    /// Tokens of a text. Special tokens written out in the text become special tokens, as in Hugging Face. Half a
+    /// surrogate pair, which no UTF-8 text can hold, is read as U+FFFD.
+    ///
+    /// @param addSpecialTokens let the tokenizer add what its file says (mostly one token at the beginning)
+    public Encoding encode(String text, boolean addSpecialTokens) {
+        var encoding = library.encode(wellFormed(text), addSpecialTokens, false);
+        CharSpan[] spans = encoding.getCharTokenSpans();
+        int[] starts = new int[spans.length];
+        int[] ends = new int[spans.length];
+        for (int i = 0; i < spans.length; i++) {
+            if (spans[i] == null) continue;
+            starts[i] = spans[i].getStart();
+            ends[i] = spans[i].getEnd();
+        }
+        toUtf16(text, starts, ends);
+        return new Encoding(Arrays.stream(encoding.getIds()).mapToInt(Math::toIntExact).toArray(), starts, ends);
+    }
+
+    /// Ids of a text, see `encode`.
+    public int[] ids(String text, boolean addSpecialTokens) {
+        return encode(text, addSpecialTokens).ids();
+    }
+
+    /// Text of tokens, exactly as the library's version 0.23 decodes them; ids beyond the vocabulary are left out. There
+    /// a token whose own text the normalizer changes (Llama 2's `<s>` becomes `▁<s>`) decodes as the changed text and is
+    /// not recognized as special; use `text` to be rid of special tokens whatever the tokenizer.
+    ///
+    /// @param skipSpecial leave out special tokens
+    public String decode(int[] tokens, boolean skipSpecial) {
+        int[] kept = skipSpecial ? without(tokens, droppedByLibrary) : tokens;
+        if (kept.length == 0) return "";
+        long[] wide = Arrays.stream(kept).asLongStream().toArray();
+        return normalizedTokens.in(kept) ? normalizedTokens.decode(wide) : library.decode(wide, false);
+    }
+
+    /// Text for people: decoded without any special token.
+    public String text(int[] tokens) {
+        return decode(without(tokens, special), false);
+    }
+
+    /// Decoding of tokens as they come.
+    ///
+    /// @param skipSpecial leave out special tokens
+    public TokenStream stream(boolean skipSpecial) {
+        return new TokenStream(this, skipSpecial);
+    }
+
+    /// Smallest vocabulary that holds every id: one more than the largest, added tokens included.
+    public int vocabSize() {
+        return vocabSize;
+    }
+
+    /// Throws InputException when the model's embedding has no row for some token.
+    ///
+    /// @param modelVocabSize `vocab_size` of the model
+    public void requireFits(int modelVocabSize) {
+        if (vocabSize > modelVocabSize) {
+            throw new InputException(("%s has ids up to %d, but the model's embedding has only %d rows; use the "
+                    + "tokenizer that belongs to the model or resize the embedding")
+                    .formatted(source, vocabSize - 1, modelVocabSize));
+        }
+    }
+
+    /// Id of a token by its exact text in the vocabulary, e.g. `<|im_end|>`.
+    public OptionalInt idOf(String token) {
+        Integer id = ids.get(token);
+        return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /// Whether an id is a special token.
+    public boolean isSpecial(int id) {
+        return special.contains(id);
+    }
+
+    public OptionalInt bosId() {
+        return id("bos_token");
+    }
+
+    public OptionalInt eosId() {
+        return id("eos_token");
+    }
+
+    public OptionalInt padId() {
+        return id("pad_token");
+    }
+
+    public Optional<String> bosToken() {
+        return Optional.ofNullable(config.tokens().get("bos_token"));
+    }
+
+    public Optional<String> eosToken() {
+        return Optional.ofNullable(config.tokens().get("eos_token"));
+    }
+
+    public Optional<String> padToken() {
+        return Optional.ofNullable(config.tokens().get("pad_token"));
+    }
+
+    /// Text of the special tokens by their names in the config: `bos_token`, `eos_token`, `pad_token`, `unk_token`.
+    public Map<String, String> specialTokens() {
+        return Map.copyOf(config.tokens());
+    }
+
+    /// `add_bos_token` of the config, if it says so. What `encode` adds is decided by `tokenizer.json`.
+    public Optional<Boolean> addBosToken() {
+        return config.addBosToken();
+    }
+
+    /// The chat template for conversations without tools, if there is one.
+    public Optional<String> chatTemplate() {
+        return Optional.ofNullable(config.templates().get("default"));
+    }
+
+    /// All chat templates by name; the usual one is `default`.
+    public Map<String, String> chatTemplates() {
+        return Map.copyOf(config.templates());
+    }
+
+    /// The `tokenizer.json` that was read.
+    public Path source() {
+        return source;
+    }
+
+    @Override
+    public void close() {
+        normalizedTokens.close();
+        library.close();
+    }
+
+    int[] withoutSpecial(int[] tokens) {
+        return without(tokens, special);
+    }
+
+    static HuggingFaceTokenizer open(String json, Path source) {
+        try {
+            byte[] bytes = json.getBytes(StandardCharsets.UTF_8);
+            return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(bytes), PLAIN);
+        } catch (IOException | RuntimeException e) {
+            throw new InputException("%s cannot be loaded: %s; download it again or export it with Transformers"
+                    .formatted(source, String.valueOf(e.getMessage()).lines().findFirst().orElse("")), e);
+        } catch (LinkageError e) {
+            throw new InputException(("the tokenizer library does not run on this machine (%s); set the environment "
+                    + "variable DJL_CACHE_DIR to a folder where programs may be stored").formatted(e.getMessage()), e);
+        }
+    }
+
+    private OptionalInt id(String role) {
+        String token = config.tokens().get(role);
+        return token == null ? OptionalInt.empty() : idOf(token);
+    }
+
+    private void requireKnown(String role) {
+        String token = config.tokens().get(role);
+        if (token != null && !ids.containsKey(token)) {
+            close();
+            throw new InputException("the config beside %s names %s as %s, but the vocabulary does not have it; correct "
+                    .formatted(source, token, role) + "tokenizer_config.json or special_tokens_map.json");
+        }
+    }
+
+    private static int[] without(int[] tokens, Set<Integer> dropped) {
+        return IntStream.of(tokens).filter(id -> !dropped.contains(id)).toArray();
+    }
+
+    /// The library counts code points.
+    private static void toUtf16(String text, int[] starts, int[] ends) {
+        int points = text.codePointCount(0, text.length());
+        if (points == text.length()) return;
+        int[] at = new int[points + 1];
+        for (int i = 0, point = 0; point < points; point++) {
+            i += Character.charCount(text.codePointAt(i));
+            at[point + 1] = i;
+        }
+        for (int i = 0; i < starts.length; i++) {
+            starts[i] = at[starts[i]];
+            ends[i] = at[ends[i]];
+        }
+    }
+
+    private static String wellFormed(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (Character.isSurrogate(text.charAt(i))) {
+                return new String(text.codePoints().map(p -> p >= 0xD800 && p <= 0xDFFF ? 0xFFFD : p).toArray(), 0,
+                        text.codePointCount(0, text.length()));
+            }
+        }
+        return text;
+    }
+
+    private static void defaultProperty(String name, String value) {
+        if (System.getProperty(name) == null && System.getenv(name) == null) System.setProperty(name, value);
+    }
+}
