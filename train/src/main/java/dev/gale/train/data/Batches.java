@@ -107,10 +107,10 @@ public final class Batches {
         return units.size();
     }
 
-    /// Tokens in the largest micro-batch that any order of the units can give: what memory must suffice for.
-    public int maxTokens() {
-        return units.stream().mapToInt(this::length).boxed().sorted(Comparator.reverseOrder())
-                .limit(options.batchSize()).mapToInt(Integer::intValue).sum();
+    /// The largest micro-batch that any order of the units can give: what memory must suffice for.
+    public Batch largest() {
+        return Batch.of(units.stream().sorted(Comparator.comparingInt(this::length).reversed()).limit(options.batchSize())
+                .flatMap(unit -> IntStream.of(unit).mapToObj(examples::get)).toList());
     }
 
     /// The place in the order and what the order depends on, for a checkpoint.

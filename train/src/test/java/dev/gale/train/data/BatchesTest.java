@@ -133,7 +133,7 @@ class BatchesTest {
             assertTrue(batch.tokens() <= 3 * 32);
         }
         assertTrue(batches.units() < 60);
-        assertTrue(largest <= batches.maxTokens());
+        assertTrue(largest <= batches.largest().tokens());
     }
 
     @Test
