@@ -39,7 +39,7 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
     ///
     /// - `KAIMING` (PEFT: true): A uniform in `±1/sqrt(in)`, B zero.
     /// - `GAUSSIAN`: A normal with standard deviation `1/r`, B zero.
-    /// - `RANDOM` (PEFT: false): A uniform in `±1/sqrt(in)`, B uniform in `±1/sqrt(r)`; it changes the model, for tests.
+    /// - `RANDOM` (PEFT: false): A uniform in `±1/sqrt(in)`, B uniform in `±1/sqrt(r)`; this changes the model.
     public enum Init { KAIMING, GAUSSIAN, RANDOM }
 
     /// Checks every value. Throws: InputException naming the option.
