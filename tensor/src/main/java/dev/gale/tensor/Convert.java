@@ -15,7 +15,7 @@ public final class Convert {
     /// The nearest BF16: the upper half of the F32 bits, rounded.
     public static short toBf16(float value) {
         int bits = Float.floatToRawIntBits(value);
-        if (value != value) return (short) (bits >>> 16 | 0x40);      // quiet, or a payload in the lower half would be lost
+        if (value != value) return (short) (bits >>> 16 | 0x40);  // quiet, or a payload in the lower half would be lost
         return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
     }
 

@@ -38,7 +38,8 @@ public final class Parameter {
     /// Replaces the value, e.g. by a copy in another dtype. The caller owns the old one.
     public void setValue(Tensor value) {
         if (!value.shape().equals(this.value.shape())) {
-            throw new ShapeException("%s has shape %s, its new value %s".formatted(name, this.value.shape(), value.shape()));
+            throw new ShapeException("%s has shape %s, its new value %s".formatted(name, this.value.shape(),
+                    value.shape()));
         }
         this.value = value;
     }

@@ -11,7 +11,8 @@ public final class Tensor {
     private final Storage storage;
 
     public Tensor(String name, DType dtype, Shape shape, Storage storage) {
-        if (storage instanceof Storage.Host(MemorySegment segment) && segment.byteSize() < shape.size() * dtype.bytes()) {
+        if (storage instanceof Storage.Host(MemorySegment segment)
+                && segment.byteSize() < shape.size() * dtype.bytes()) {
             throw new ShapeException("%s: %s of %s needs %d bytes, its storage has %d"
                     .formatted(name, shape, dtype, shape.size() * dtype.bytes(), segment.byteSize()));
         }

@@ -22,7 +22,7 @@ class ConvertTest {
 
     @Test
     void roundsToTheNearestAndTiesToEven() {
-        assertEquals(1f, Convert.fromBf16(Convert.toBf16(1 + 0x1p-8f)));                 // between 1 and 1 + 2^-7: even is 1
+        assertEquals(1f, Convert.fromBf16(Convert.toBf16(1 + 0x1p-8f)));  // between 1 and 1 + 2^-7: even is 1
         assertEquals(1 + 0x1p-6f, Convert.fromBf16(Convert.toBf16(1 + 0x1.8p-7f)));      // even is the upper one
         assertEquals(1 + 0x1p-7f, Convert.fromBf16(Convert.toBf16(Math.nextUp(1 + 0x1p-8f))));
         assertEquals(Float.POSITIVE_INFINITY, Convert.fromBf16(Convert.toBf16(Float.MAX_VALUE)));
@@ -33,7 +33,8 @@ class ConvertTest {
     @Test
     void aNaNWithItsPayloadInTheLowBitsStaysNaN() {
         for (int bits : new int[] {0x7F800001, 0xFF800001, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FC00000}) {
-            assertTrue(Float.isNaN(Convert.fromBf16(Convert.toBf16(Float.intBitsToFloat(bits)))), Integer.toHexString(bits));
+            assertTrue(Float.isNaN(Convert.fromBf16(Convert.toBf16(Float.intBitsToFloat(bits)))),
+                    Integer.toHexString(bits));
         }
     }
 }

@@ -8,8 +8,8 @@ import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
 
-/// The differentiable operations that modules are written with: each allocates its results on the tape and runs one node.
-/// M is the number of tokens; formulas and shapes stand at `TensorOps`.
+/// The differentiable operations that modules are written with: each allocates its results on the tape and runs one
+/// node. M is the number of tokens; formulas and shapes stand at `TensorOps`.
 public final class F {
     private F() {}
 
@@ -29,13 +29,15 @@ public final class F {
     }
 
     /// Rotates q `[M, H * K]` and k `[M, Hkv * K]` in place.
-    public static void rope(Tape tape, Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec) {
+    public static void rope(Tape tape, Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions,
+            AttentionSpec spec) {
         tape.run(new Rope(q, k, cos, sin, positions, spec));
     }
 
     /// Attention of q `[M, H * K]` over k, v `[S, Hkv * K]`, each row to its own range of keys.
-    public static Tensor attention(Tape tape, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop, AttentionSpec spec) {
-        Tensor o = tape.allocate("attention", q.shape());                                                      // [M, H*K]
+    public static Tensor attention(Tape tape, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
+            AttentionSpec spec) {
+        Tensor o = tape.allocate("attention", q.shape());  // [M, H*K]
         Tensor lse = tape.allocate("lse", Shape.of(spec.numHeads(), q.rows()));                                // [H, M]
         tape.run(new Attention(o, lse, q, k, v, start, stop, spec));
         tape.done(lse);
@@ -61,25 +63,26 @@ public final class F {
         int out = weight.value().shape().dim(0);
         int in = weight.value().cols();
         if (x.cols() != in) throw innerDims(x, weight);
-        Tensor y = tape.allocate(weight.name() + " output", Shape.of(x.rows(), out));                          // [M, out]
+        Tensor y = tape.allocate(weight.name() + " output", Shape.of(x.rows(), out));  // [M, out]
         if (adapter == null) return tape.run(new Linear(y, x, weight, bias, residual, null));
         int r = adapter.a().value().shape().dim(0);
         Tensor low = tape.allocate(adapter.a().name() + " output", Shape.of(x.rows(), r));                     // [M, R]
         boolean dropping = tape.isTraining() && adapter.dropout() > 0;
-        Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;                    // [M, in]
-        tape.run(new Linear(y, x, weight, bias, residual, new Linear.Side(adapter.a(), adapter.b(), low, dropped, adapter, rng)));
+        Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;  // [M, in]
+        tape.run(new Linear(y, x, weight, bias, residual,
+                new Linear.Side(adapter.a(), adapter.b(), low, dropped, adapter, rng)));
         if (dropped != null) tape.done(dropped);
         tape.done(low);
         return y;
     }
 
     /// Adds the summed cross-entropy of hidden states x `[M, D]` under head w `[V, D]` to `stats[0]` and the number of
-    /// right first guesses to `stats[1]`. Backward starts here: on a recording tape the gradients of x and w are made in
-    /// the same pass, so this must not stand inside a checkpointed segment.
+    /// right first guesses to `stats[1]`. Backward starts here: on a recording tape the gradients of x and w are made
+    /// in the same pass, so this must not stand inside a checkpointed segment.
     ///
     /// @param tokenLoss F32 `[M]` or null
-    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight, Tensor targets,
-                                          CrossEntropySpec spec) {
+    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
+            Tensor targets, CrossEntropySpec spec) {
         Tensor dx = tape.wantsGradient(x) ? tape.rootGradient(x) : null;
         Tensor dw = tape.isRecording() && weight.trainable() ? weight.grad(tape.ops()) : null;
         tape.ops().linearCrossEntropy(stats, tokenLoss, dx, dw, x, weight.value(), targets, spec);

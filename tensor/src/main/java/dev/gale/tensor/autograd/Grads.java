@@ -10,7 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
-/// Gradients of activations during one backward pass, and who wants one. Gradients of parameters live in the parameters.
+/// Gradients of activations during one backward pass, and who wants one. Gradients of parameters live in the
+/// parameters.
 public final class Grads {
     private final TensorOps ops;
     private final Map<Tensor, Tensor> byActivation = new LinkedHashMap<>();

@@ -86,9 +86,11 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
         Tensor dropped = dropping && wantsA ? scratchLike(grads, "dropped") : null;
         Tensor dInput = dropping && dx.tensor() != null ? scratchLike(grads, "d dropped") : null;
         if (dropped != null) drop(ops, dropped, x, false);
-        LowRank operands = new LowRank(dropped == null ? x : dropped, side.a.value(), side.b.value(), side.low, side.adapter.scale());
+        LowRank operands = new LowRank(dropped == null ? x : dropped, side.a.value(), side.b.value(), side.low,
+                side.adapter.scale());
         ops.linearBackward(dx.tensor(), dx.accumulate(), dy, weight.value(), operands,
-                new LowRankGrads(wantsA ? grads.of(side.a) : null, side.b.trainable() ? grads.of(side.b) : null, dLow, dInput));
+                new LowRankGrads(wantsA ? grads.of(side.a) : null, side.b.trainable() ? grads.of(side.b) : null, dLow,
+                        dInput));
         if (dInput != null) {
             drop(ops, dx.tensor(), dInput, true);
             ops.release(dInput);

@@ -4,8 +4,9 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.ShapeException;
 import dev.gale.tensor.Tensor;
 
-/// What each operation demands of its operands, written once: every implementation of `TensorOps` calls the method of the
-/// operation's name first. Matrices may have any rank (rows are all extents but the last), vectors any of their size.
+/// What each operation demands of its operands, written once: every implementation of `TensorOps` calls the method of
+/// the operation's name first. Matrices may have any rank (rows are all extents but the last), vectors any of their
+/// size.
 /// Throws: ShapeException that names the operation, what is wrong and the operands. Nothing is allocated otherwise.
 public final class Checks {
     private Checks() {}
@@ -82,7 +83,8 @@ public final class Checks {
         dtype("scatterAddRows", "dTable", dTable, DType.F32);
     }
 
-    private static void rowsByIds(String op, String rowsLabel, Tensor rows, String tableLabel, Tensor table, Tensor ids) {
+    private static void rowsByIds(String op, String rowsLabel, Tensor rows, String tableLabel, Tensor table,
+            Tensor ids) {
         floating(op, rowsLabel, rows);
         floating(op, tableLabel, table);
         dtype(op, "ids", ids, DType.I32);
@@ -101,11 +103,13 @@ public final class Checks {
         int n = transposeB ? b.rows() : b.cols();
         int kOfB = transposeB ? b.cols() : b.rows();
         if (k != kOfB) {
-            throw wrong("matmul" + transposes(transposeA, transposeB), "inner dimensions differ: %d != %d".formatted(k, kOfB),
+            throw wrong("matmul" + transposes(transposeA, transposeB),
+                    "inner dimensions differ: %d != %d".formatted(k, kOfB),
                     "a", a, "b", b);
         }
         if (c.rows() != m || c.cols() != n) {
-            throw wrong("matmul" + transposes(transposeA, transposeB), "c must be [%d, %d]".formatted(m, n), "c", c, "a", a, "b", b);
+            throw wrong("matmul" + transposes(transposeA, transposeB), "c must be [%d, %d]".formatted(m, n), "c", c,
+                    "a", a, "b", b);
         }
     }
 
@@ -161,14 +165,20 @@ public final class Checks {
         floating(op, "side.low", side.low());
         int r = side.a().rows();
         if (side.input().cols() != w.cols() || side.input().rows() != rowsLike.rows()) {
-            throw wrong(op, "side.input must be [%d, %d]".formatted(rowsLike.rows(), w.cols()), "side.input", side.input(), "w", w);
+            throw wrong(op, "side.input must be [%d, %d]".formatted(rowsLike.rows(), w.cols()), "side.input",
+                    side.input(), "w", w);
         }
-        if (side.a().cols() != w.cols()) throw wrong(op, "side.a must be [r, %d]".formatted(w.cols()), "side.a", side.a(), "w", w);
+        if (side.a().cols() != w.cols()) {
+            throw wrong(op, "side.a must be [r, %d]".formatted(w.cols()), "side.a",
+                    side.a(), "w", w);
+        }
         if (side.b().cols() != r || side.b().rows() != w.rows()) {
-            throw wrong(op, "side.b must be [%d, %d]".formatted(w.rows(), r), "side.b", side.b(), "side.a", side.a(), "w", w);
+            throw wrong(op, "side.b must be [%d, %d]".formatted(w.rows(), r), "side.b", side.b(), "side.a", side.a(),
+                    "w", w);
         }
         if (side.low().cols() != r || side.low().rows() != rowsLike.rows()) {
-            throw wrong(op, "side.low must be [%d, %d]".formatted(rowsLike.rows(), r), "side.low", side.low(), "side.a", side.a());
+            throw wrong(op, "side.low must be [%d, %d]".formatted(rowsLike.rows(), r), "side.low", side.low(), "side.a",
+                    side.a());
         }
     }
 
@@ -203,7 +213,8 @@ public final class Checks {
         dtype("rope", "positions", positions, DType.I32);
         alike("rope", "cos", cos, "sin", sin);
         if (2 * cos.cols() > spec.headDim()) {
-            throw wrong("rope", "cos may have at most head_dim / 2 = %d columns".formatted(spec.headDim() / 2), "cos", cos);
+            throw wrong("rope", "cos may have at most head_dim / 2 = %d columns".formatted(spec.headDim() / 2), "cos",
+                    cos);
         }
         if (q != null) ropeOperand("q", q, spec.queryWidth(), positions);
         if (k != null) ropeOperand("k", k, spec.keyWidth(), positions);
@@ -245,8 +256,8 @@ public final class Checks {
         attention("attentionForward", o, lse, q, k, v, start, stop, spec);
     }
 
-    public static void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o,
-                                         Tensor lse, Tensor start, Tensor stop, AttentionSpec spec) {
+    public static void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v,
+            Tensor o, Tensor lse, Tensor start, Tensor stop, AttentionSpec spec) {
         String op = "attentionBackward";
         attention(op, o, lse, q, k, v, start, stop, spec);
         floating(op, "dq", dq);
@@ -259,8 +270,8 @@ public final class Checks {
         sameMatrix(op, "dO", dO, "o", o);
     }
 
-    private static void attention(String op, Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
-                                  AttentionSpec spec) {
+    private static void attention(String op, Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start,
+            Tensor stop, AttentionSpec spec) {
         floating(op, "o", o);
         floating(op, "q", q);
         floating(op, "k", k);
@@ -268,7 +279,10 @@ public final class Checks {
         dtype(op, "lse", lse, DType.F32);
         dtype(op, "start", start, DType.I32);
         dtype(op, "stop", stop, DType.I32);
-        if (q.cols() != spec.queryWidth()) throw wrong(op, "q must have %d columns".formatted(spec.queryWidth()), "q", q);
+        if (q.cols() != spec.queryWidth()) {
+            throw wrong(op, "q must have %d columns".formatted(spec.queryWidth()), "q",
+                    q);
+        }
         if (k.cols() != spec.keyWidth()) throw wrong(op, "k must have %d columns".formatted(spec.keyWidth()), "k", k);
         sameMatrix(op, "v", v, "k", k);
         sameMatrix(op, "o", o, "q", q);
@@ -289,7 +303,10 @@ public final class Checks {
         floating(op, "w", w);
         dtype(op, "targets", targets, DType.I32);
         dtype(op, "stats", stats, DType.F32);
-        if (x.cols() != w.cols()) throw wrong(op, "widths differ: %d != %d".formatted(x.cols(), w.cols()), "x", x, "w", w);
+        if (x.cols() != w.cols()) {
+            throw wrong(op, "widths differ: %d != %d".formatted(x.cols(), w.cols()), "x", x, "w",
+                    w);
+        }
         if (targets.size() != x.rows()) throw wrong(op, "there must be one target per row", "targets", targets, "x", x);
         if (stats.size() != 2) throw wrong(op, "stats must have 2 elements", "stats", stats);
         if (tokenLoss != null) f32Vector(op, "tokenLoss", tokenLoss, x.rows(), "x", x);
@@ -354,12 +371,18 @@ public final class Checks {
 
     private static void vector(String op, String label, Tensor tensor, int size, String otherLabel, Tensor other) {
         floating(op, label, tensor);
-        if (tensor.size() != size) throw wrong(op, "%s must be [%d]".formatted(label, size), label, tensor, otherLabel, other);
+        if (tensor.size() != size) {
+            throw wrong(op, "%s must be [%d]".formatted(label, size), label, tensor, otherLabel,
+                    other);
+        }
     }
 
     private static void f32Vector(String op, String label, Tensor tensor, int size, String otherLabel, Tensor other) {
         dtype(op, label, tensor, DType.F32);
-        if (tensor.size() != size) throw wrong(op, "%s must be [%d]".formatted(label, size), label, tensor, otherLabel, other);
+        if (tensor.size() != size) {
+            throw wrong(op, "%s must be [%d]".formatted(label, size), label, tensor, otherLabel,
+                    other);
+        }
     }
 
     /// @param operands label and tensor in turn
@@ -367,7 +390,8 @@ public final class Checks {
         StringBuilder message = new StringBuilder(op).append(": ").append(problem);
         for (int i = 0; i < operands.length; i += 2) {
             if (!(operands[i + 1] instanceof Tensor tensor)) continue;
-            message.append("%n  %-10s %-18s %-5s %s".formatted(operands[i], tensor.shape(), tensor.dtype(), tensor.name()));
+            message.append("%n  %-10s %-18s %-5s %s".formatted(operands[i], tensor.shape(), tensor.dtype(),
+                    tensor.name()));
         }
         return new ShapeException(message.toString());
     }

@@ -1,6 +1,7 @@
 package dev.gale.tensor.ops;
 
-/// Bytes that an implementation of `TensorOps` holds for tensors it allocated (memory-mapped weights are not among them).
+/// Bytes that an implementation of `TensorOps` holds for tensors it allocated (memory-mapped weights are not among
+/// them).
 ///
 /// @param liveBytes     allocated and not yet released
 /// @param peakLiveBytes highest `liveBytes` since the last `resetPeak`

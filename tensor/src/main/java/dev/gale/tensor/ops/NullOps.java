@@ -8,7 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Computes nothing and counts: bytes held, FLOPs and bytes moved. Running a training step on it is the plan of that step.
+/// Computes nothing and counts: bytes held, FLOPs and bytes moved. Running a training step on it is the plan of that
+/// step.
 ///
 /// Memory: the same `MemoryPool` decisions as on the CPU, so `memory()` is what a run of the same calls will show.
 /// FLOPs: a multiply-add is 2. `matmul` 2 m n k; `linearForward` and each of dx, dLow, dA, dB and the side path's input
@@ -16,8 +17,8 @@ import java.util.Map;
 /// again, dv, dp, dq, dk); `linearCrossEntropy` 2 V D per trained row, and as much again for each of dx and dw.
 /// Elementwise work counts per element: add 1, addScaled 2, columnSum 1, dropout 2, scatterAddRows 1, rmsNorm 4 and 8,
 /// rope 3, glu 5 and 10, sumSquares 2, adamW 14; transcendental functions count as one.
-/// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the batch;
-/// where they were not written, every key is visible and every row trained. Reading floats gives zeros.
+/// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the
+/// batch; where they were not written, every key is visible and every row trained. Reading floats gives zeros.
 /// Bytes: every operand that a call reads and every result it writes, once; lookups count the rows they touch.
 public final class NullOps extends PooledOps {
     private final Map<String, OpCount> counts = new LinkedHashMap<>();
@@ -168,7 +169,8 @@ public final class NullOps extends PooledOps {
     // ---- matrix products ----
 
     @Override
-    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate) {
+    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha,
+            boolean accumulate) {
         Checks.matmul(c, a, transposeA, b, transposeB);
         long k = transposeA ? a.rows() : a.cols();
         count("matmul", 2 * k * c.size(), result(c, accumulate) + bytes(a, b));
@@ -192,7 +194,8 @@ public final class NullOps extends PooledOps {
     }
 
     @Override
-    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
+    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side,
+            LowRankGrads sideGrads) {
         Checks.linearBackward(dx, dy, w, side, sideGrads);
         long flops = dx == null ? 0 : product(dy, w);
         long bytes = dx == null ? bytes(dy) : bytes(dy, w) + result(dx, accumulate);
@@ -224,7 +227,8 @@ public final class NullOps extends PooledOps {
     }
 
     @Override
-    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
+    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec,
+            boolean transpose) {
         Checks.rope(q, k, cos, sin, positions, spec);
         long rotated = ((q == null ? 0 : q.size()) + (k == null ? 0 : k.size())) / spec.headDim() * 2 * cos.cols();
         long angles = positions.size() * cos.cols() * 2 * DType.F32.bytes();
@@ -249,7 +253,8 @@ public final class NullOps extends PooledOps {
     public void attentionForward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
                                  AttentionSpec spec) {
         Checks.attentionForward(o, lse, q, k, v, start, stop, spec);
-        count("attentionForward", 4 * visiblePairs(q, k, start, stop) * spec.queryWidth(), bytes(o, lse, q, k, v, start, stop));
+        count("attentionForward", 4 * visiblePairs(q, k, start, stop) * spec.queryWidth(),
+                bytes(o, lse, q, k, v, start, stop));
     }
 
     @Override
@@ -272,8 +277,8 @@ public final class NullOps extends PooledOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                                   CrossEntropySpec spec) {
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
+            Tensor targets, CrossEntropySpec spec) {
         Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
         List<Tensor> scratch = spec.scratch(x, w).stream().map(shape -> allocate("scratch", DType.F32, shape)).toList();
         scratch.reversed().forEach(this::release);
@@ -309,7 +314,8 @@ public final class NullOps extends PooledOps {
     @Override
     public void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor) {
         Checks.adamW(param, grad, m, v, hyper, factor);
-        count("adamW", 14 * param.size(), result(param, true) + result(m, true) + result(v, true) + bytes(grad, hyper, factor));
+        count("adamW", 14 * param.size(), result(param, true) + result(m, true) + result(v, true)
+                + bytes(grad, hyper, factor));
     }
 
     @Override

@@ -8,8 +8,8 @@ import dev.gale.tensor.Tensor;
 import java.util.HashMap;
 import java.util.Map;
 
-/// Implementations whose tensors lie in a `MemoryPool`: computing ones and `NullOps` alike, so that a plan's bytes are a
-/// run's bytes.
+/// Implementations whose tensors lie in a `MemoryPool`: computing ones and `NullOps` alike, so that a plan's bytes are
+/// a run's bytes.
 abstract class PooledOps implements TensorOps {
     private final MemoryPool pool = new MemoryPool(this::grow);
     private final Map<Tensor, MemoryPool.Block> live = new HashMap<>();
@@ -33,7 +33,8 @@ abstract class PooledOps implements TensorOps {
     public void release(Tensor tensor) {
         MemoryPool.Block block = live.remove(tensor);
         if (block == null) {
-            throw new IllegalStateException(tensor + " was not allocated by this " + name() + " or was released before");
+            throw new IllegalStateException(tensor + " was not allocated by this " + name()
+                    + " or was released before");
         }
         pool.release(block);
     }

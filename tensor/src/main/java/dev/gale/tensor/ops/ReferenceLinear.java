@@ -9,7 +9,8 @@ import dev.gale.tensor.Tensor;
 final class ReferenceLinear {
     private ReferenceLinear() {}
 
-    static void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate) {
+    static void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha,
+            boolean accumulate) {
         int k = transposeA ? a.rows() : a.cols();
         double[] left = transposeA ? transpose(load(a), a.rows(), a.cols()) : load(a);
         double[] right = transposeB ? load(b) : transpose(load(b), b.rows(), b.cols());

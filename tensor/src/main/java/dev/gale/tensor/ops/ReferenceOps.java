@@ -100,7 +100,8 @@ public final class ReferenceOps extends HostOps {
     // ---- matrix products ----
 
     @Override
-    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate) {
+    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha,
+            boolean accumulate) {
         Checks.matmul(c, a, transposeA, b, transposeB);
         ReferenceLinear.matmul(c, a, transposeA, b, transposeB, alpha, accumulate);
     }
@@ -112,7 +113,8 @@ public final class ReferenceOps extends HostOps {
     }
 
     @Override
-    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
+    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side,
+            LowRankGrads sideGrads) {
         Checks.linearBackward(dx, dy, w, side, sideGrads);
         ReferenceLinear.backward(dx, accumulate, dy, w, side, sideGrads);
     }
@@ -164,7 +166,8 @@ public final class ReferenceOps extends HostOps {
     }
 
     @Override
-    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
+    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec,
+            boolean transpose) {
         Checks.rope(q, k, cos, sin, positions, spec);
         if (q != null) rotate(q, cos, sin, positions, spec.headDim(), transpose);
         if (k != null) rotate(k, cos, sin, positions, spec.headDim(), transpose);
@@ -235,8 +238,8 @@ public final class ReferenceOps extends HostOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                                   CrossEntropySpec spec) {
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
+            Tensor targets, CrossEntropySpec spec) {
         Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
         new ReferenceCrossEntropy(x, w, toInts(targets), spec).run(stats, tokenLoss, dx, dw);
     }
@@ -262,7 +265,8 @@ public final class ReferenceOps extends HostOps {
     public void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor) {
         Checks.adamW(param, grad, m, v, hyper, factor);
         double[] h = load(hyper);
-        double lr = h[0], beta1 = h[1], beta2 = h[2], eps = h[3], weightDecay = h[4], correction1 = h[5], correction2 = h[6];
+        double lr = h[0], beta1 = h[1], beta2 = h[2], eps = h[3], weightDecay = h[4];
+        double correction1 = h[5], correction2 = h[6];
         double scale = load(factor)[0];
         double[] p = load(param);
         double[] g = load(grad);
@@ -272,7 +276,8 @@ public final class ReferenceOps extends HostOps {
             double gradient = scale * g[i];
             first[i] = beta1 * first[i] + (1 - beta1) * gradient;
             second[i] = beta2 * second[i] + (1 - beta2) * gradient * gradient;
-            p[i] = p[i] * (1 - lr * weightDecay) - lr / correction1 * first[i] / (Math.sqrt(second[i] / correction2) + eps);
+            double deviation = Math.sqrt(second[i] / correction2) + eps;
+            p[i] = p[i] * (1 - lr * weightDecay) - lr / correction1 * first[i] / deviation;
         }
         store(param, p, false);
         store(m, first, false);

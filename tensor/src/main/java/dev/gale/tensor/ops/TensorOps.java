@@ -13,7 +13,8 @@ import dev.gale.tensor.Tensor;
 /// - Activations, gradients and optimizer state are F32 on the CPU and may be BF16 activations on a GPU; weights may be
 ///   F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes alone: the same
 ///   inputs give the same bits, however many threads run.
-/// - No operation branches on a value that lives on the device; only `item`, `toFloats` and `toInts` bring values to the host.
+/// - No operation branches on a value that lives on the device; only `item`, `toFloats` and `toInts` bring values to
+///   the host.
 /// - NaN in gives NaN out, wherever the value takes part.
 /// - Arguments are checked in every implementation: ShapeException names the operation and the operands.
 /// - Destinations must not overlap sources unless a method says "in place".
@@ -77,7 +78,8 @@ public interface TensorOps extends AutoCloseable {
     /// Inverted dropout: keeps element i when a uniform number u(i) in [0, 1) is >= p and multiplies it by 1 / (1 - p).
     /// u(i) = word `i % 4` of Philox4x32-10 with key (rng[0], rng[1]) and counter (i / 4, stream, rng[2], rng[3]),
     /// its upper 24 bits divided by 2^24; so the mask is the same wherever and whenever it is recomputed.
-    /// Shapes: y, x alike; rng I32 `[4]` = seed low, seed high, optimizer step, micro-batch. Element i is the flat index.
+    /// Shapes: y, x alike; rng I32 `[4]` = seed low, seed high, optimizer step, micro-batch. Element i is the flat
+    /// index.
     /// Writes: `y =` or, with accumulate, `y +=`; y may be x. Its own backward: apply it to dy.
     /// Source: Salmon et al., SC 2011, and `dev.gale.tensor.random.Philox`.
     void dropout(Tensor y, Tensor x, float p, Tensor rng, int stream, boolean accumulate);
@@ -144,22 +146,24 @@ public interface TensorOps extends AutoCloseable {
     /// Shapes: q, o `[M, H * K]`; k, v `[S, Hkv * K]` (S = M in training); lse F32 `[H, M]`; start, stop I32 `[M]`.
     /// Memory: O(M) beside the operands: key blocks are streamed. Writes: `=`.
     /// Source: Dao et al. 2022, arXiv 2205.14135.
-    void attentionForward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop, AttentionSpec spec);
+    void attentionForward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
+            AttentionSpec spec);
 
     /// Gradient of `attentionForward`: `p = exp(s - lse)`, `dv = pᵀ do`, `ds = p * (do vᵀ - rowsum(do * o))` (times the
     /// softcap's slope), `dq = scale * ds k`, `dk = scale * dsᵀ q`.
     /// Shapes as forward. Writes: dq, dk, dv `=`.
-    void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
-                           Tensor start, Tensor stop, AttentionSpec spec);
+    void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o,
+            Tensor lse, Tensor start, Tensor stop, AttentionSpec spec);
 
     // ---- loss ----
 
     /// Output head and summed cross-entropy in one pass that never holds more than `spec.chunkRows` rows of logits.
     /// For rows with target t >= 0: `z = softcap(scale * x wᵀ)`, loss = `logsumexp(z) - z[t]`; rows with target
     /// `CrossEntropySpec.IGNORE` contribute nothing (their dx is 0).
-    /// Shapes: x `[M, D]`, w `[V, D]`, targets I32 `[M]`, stats F32 `[2]`, tokenLoss F32 `[M]`, dx `[M, D]`, dw F32 `[V, D]`.
-    /// Writes: `stats[0] +=` sum of losses, `stats[1] +=` number of rows whose largest logit is the target (first one on ties);
-    /// `tokenLoss =` each row's loss, 0 when ignored; `dx =` and `dw +=` the gradient of the *sum* of losses.
+    /// Shapes: x `[M, D]`, w `[V, D]`, targets I32 `[M]`, stats F32 `[2]`, tokenLoss F32 `[M]`, dx `[M, D]`, dw F32
+    /// `[V, D]`.
+    /// Writes: `stats[0] +=` sum of losses, `stats[1] +=` number of rows whose largest logit is the target (first one
+    /// on ties); `tokenLoss =` each row's loss, 0 when ignored; `dx =` and `dw +=` the gradient of the *sum* of losses.
     /// tokenLoss, dx and dw may be null. Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
     void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
                             CrossEntropySpec spec);
@@ -170,15 +174,17 @@ public interface TensorOps extends AutoCloseable {
     void sumSquares(Tensor sum, Tensor x);
 
     /// Turns summed gradients into the mean over trained tokens, clipped by global norm, without touching them:
-    /// `norm = sqrt(sumSquares) / tokens`, `factor = min(1, maxNorm / (norm + 1e-6)) / tokens`; maxNorm <= 0 does not clip.
+    /// `norm = sqrt(sumSquares) / tokens`, `factor = min(1, maxNorm / (norm + 1e-6)) / tokens`; maxNorm <= 0 does not
+    /// clip.
     /// Shapes: out F32 `[2]` = factor, norm; sumSquares, tokens F32 `[1]`. Writes: `=`.
     /// Source: torch.nn.utils.clip_grad_norm_.
     void clipFactor(Tensor out, Tensor sumSquares, Tensor tokens, float maxNorm);
 
     /// AdamW with decoupled weight decay: `g = factor[0] * grad; p *= 1 - lr * wd; m = b1 m + (1 - b1) g;
     /// v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)`.
-    /// Shapes: param, grad, m, v alike, F32; hyper F32 `[7]` = lr, b1, b2, eps, wd, 1 - b1^t, 1 - b2^t; factor F32 `[1]`
-    /// or longer. Writes: param, m, v in place. Source: Loshchilov & Hutter 2017, arXiv 1711.05101; torch.optim.AdamW.
+    /// Shapes: param, grad, m, v alike, F32; hyper F32 `[7]` = lr, b1, b2, eps, wd, 1 - b1^t, 1 - b2^t; factor F32
+    /// `[1]` or longer. Writes: param, m, v in place. Source: Loshchilov & Hutter 2017, arXiv 1711.05101;
+    /// torch.optim.AdamW.
     void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor);
 
     @Override

@@ -216,7 +216,8 @@ class GradientsTest {
         Tensor ids = ints(1, 6, 1, 0);
         Tensor targets = ints(6, 1, 0, 2);
         GradCheck.ofLoss(ops, List.of(table, norm), (tape, stats) -> F.linearCrossEntropy(tape, stats, null,
-                F.rmsNorm(tape, F.embedding(tape, table, ids), norm, 0.1f), table, targets, CrossEntropySpec.chunked(3)));
+                F.rmsNorm(tape, F.embedding(tape, table, ids), norm, 0.1f), table, targets,
+                        CrossEntropySpec.chunked(3)));
     }
 
     @Test
@@ -227,7 +228,8 @@ class GradientsTest {
         Parameter b = trainable("b", 6, 2);
         Tensor rng = ints(1, 2, 3, 4);
         GradCheck.ofOutput(ops, List.of(x, w, a, b), tape -> tape.checkpoint((inner, in) ->
-                F.linear(inner, F.glu(inner, in, in, Activation.SILU), w, null, in, new Adapter(a, b, 1f, 0.3f, 0), rng),
+                F.linear(inner, F.glu(inner, in, in, Activation.SILU), w, null, in, new Adapter(a, b, 1f, 0.3f, 0),
+                        rng),
                 rows(tape, x)));
     }
 

@@ -81,7 +81,8 @@ final class TinyModel {
         return tape.scope(() -> {
             Tensor normed = F.rmsNorm(tape, x, parameters.get(name + "norm"), 1e-5f);
             Adapter adapter = new Adapter(parameters.get(name + "a"), parameters.get(name + "b"), 2f, dropout, i);
-            Tensor up = F.linear(tape, normed, parameters.get(name + "up"), parameters.get(name + "bias"), null, adapter, rng);
+            Tensor up = F.linear(tape, normed, parameters.get(name + "up"), parameters.get(name + "bias"), null,
+                    adapter, rng);
             tape.done(normed);
             Tensor gated = F.glu(tape, up, up, Activation.SILU);
             tape.done(up);
@@ -106,7 +107,8 @@ final class TinyModel {
         tape.done(x);
         Tensor stats = tape.ops().allocate("stats", DType.F32, Shape.of(2));
         tape.ops().fill(stats, 0f);
-        F.linearCrossEntropy(tape, stats, null, hidden, parameters.get("embedding"), targets, CrossEntropySpec.chunked(4));
+        F.linearCrossEntropy(tape, stats, null, hidden, parameters.get("embedding"), targets,
+                CrossEntropySpec.chunked(4));
         tape.done(hidden);
         return stats;
     }

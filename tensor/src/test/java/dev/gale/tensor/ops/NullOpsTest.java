@@ -42,7 +42,8 @@ class NullOpsTest {
         ops.linearForward(f32(4, 3), x, f32(3, 6), null, null, side);
         assertEquals(2 * 4 * (3 * 6 + 2 * 6 + 3 * 2), ops.totalFlops());
         ops.resetCounts();
-        ops.linearBackward(f32(4, 6), false, f32(4, 3), f32(3, 6), side, new LowRankGrads(f32(2, 6), f32(3, 2), f32(4, 2), null));
+        ops.linearBackward(f32(4, 6), false, f32(4, 3), f32(3, 6), side,
+                new LowRankGrads(f32(2, 6), f32(3, 2), f32(4, 2), null));
         assertEquals(2 * 4 * (3 * 6 + 2 * (3 * 2) + 2 * (2 * 6)), ops.totalFlops());
     }
 
@@ -62,7 +63,8 @@ class NullOpsTest {
     @Test
     void lossCountsTrainedRowsOnly() {
         Tensor targets = ints(CrossEntropySpec.IGNORE, 1, 2);
-        ops.linearCrossEntropy(f32(2), null, f32(3, 8), null, f32(3, 8), f32(10, 8), targets, CrossEntropySpec.chunked(2));
+        ops.linearCrossEntropy(f32(2), null, f32(3, 8), null, f32(3, 8), f32(10, 8), targets,
+                CrossEntropySpec.chunked(2));
         assertEquals(2 * (2 * 2 * 10 * 8), ops.totalFlops());
     }
 

@@ -2,8 +2,8 @@ package dev.gale.tensor.ops;
 
 import dev.gale.tensor.testing.OpsContract;
 
-/// The reference obeys its own contract: what remains after comparing it with itself are the in-place forms, the refusals,
-/// untouched inputs, repeatability and memory.
+/// The reference obeys its own contract: what remains after comparing it with itself are the in-place forms, the
+/// refusals, untouched inputs, repeatability and memory.
 class ReferenceOpsContractTest extends OpsContract {
     @Override
     protected TensorOps createOps() {

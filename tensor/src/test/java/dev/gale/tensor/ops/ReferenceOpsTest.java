@@ -125,7 +125,8 @@ class ReferenceOpsTest {
     void aSidePathIsTheSameAsAMergedWeight() {
         Tensor x = f32(Shape.of(2, 2), 1, 2, 3, 4);
         Tensor y = f32(Shape.of(2, 3));
-        LowRank side = new LowRank(x, f32(Shape.of(1, 2), 1, -1), f32(Shape.of(3, 1), 1, 2, 3), f32(Shape.of(2, 1)), 0.5f);
+        LowRank side = new LowRank(x, f32(Shape.of(1, 2), 1, -1), f32(Shape.of(3, 1), 1, 2, 3), f32(Shape.of(2, 1)),
+                0.5f);
         ops.linearForward(y, x, f32(Shape.of(3, 2), 1, 0, 0, 1, 1, 1), f32(Shape.of(3), 10, 20, 30),
                 f32(Shape.of(2, 3), 100, 100, 100, 200, 200, 200), side);
         assertArrayEquals(new float[] {110.5f, 121, 131.5f, 212.5f, 223, 235.5f}, ops.toFloats(y));
@@ -143,7 +144,8 @@ class ReferenceOpsTest {
                 f32(Shape.of(3, 3), 1, 0, 0, 0, 1, 0, 0, 0, 1), ints(1), CrossEntropySpec.chunked(1));
         assertEquals((float) Math.log(4), ops.item(loss), 1e-7f);          // exp of the logits is 2, 1, 1
         assertArrayEquals(new float[] {0.5f, -0.75f, 0.25f}, ops.toFloats(dx), 1e-7f);
-        assertArrayEquals(new float[] {0.5f * log2, 0, 0, -0.75f * log2, 0, 0, 0.25f * log2, 0, 0}, ops.toFloats(dw), 1e-7f);
+        assertArrayEquals(new float[] {0.5f * log2, 0, 0, -0.75f * log2, 0, 0, 0.25f * log2, 0, 0}, ops.toFloats(dw),
+                1e-7f);
         assertEquals(0f, ops.toFloats(stats)[1]);
     }
 

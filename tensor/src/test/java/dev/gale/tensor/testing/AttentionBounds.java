@@ -4,9 +4,9 @@ import dev.gale.tensor.ops.AttentionSpec;
 
 /// Rounding error bounds of attention, element by element, from the magnitudes that each element is summed from.
 ///
-/// A score has error `(K + 8) ulp` times `scale sum |q||k|` (the 8 covers the softcap, which never enlarges an error, the
-/// subtraction of the maximum or of lse, and the exponential's argument); a probability that error relatively, plus a few
-/// ulps; each sum over n terms adds n ulps of its sum of magnitudes.
+/// A score has error `(K + 8) ulp` times `scale sum |q||k|` (the 8 covers the softcap, which never enlarges an error,
+/// the subtraction of the maximum or of lse, and the exponential's argument); a probability that error relatively, plus
+/// a few ulps; each sum over n terms adds n ulps of its sum of magnitudes.
 final class AttentionBounds {
     private static final double ULP = Math.ulp(1f);
     private final double[] o;

@@ -33,7 +33,8 @@ public interface AttentionContract extends Trials {
         private final IntUnaryOperator start;
         private final IntUnaryOperator stop;
 
-        Layout(int m, int s, int heads, int kvHeads, int headDim, float softcap, IntUnaryOperator start, IntUnaryOperator stop) {
+        Layout(int m, int s, int heads, int kvHeads, int headDim, float softcap, IntUnaryOperator start,
+                IntUnaryOperator stop) {
             this.m = m;
             this.s = s;
             this.spec = new AttentionSpec(heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), softcap);
@@ -73,11 +74,13 @@ public interface AttentionContract extends Trials {
 
         Trial backward() {
             Trial.Outputs forward = forward().reference();
-            return operands(new Trial((ops, t) -> ops.attentionBackward(t.get("dq"), t.get("dk"), t.get("dv"), t.get("dO"),
+            return operands(new Trial((ops, t) -> ops.attentionBackward(t.get("dq"), t.get("dk"), t.get("dv"),
+                    t.get("dO"),
                     t.get("q"), t.get("k"), t.get("v"), t.get("o"), t.get("lse"), t.get("start"), t.get("stop"), spec)))
                     .input("dO", dO(), m, spec.queryWidth()).input("o", forward.get("o"), m, spec.queryWidth())
                     .input("lse", forward.get("lse"), spec.numHeads(), m)
-                    .output("dq", m, spec.queryWidth()).output("dk", s, spec.keyWidth()).output("dv", s, spec.keyWidth());
+                    .output("dq", m, spec.queryWidth()).output("dk", s, spec.keyWidth())
+                    .output("dv", s, spec.keyWidth());
         }
 
         private Trial operands(Trial trial) {
@@ -115,7 +118,8 @@ public interface AttentionContract extends Trials {
         Trial trial = new Trial((ops, t) -> ops.attentionForward(t.get("o"), t.get("lse"), t.get("q"), t.get("k"),
                 t.get("v"), t.get("start"), t.get("stop"), spec))
                 .output("o", m, 4).output("lse", 1, m).input("q", q, m, 4).input("k", k, m, 4)
-                .input("v", uniform(m * 4, 3), m, 4).ints("start", new int[m]).ints("stop", IntStream.rangeClosed(1, m).toArray());
+                .input("v", uniform(m * 4, 3), m, 4).ints("start", new int[m])
+                .ints("stop", IntStream.rangeClosed(1, m).toArray());
         compare(trial).within("o", fill(m * 4, 8 * ULP)).relative("lse", 4 * ULP);
     }
 

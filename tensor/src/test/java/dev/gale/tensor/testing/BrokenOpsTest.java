@@ -37,10 +37,12 @@ class BrokenOpsTest {
         @Override
         protected TensorOps createOps() {
             TensorOps right = new ReferenceOps();
-            return (TensorOps) Proxy.newProxyInstance(TensorOps.class.getClassLoader(), new Class<?>[] {TensorOps.class},
+            return (TensorOps) Proxy.newProxyInstance(TensorOps.class.getClassLoader(),
+                    new Class<?>[] {TensorOps.class},
                     (proxy, called, arguments) -> {
                         try {
-                            return called.invoke(right, called.getName().equals(method) ? change.apply(arguments) : arguments);
+                            return called.invoke(right, called.getName().equals(method)
+                                    ? change.apply(arguments) : arguments);
                         } catch (InvocationTargetException thrown) {
                             throw thrown.getCause();
                         }
@@ -48,7 +50,8 @@ class BrokenOpsTest {
         }
     }
 
-    private static Arguments broken(String how, String method, UnaryOperator<Object[]> change, Consumer<OpsContract> check) {
+    private static Arguments broken(String how, String method, UnaryOperator<Object[]> change,
+            Consumer<OpsContract> check) {
         return Arguments.of(Named.of(method + " " + how, new Broken(method, change)), Named.of("its check", check));
     }
 
@@ -70,8 +73,10 @@ class BrokenOpsTest {
     static Stream<Arguments> wrongImplementations() {
         return Stream.of(
                 broken("scaled by a little", "addScaled", times(2, SLIGHTLY), c -> c.addScaledAccumulates(7)),
-                broken("of another stream", "dropout", with(4, s -> (int) s + 1), c -> c.dropoutDropsWhatPhiloxSays(7, 0.1f, true)),
-                broken("that overwrites", "dropout", with(5, NEGATED), c -> c.dropoutDropsWhatPhiloxSays(7, 0.1f, true)),
+                broken("of another stream", "dropout", with(4, s -> (int) s + 1),
+                        c -> c.dropoutDropsWhatPhiloxSays(7, 0.1f, true)),
+                broken("that overwrites", "dropout", with(5, NEGATED),
+                        c -> c.dropoutDropsWhatPhiloxSays(7, 0.1f, true)),
                 broken("scaled by a little", "matmul", times(5, SLIGHTLY), c -> c.matmulTakesEveryTranspose(17, 33, 9)),
                 broken("that overwrites", "matmul", with(6, NEGATED), c -> c.matmulTakesEveryTranspose(5, 7, 1)),
                 broken("without bias", "linearForward", with(3, b -> null), c -> linear(c)),
@@ -84,10 +89,14 @@ class BrokenOpsTest {
                 broken("without dw", "rmsNormBackward", with(2, w -> null), c -> normBack(c)),
                 broken("that overwrites", "rmsNormBackward", with(1, NEGATED), c -> normBack(c)),
                 broken("turned back", "rope", with(6, NEGATED), c -> c.ropeRotatesPairsInPlace(5, 3, 1, 6, 3, false)),
-                broken("with another gate", "gluForward", with(3, a -> other((Activation) a)), c -> c.gluMatchesBothWays(Activation.GELU)),
-                broken("with another gate", "gluBackward", with(5, a -> other((Activation) a)), c -> c.gluMatchesBothWays(Activation.GELU)),
-                broken("scaled by a little", "attentionForward", with(7, s -> scaled((AttentionSpec) s)), c -> attend(c)),
-                broken("scaled by a little", "attentionBackward", with(11, s -> scaled((AttentionSpec) s)), c -> attendBack(c)),
+                broken("with another gate", "gluForward", with(3, a -> other((Activation) a)),
+                        c -> c.gluMatchesBothWays(Activation.GELU)),
+                broken("with another gate", "gluBackward", with(5, a -> other((Activation) a)),
+                        c -> c.gluMatchesBothWays(Activation.GELU)),
+                broken("scaled by a little", "attentionForward", with(7, s -> scaled((AttentionSpec) s)),
+                        c -> attend(c)),
+                broken("scaled by a little", "attentionBackward", with(11, s -> scaled((AttentionSpec) s)),
+                        c -> attendBack(c)),
                 broken("across sequences", "attentionForward", BrokenOpsTest::acrossSequences, c -> attend(c)),
                 broken("without softcap", "attentionForward", with(7, s -> uncapped((AttentionSpec) s)),
                         c -> c.attentionForwardSeesItsRange(AttentionContract.Layout.SOFTCAPPED)),
@@ -95,7 +104,8 @@ class BrokenOpsTest {
                 broken("without dw", "linearCrossEntropy", with(3, w -> null), c -> loss(c)),
                 broken("without token losses", "linearCrossEntropy", with(1, w -> null), c -> loss(c)),
                 broken("clipped a little earlier", "clipFactor", times(3, 0.9999), c -> c.clipFactorMatches(400, 2, 1)),
-                broken("with m for v", "adamW", a -> new Object[] {a[0], a[1], a[3], a[2], a[4], a[5]}, c -> c.adamWMatches(7, 0)));
+                broken("with m for v", "adamW", a -> new Object[] {a[0], a[1], a[3], a[2], a[4], a[5]},
+                        c -> c.adamWMatches(7, 0)));
     }
 
     private static void linear(OpsContract contract) {
@@ -141,7 +151,8 @@ class BrokenOpsTest {
     }
 
     private static AttentionSpec scaled(AttentionSpec spec) {
-        return new AttentionSpec(spec.numHeads(), spec.numKvHeads(), spec.headDim(), spec.scale() * 1.001f, spec.softcap());
+        return new AttentionSpec(spec.numHeads(), spec.numKvHeads(), spec.headDim(), spec.scale() * 1.001f,
+                spec.softcap());
     }
 
     private static AttentionSpec uncapped(AttentionSpec spec) {

@@ -53,7 +53,8 @@ public interface ChecksContract extends Trials {
     default void elementwiseOperandsMustFit() {
         try (TensorOps ops = freshOps()) {
             Refusals r = new Refusals(ops);
-            r.expect("copy", () -> ops.copy(r.f(2), r.f(3)), () -> ops.copy(r.i(2), r.f(2)), () -> ops.copy(null, r.f(2)));
+            r.expect("copy", () -> ops.copy(r.f(2), r.f(3)), () -> ops.copy(r.i(2), r.f(2)),
+                    () -> ops.copy(null, r.f(2)));
             r.expect("fill", () -> ops.fill(null, 0));
             r.expect("add", () -> ops.add(r.f(2), r.f(2), r.f(3)), () -> ops.add(r.f(3), r.f(2), r.f(2)),
                     () -> ops.add(r.f(6), r.f(2, 3), r.f(3, 2)), () -> ops.add(r.f(2), r.i(2), r.f(2)),
@@ -67,7 +68,8 @@ public interface ChecksContract extends Trials {
                     () -> ops.dropout(r.f(2), r.f(2), -0.1f, r.i(4), 0, false),
                     () -> ops.dropout(r.f(2), r.f(2), Float.NaN, r.i(4), 0, false));
             r.expect("gatherRows", () -> ops.gatherRows(r.f(2, 3), r.f(5, 4), r.i(2)),
-                    () -> ops.gatherRows(r.f(2, 3), r.f(5, 3), r.i(3)), () -> ops.gatherRows(r.f(2, 3), r.f(5, 3), r.f(2)));
+                    () -> ops.gatherRows(r.f(2, 3), r.f(5, 3), r.i(3)),
+                            () -> ops.gatherRows(r.f(2, 3), r.f(5, 3), r.f(2)));
             r.expect("scatterAddRows", () -> ops.scatterAddRows(r.f(5, 4), r.f(2, 3), r.i(2)),
                     () -> ops.scatterAddRows(r.half(5, 3), r.f(2, 3), r.i(2)),
                     () -> ops.scatterAddRows(r.f(5, 3), r.f(2, 3), r.i(1)));
@@ -91,20 +93,28 @@ public interface ChecksContract extends Trials {
                     () -> ops.linearForward(r.f(2, 4), x, w, r.f(3), null, null),
                     () -> ops.linearForward(r.f(2, 4), x, w, null, r.f(2, 3), null),
                     () -> ops.linearForward(r.f(2, 4), x, null, null, null, null),
-                    () -> ops.linearForward(r.f(2, 4), x, w, null, null, new LowRank(r.f(3, 3), side.a(), side.b(), side.low(), 1)),
-                    () -> ops.linearForward(r.f(2, 4), x, w, null, null, new LowRank(x, r.f(1, 4), side.b(), side.low(), 1)),
-                    () -> ops.linearForward(r.f(2, 4), x, w, null, null, new LowRank(x, side.a(), r.f(4, 2), side.low(), 1)),
-                    () -> ops.linearForward(r.f(2, 4), x, w, null, null, new LowRank(x, side.a(), side.b(), r.f(2, 2), 1)));
+                    () -> ops.linearForward(r.f(2, 4), x, w, null, null,
+                            new LowRank(r.f(3, 3), side.a(), side.b(), side.low(), 1)),
+                    () -> ops.linearForward(r.f(2, 4), x, w, null, null,
+                            new LowRank(x, r.f(1, 4), side.b(), side.low(), 1)),
+                    () -> ops.linearForward(r.f(2, 4), x, w, null, null,
+                            new LowRank(x, side.a(), r.f(4, 2), side.low(), 1)),
+                    () -> ops.linearForward(r.f(2, 4), x, w, null, null,
+                            new LowRank(x, side.a(), side.b(), r.f(2, 2), 1)));
             LowRankGrads grads = new LowRankGrads(r.f(1, 3), r.f(4, 1), r.f(2, 1), null);
             r.expect("linearBackward", () -> ops.linearBackward(r.f(2, 4), false, r.f(2, 4), w, null, null),
                     () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 5), w, null, null),
                     () -> ops.linearBackward(null, false, r.f(2, 3), w, null, null),
                     () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side, null),
                     () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, null, grads),
-                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side, new LowRankGrads(r.f(2, 3), null, r.f(2, 1), null)),
-                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side, new LowRankGrads(null, r.half(4, 1), r.f(2, 1), null)),
-                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side, new LowRankGrads(null, null, null, null)),
-                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side, new LowRankGrads(null, null, r.f(2, 1), r.f(2, 2))));
+                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side,
+                            new LowRankGrads(r.f(2, 3), null, r.f(2, 1), null)),
+                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side,
+                            new LowRankGrads(null, r.half(4, 1), r.f(2, 1), null)),
+                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side,
+                            new LowRankGrads(null, null, null, null)),
+                    () -> ops.linearBackward(r.f(2, 3), false, r.f(2, 4), w, side,
+                            new LowRankGrads(null, null, r.f(2, 1), r.f(2, 2))));
         }
     }
 
@@ -114,8 +124,10 @@ public interface ChecksContract extends Trials {
             Refusals r = new Refusals(ops);
             Tensor x = r.f(2, 3);
             r.expect("rmsNormForward", () -> ops.rmsNormForward(r.f(2, 4), r.f(2), x, r.f(3), 0),
-                    () -> ops.rmsNormForward(r.f(2, 3), r.f(3), x, r.f(3), 0), () -> ops.rmsNormForward(r.f(2, 3), r.f(2), x, r.f(2), 0),
-                    () -> ops.rmsNormForward(r.f(2, 3), r.half(2), x, r.f(3), 0), () -> ops.rmsNormForward(r.f(2, 3), null, x, r.f(3), 0));
+                    () -> ops.rmsNormForward(r.f(2, 3), r.f(3), x, r.f(3), 0),
+                            () -> ops.rmsNormForward(r.f(2, 3), r.f(2), x, r.f(2), 0),
+                    () -> ops.rmsNormForward(r.f(2, 3), r.half(2), x, r.f(3), 0),
+                            () -> ops.rmsNormForward(r.f(2, 3), null, x, r.f(3), 0));
             r.expect("rmsNormBackward", () -> ops.rmsNormBackward(r.f(2, 4), false, null, r.f(2, 3), x, r.f(3), r.f(2)),
                     () -> ops.rmsNormBackward(null, false, r.f(2), r.f(2, 3), x, r.f(3), r.f(2)),
                     () -> ops.rmsNormBackward(null, false, null, r.f(3, 3), x, r.f(3), r.f(2)),
@@ -153,10 +165,14 @@ public interface ChecksContract extends Trials {
                     () -> ops.attentionForward(r.f(3, 8), r.f(2, 3), q, kv, kv, range, r.f(3), spec));
             Tensor lse = r.f(2, 3);
             r.expect("attentionBackward",
-                    () -> ops.attentionBackward(r.f(3, 4), r.f(5, 4), r.f(5, 4), q, q, kv, kv, q, lse, range, range, spec),
-                    () -> ops.attentionBackward(r.f(3, 8), r.f(4, 4), r.f(5, 4), q, q, kv, kv, q, lse, range, range, spec),
-                    () -> ops.attentionBackward(r.f(3, 8), r.f(5, 4), r.f(5, 8), q, q, kv, kv, q, lse, range, range, spec),
-                    () -> ops.attentionBackward(r.f(3, 8), r.f(5, 4), r.f(5, 4), r.f(2, 8), q, kv, kv, q, lse, range, range, spec),
+                    () -> ops.attentionBackward(r.f(3, 4), r.f(5, 4), r.f(5, 4), q, q, kv, kv, q, lse, range, range,
+                            spec),
+                    () -> ops.attentionBackward(r.f(3, 8), r.f(4, 4), r.f(5, 4), q, q, kv, kv, q, lse, range, range,
+                            spec),
+                    () -> ops.attentionBackward(r.f(3, 8), r.f(5, 4), r.f(5, 8), q, q, kv, kv, q, lse, range, range,
+                            spec),
+                    () -> ops.attentionBackward(r.f(3, 8), r.f(5, 4), r.f(5, 4), r.f(2, 8), q, kv, kv, q, lse, range,
+                            range, spec),
                     () -> ops.attentionBackward(r.f(3, 8), r.f(5, 4), null, q, q, kv, kv, q, lse, range, range, spec));
         }
     }
@@ -177,7 +193,8 @@ public interface ChecksContract extends Trials {
                     () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.i(2), spec),
                     () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.f(3), spec));
             r.expect("sumSquares", () -> ops.sumSquares(r.f(2), x), () -> ops.sumSquares(r.f(1), r.i(3)));
-            r.expect("clipFactor", () -> ops.clipFactor(r.f(1), r.f(1), r.f(1), 1), () -> ops.clipFactor(r.f(2), r.f(2), r.f(1), 1),
+            r.expect("clipFactor", () -> ops.clipFactor(r.f(1), r.f(1), r.f(1), 1),
+                    () -> ops.clipFactor(r.f(2), r.f(2), r.f(1), 1),
                     () -> ops.clipFactor(r.f(2), r.f(1), r.i(1), 1));
             r.expect("adamW", () -> ops.adamW(r.half(2), r.f(2), r.f(2), r.f(2), r.f(7), r.f(1)),
                     () -> ops.adamW(r.f(2), r.f(3), r.f(2), r.f(2), r.f(7), r.f(1)),

@@ -4,9 +4,9 @@ import dev.gale.tensor.ops.CrossEntropySpec;
 
 /// Rounding error bounds of the fused head and loss, element by element.
 ///
-/// A logit has error `(D + 8) ulp` times `scale sum |x||w|`, of which the softcap never makes more; the loss of a row twice
-/// the largest of these, as a difference of two, plus the roundings of lse; a probability the same relatively, plus one ulp
-/// per term of the sum that normalises it.
+/// A logit has error `(D + 8) ulp` times `scale sum |x||w|`, of which the softcap never makes more; the loss of a row
+/// twice the largest of these, as a difference of two, plus the roundings of lse; a probability the same relatively,
+/// plus one ulp per term of the sum that normalises it.
 final class CrossEntropyBounds {
     private static final double ULP = Math.ulp(1f);
     private final CrossEntropySpec spec;

@@ -74,7 +74,8 @@ public interface ElementwiseContract extends Trials {
                 .output("dst", to, n).input("src", from, values, n));
     }
 
-    /// Ties to even in BF16 and F16, overflow, subnormals, signed zeros, infinities, NaN with a payload in low bits only.
+    /// Ties to even in BF16 and F16, overflow, subnormals, signed zeros, infinities, NaN with a payload in low bits
+    /// only.
     float[] EDGES = {0f, -0f, 1f, 1 + 0x1p-8f, 1 + 0x1.8p-7f, 1 + 0x1p-11f, 1 + 0x1.8p-10f, 65504f, 65519.996f, 65520f,
         -70000f, 3.4e38f, 0x1p-24f, 0x1p-25f, 0x1.8p-25f, 0x1p-14f, 0x1p-133f, 0x1p-149f, Float.MIN_NORMAL,
         Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.NaN, Float.intBitsToFloat(0x7F800001)};
@@ -124,7 +125,8 @@ public interface ElementwiseContract extends Trials {
     @CsvSource({"0,4,3", "1,1,1", "5,3,7", "64,100,33", "257,5,64"})
     default void scatterAddsRepeatedRows(int rows, int vocab, int width) {
         assertSums(new Trial((ops, t) -> ops.scatterAddRows(t.get("dTable"), t.get("dy"), t.get("ids")))
-                .inout("dTable", uniform(vocab * width, 1), vocab, width).input("dy", uniform(rows * width, 2), rows, width)
+                .inout("dTable", uniform(vocab * width, 1), vocab, width)
+                .input("dy", uniform(rows * width, 2), rows, width)
                 .ints("ids", ids(rows, vocab, 3)), rows + 1);
     }
 

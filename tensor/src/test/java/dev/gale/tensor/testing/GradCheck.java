@@ -12,8 +12,8 @@ import java.util.Random;
 /// Compares the gradients that backward makes with finite differences of a scalar in double.
 ///
 /// For each parameter and several directions u of signs, the derivative along u is `g·u` by backward and
-/// `D(h) = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h` by differences, where f(s) is the scalar at `p + s u`. Values lie on
-/// a grid of 2^-10 and h is a power of two, so every `p + s u` is exact in F32. What remains is
+/// `D(h) = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h` by differences, where f(s) is the scalar at `p + s u`. Values
+/// lie on a grid of 2^-10 and h is a power of two, so every `p + s u` is exact in F32. What remains is
 /// - truncation, of order h^4, so that D(h/2) is 16 times closer than D(h): a quarter of `|D(h) - D(h/2)|` leaves room;
 /// - storage of results in F32: half an ulp of the terms of f, 18 / 12 times over h / 2, and of the terms of `g·u`;
 ///   both times 4 for what is stored on the way.
@@ -54,8 +54,8 @@ public final class GradCheck {
         Value evaluate(Tape tape);
     }
 
-    /// Checks the gradients of a weighted sum of the pass's output in F32 parameters of any values in [-2, 2], which are
-    /// moved to the grid.
+    /// Checks the gradients of a weighted sum of the pass's output in F32 parameters of any values in [-2, 2], which
+    /// are moved to the grid.
     /// Throws: AssertionError naming the parameter, both derivatives and the bound.
     public static void ofOutput(TensorOps ops, List<Parameter> parameters, Pass pass) {
         new GradCheck(ops, parameters, tape -> {
@@ -92,7 +92,8 @@ public final class GradCheck {
             magnitude = objective.evaluate(tape).magnitude();
             tape.backward();
         }
-        List<float[]> gradients = parameters.stream().map(p -> ops.toFloats(p.grad(ops))).toList();   // before more is added
+        // before more is added
+        List<float[]> gradients = parameters.stream().map(p -> ops.toFloats(p.grad(ops))).toList();
         for (int i = 0; i < gradients.size(); i++) {
             for (int seed = 0; seed < DIRECTIONS; seed++) {
                 compare(parameters.get(i), gradients.get(i), signs(gradients.get(i).length, seed), magnitude);

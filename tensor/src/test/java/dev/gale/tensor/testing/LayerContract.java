@@ -32,8 +32,8 @@ public interface LayerContract extends Trials {
     }
 
     private static Trial rmsNormBackward(int rows, int cols, DType dtype, boolean accumulate) {
-        Trial trial = new Trial((ops, t) -> ops.rmsNormBackward(t.get("dx"), accumulate, t.get("dw"), t.get("dy"), t.get("x"),
-                t.get("w"), t.get("rstd"))).inout("dw", uniform(cols, 3), cols)
+        Trial trial = new Trial((ops, t) -> ops.rmsNormBackward(t.get("dx"), accumulate, t.get("dw"), t.get("dy"),
+                t.get("x"), t.get("w"), t.get("rstd"))).inout("dw", uniform(cols, 3), cols)
                 .input("dy", uniform(rows * cols, 4), rows, cols).input("x", uniform(rows * cols, 5), rows, cols)
                 .input("w", dtype, uniform(cols, 6), cols).input("rstd", rstd(rows), rows);
         return accumulate ? trial.inout("dx", uniform(rows * cols, 7), rows, cols) : trial.output("dx", rows, cols);
@@ -119,7 +119,7 @@ public interface LayerContract extends Trials {
         Trial.Outputs turnedBack = rope(rows, heads, kvHeads, headDim, half, true).ofMagnitudes().reference();
         Comparison comparison = compare(trial);
         for (String name : new String[] {"q", "k"}) {
-            double[] one = times(3 * ULP, turned.get(name));         // one half of each pair has |a cos| + |b sin| here,
+            double[] one = times(3 * ULP, turned.get(name));  // one half of each pair has |a cos| + |b sin| here,
             double[] other = times(3 * ULP, turnedBack.get(name));   // the other half there
             for (int i = 0; i < one.length; i++) one[i] = Math.max(one[i], other[i]);
             comparison.within(name, one);
@@ -148,8 +148,8 @@ public interface LayerContract extends Trials {
 
     /// Both signs, zero, where functions saturate, and where exponentials leave the range of F32.
     private static float[] gates(int n) {
-        float[] edges = {0f, -0f, 1f, -1f, 5f, -5f, 9f, -9f, 17f, -17f, 40f, -40f, 88.5f, -88.5f, 104f, -104f, 1e4f, -1e4f,
-            1e-6f, -1e-6f, 1e-30f};
+        float[] edges = {0f, -0f, 1f, -1f, 5f, -5f, 9f, -9f, 17f, -17f, 40f, -40f, 88.5f, -88.5f, 104f, -104f, 1e4f,
+                -1e4f, 1e-6f, -1e-6f, 1e-30f};
         float[] values = normal(n, 2, 1);
         for (int i = 0; i < Math.min(n / 2, edges.length); i++) values[i] = edges[i];
         return values;
@@ -163,7 +163,8 @@ public interface LayerContract extends Trials {
     private static double[] gluBounds(Activation activation, float[] gate, float[] factor, float[] want) {
         double[] bounds = new double[gate.length];
         for (int i = 0; i < bounds.length; i++) {
-            double magnitude = activation == Activation.SILU ? Math.abs(want[i]) : Math.abs(gate[i] * (double) factor[i]);
+            double magnitude = activation == Activation.SILU
+                    ? Math.abs(want[i]) : Math.abs(gate[i] * (double) factor[i]);
             bounds[i] = Math.max(GATE_TERMS * ULP * magnitude, Float.MIN_NORMAL);
         }
         return bounds;

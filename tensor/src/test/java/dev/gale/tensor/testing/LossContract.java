@@ -21,8 +21,8 @@ public interface LossContract extends Trials {
     }
 
     private static Trial crossEntropy(int rows, int vocab, int width, DType dtype, CrossEntropySpec spec) {
-        return new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"), t.get("dw"),
-                t.get("x"), t.get("w"), t.get("targets"), spec))
+        return new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"),
+                t.get("dw"), t.get("x"), t.get("w"), t.get("targets"), spec))
                 .inout("stats", new float[] {3, 2}, 2).output("tokenLoss", rows).output("dx", rows, width)
                 .inout("dw", uniform(vocab * width, 4), vocab, width).input("x", uniform(rows * width, 1), rows, width)
                 .input("w", dtype, uniform(vocab * width, 2), vocab, width).ints("targets", targets(rows, vocab));
@@ -31,7 +31,8 @@ public interface LossContract extends Trials {
     @ParameterizedTest(name = "{0} rows, {1} x {2} {3}, chunks of {4}, scale {5}, softcap {6}")
     @CsvSource({"0,5,4,F32,8,1,0", "1,1,1,F32,1,1,0", "3,7,5,F32,2,1,0", "17,33,64,BF16,4,1,0", "17,33,64,F16,16,0.5,0",
         "40,1000,33,F32,7,1,0", "33,257,129,BF16,64,1,2", "12,65,16,F32,5,3,1.5"})
-    default void crossEntropyMatches(int rows, int vocab, int width, DType dtype, int chunk, float scale, float softcap) {
+    default void crossEntropyMatches(int rows, int vocab, int width, DType dtype, int chunk, float scale,
+            float softcap) {
         CrossEntropySpec spec = new CrossEntropySpec(chunk, scale, softcap);
         CrossEntropyBounds bounds = new CrossEntropyBounds(uniform(rows * width, 1), uniform(vocab * width, 2),
                 uniform(vocab * width, 4), targets(rows, vocab), spec);
@@ -45,12 +46,17 @@ public interface LossContract extends Trials {
         Trial.Outputs all = crossEntropy(7, 11, 5, DType.F32, spec).run(freshOps());
         Trial.Outputs some = new Trial((ops, t) -> {
             ops.linearCrossEntropy(t.get("stats"), null, null, null, t.get("x"), t.get("w"), t.get("targets"), spec);
-            ops.linearCrossEntropy(t.get("stats2"), null, t.get("dx"), null, t.get("x"), t.get("w"), t.get("targets"), spec);
-            ops.linearCrossEntropy(t.get("stats3"), null, null, t.get("dw"), t.get("x"), t.get("w"), t.get("targets"), spec);
-        }).inout("stats", new float[] {3, 2}, 2).inout("stats2", new float[] {3, 2}, 2).inout("stats3", new float[] {3, 2}, 2)
+            ops.linearCrossEntropy(t.get("stats2"), null, t.get("dx"), null, t.get("x"), t.get("w"), t.get("targets"),
+                    spec);
+            ops.linearCrossEntropy(t.get("stats3"), null, null, t.get("dw"), t.get("x"), t.get("w"), t.get("targets"),
+                    spec);
+        }).inout("stats", new float[] {3, 2}, 2).inout("stats2", new float[] {3, 2}, 2)
+                .inout("stats3", new float[] {3, 2}, 2)
                 .output("dx", 7, 5).inout("dw", uniform(55, 4), 11, 5).input("x", uniform(35, 1), 7, 5)
                 .input("w", uniform(55, 2), 11, 5).ints("targets", targets(7, 11)).run(freshOps());
-        for (String name : new String[] {"stats", "dx", "dw"}) TensorAssert.assertEqual(name, all.get(name), some.get(name));
+        for (String name : new String[] {"stats", "dx", "dw"}) {
+            TensorAssert.assertEqual(name, all.get(name), some.get(name));
+        }
         TensorAssert.assertEqual("stats", all.get("stats"), some.get("stats2"));
         TensorAssert.assertEqual("stats", all.get("stats"), some.get("stats3"));
     }
@@ -69,10 +75,11 @@ public interface LossContract extends Trials {
     /// The first of equal largest logits is the guess; logits far beyond the range of exp are fine.
     @Test
     default void crossEntropyBreaksTiesTowardsTheFirstAndIsStable() {
-        Trial trial = new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"), null,
-                t.get("x"), t.get("w"), t.get("targets"), CrossEntropySpec.chunked(2)))
+        Trial trial = new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"),
+                null, t.get("x"), t.get("w"), t.get("targets"), CrossEntropySpec.chunked(2)))
                 .inout("stats", new float[2], 2).output("tokenLoss", 4).output("dx", 4, 1)
-                .input("x", new float[] {1, 1, 1000, -1000}, 4, 1).input("w", new float[] {-1, 1, 1}, 3, 1).ints("targets", 1, 2, 0, 0);
+                .input("x", new float[] {1, 1, 1000, -1000}, 4, 1).input("w", new float[] {-1, 1, 1}, 3, 1)
+                .ints("targets", 1, 2, 0, 0);
         compare(trial).exact("stats").within("tokenLoss", times(8 * ULP, trial.reference().get("tokenLoss")))
                 .within("dx", new double[] {4 * ULP, 4 * ULP, 4 * ULP, 4 * ULP});
     }
@@ -80,8 +87,8 @@ public interface LossContract extends Trials {
     @ParameterizedTest
     @ValueSource(ints = {-1, 11, -101})
     default void targetsOutsideTheVocabularyAreRefused(int target) {
-        Trial trial = new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), null, null, null, t.get("x"), t.get("w"),
-                t.get("targets"), CrossEntropySpec.chunked(2)))
+        Trial trial = new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), null, null, null, t.get("x"),
+                t.get("w"), t.get("targets"), CrossEntropySpec.chunked(2)))
                 .inout("stats", new float[2], 2).input("x", uniform(5, 1), 1, 5).input("w", uniform(55, 2), 11, 5)
                 .ints("targets", target);
         org.junit.jupiter.api.Assertions.assertThrows(IndexOutOfBoundsException.class, () -> trial.run(freshOps()));
@@ -101,17 +108,20 @@ public interface LossContract extends Trials {
     }
 
     private static Trial clip(float sumSquares, float tokens, float maxNorm) {
-        return new Trial((ops, t) -> ops.clipFactor(t.get("out"), t.get("sum"), t.get("tokens"), maxNorm)).output("out", 2)
+        return new Trial((ops, t) -> ops.clipFactor(t.get("out"), t.get("sum"), t.get("tokens"), maxNorm))
+                .output("out", 2)
                 .input("sum", new float[] {sumSquares}, 1).input("tokens", new float[] {tokens}, 1);
     }
 
     private static Trial adamW(int n, float weightDecay) {
         float[] v = uniform(n, 4);
         for (int i = 0; i < n; i++) v[i] = v[i] * v[i] * 1e-3f;
-        float[] hyper = {1e-3f, 0.9f, 0.999f, 1e-8f, weightDecay, 1 - (float) Math.pow(0.9, 3), 1 - (float) Math.pow(0.999, 3)};
+        float[] hyper = {1e-3f, 0.9f, 0.999f, 1e-8f, weightDecay, 1 - (float) Math.pow(0.9, 3),
+                1 - (float) Math.pow(0.999, 3)};
         return new Trial((ops, t) ->
                 ops.adamW(t.get("param"), t.get("grad"), t.get("m"), t.get("v"), t.get("hyper"), t.get("factor")))
-                .inout("param", uniform(n, 1), n).input("grad", uniform(n, 2), n).inout("m", Fixtures.normal(n, 0.01, 3), n)
+                .inout("param", uniform(n, 1), n).input("grad", uniform(n, 2), n)
+                .inout("m", Fixtures.normal(n, 0.01, 3), n)
                 .inout("v", v, n).input("hyper", hyper, 7).input("factor", new float[] {0.05f, 7f}, 2);
     }
 

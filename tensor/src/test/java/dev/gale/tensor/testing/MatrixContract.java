@@ -7,6 +7,7 @@ import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.Tensor;
+import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,7 +17,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// `matmul`, `linearForward`, `linearBackward`.
 public interface MatrixContract extends Trials {
 
-    private static Trial matmul(int m, int n, int k, boolean transposeA, boolean transposeB, DType dtype, boolean accumulate) {
+    private static Trial matmul(int m, int n, int k, boolean transposeA, boolean transposeB, DType dtype,
+            boolean accumulate) {
         Trial trial = new Trial((ops, t) ->
                 ops.matmul(t.get("c"), t.get("a"), transposeA, t.get("b"), transposeB, 0.7f, accumulate))
                 .input("a", uniform(m * k, 1), transposeA ? k : m, transposeA ? m : k)
@@ -25,8 +27,8 @@ public interface MatrixContract extends Trials {
     }
 
     @ParameterizedTest(name = "m={0} n={1} k={2}")
-    @CsvSource({"0,3,2", "3,0,2", "3,2,0", "1,1,1", "1,5,3", "3,1,7", "5,7,1", "2,3,4", "16,16,16", "17,33,9", "64,64,64",
-        "1,96,64", "7,100,300", "129,65,257"})
+    @CsvSource({"0,3,2", "3,0,2", "3,2,0", "1,1,1", "1,5,3", "3,1,7", "5,7,1", "2,3,4", "16,16,16", "17,33,9",
+            "64,64,64", "1,96,64", "7,100,300", "129,65,257"})
     default void matmulTakesEveryTranspose(int m, int n, int k) {
         for (int form = 0; form < 8; form++) {
             assertSums(matmul(m, n, k, (form & 1) != 0, (form & 2) != 0, DType.F32, (form & 4) != 0), k + 4);
@@ -34,7 +36,8 @@ public interface MatrixContract extends Trials {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,1,1,BF16", "1,96,64,BF16", "5,7,33,BF16", "129,65,257,BF16", "1,96,64,F16", "5,7,33,F16", "33,65,129,F16"})
+    @CsvSource({"1,1,1,BF16", "1,96,64,BF16", "5,7,33,BF16", "129,65,257,BF16", "1,96,64,F16", "5,7,33,F16",
+            "33,65,129,F16"})
     default void matmulTakesHalfPrecisionWeights(int m, int n, int k, DType dtype) {
         for (int form = 0; form < 4; form++) assertSums(matmul(m, n, k, false, form % 2 == 0, dtype, form > 1), k + 4);
     }
@@ -56,16 +59,18 @@ public interface MatrixContract extends Trials {
         float[] a = uniform(m * k, 1);
         float[] whole = matmul(m, n, k, false, true, DType.F32, false).run(freshOps()).get("c");
         Trial some = new Trial((ops, t) -> ops.matmul(t.get("c"), t.get("a"), false, t.get("b"), true, 0.7f, false))
-                .input("a", java.util.Arrays.copyOfRange(a, 2 * k, (2 + part) * k), part, k)
+                .input("a", Arrays.copyOfRange(a, 2 * k, (2 + part) * k), part, k)
                 .input("b", uniform(k * n, 2), n, k).output("c", part, n);
-        TensorAssert.assertEqual("c", java.util.Arrays.copyOfRange(whole, 2 * n, (2 + part) * n), some.run(freshOps()).get("c"));
+        TensorAssert.assertEqual("c", Arrays.copyOfRange(whole, 2 * n, (2 + part) * n),
+                some.run(freshOps()).get("c"));
     }
 
     /// The operands of a linear layer with everything; `parts` says which of bias, residual and side are used.
     private static Trial linear(int m, int in, int out, int r, DType dtype, boolean extras, boolean side) {
         Trial trial = new Trial((ops, t) -> ops.linearForward(t.get("y"), t.get("x"), t.get("w"), t.get("bias"),
                 t.get("residual"), side ? sideOf(t) : null))
-                .output("y", m, out).input("x", uniform(m * in, 1), m, in).input("w", dtype, uniform(out * in, 2), out, in);
+                .output("y", m, out).input("x", uniform(m * in, 1), m, in)
+                .input("w", dtype, uniform(out * in, 2), out, in);
         if (extras) trial.input("bias", uniform(out, 3), out).input("residual", uniform(m * out, 4), m, out);
         if (side) {
             trial.input("input", uniform(m * in, 5), m, in).input("a", uniform(r * in, 6), r, in)
@@ -113,7 +118,8 @@ public interface MatrixContract extends Trials {
     }
 
     @ParameterizedTest(name = "m={0} in={1} out={2} r={3} {4}")
-    @CsvSource({"0,4,3,2,F32", "1,1,1,1,F32", "3,5,7,2,F32", "16,64,32,8,BF16", "33,129,65,16,F16", "130,96,257,3,BF16"})
+    @CsvSource({"0,4,3,2,F32", "1,1,1,1,F32", "3,5,7,2,F32", "16,64,32,8,BF16", "33,129,65,16,F16",
+            "130,96,257,3,BF16"})
     default void linearBackwardSharesTheGradient(int m, int in, int out, int r, DType dtype) {
         for (int form = 0; form < 4; form++) {
             assertSums(backward(m, in, out, r, dtype, (form & 1) != 0, (form & 2) != 0), out + r + m + 8);
@@ -131,7 +137,8 @@ public interface MatrixContract extends Trials {
     default void gradientsThatNobodyWantsAreNotNeeded() {
         Trial trial = new Trial((ops, t) -> ops.linearBackward(null, false, t.get("dy"), t.get("w"), sideOf(t),
                 new LowRankGrads(null, t.get("dB"), t.get("dLow"), null)))
-                .input("dy", uniform(3 * 7, 1), 3, 7).input("w", uniform(7 * 5, 2), 7, 5).input("x", uniform(15, 3), 3, 5)
+                .input("dy", uniform(3 * 7, 1), 3, 7).input("w", uniform(7 * 5, 2), 7, 5)
+                .input("x", uniform(15, 3), 3, 5)
                 .input("a", uniform(10, 6), 2, 5).input("b", uniform(14, 7), 7, 2).input("low", uniform(6, 8), 3, 2)
                 .inout("dB", uniform(14, 10), 7, 2).output("dLow", 3, 2);
         assertSums(trial, 7 + 3 + 8);

@@ -6,7 +6,8 @@ import java.util.Arrays;
 public final class TensorAssert {
     private TensorAssert() {}
 
-    /// Throws: AssertionError naming the tensor, the worst element's index, want, got and bound, and how many are outside.
+    /// Throws: AssertionError naming the tensor, the worst element's index, want, got and bound, and how many are
+    /// outside.
     public static void assertClose(String name, float[] want, float[] got, double[] bounds) {
         if (want.length != got.length) {
             throw new AssertionError("%s: want %d elements, got %d".formatted(name, want.length, got.length));

@@ -137,7 +137,8 @@ public final class Trial {
     public Outputs runTwice(Supplier<TensorOps> implementation) {
         Outputs first = run(implementation.get());
         Outputs second = run(implementation.get());
-        first.byName().forEach((name, values) -> TensorAssert.assertEqual(name + " (a second run)", values, second.get(name)));
+        first.byName().forEach((name, values) -> TensorAssert.assertEqual(name + " (a second run)", values,
+                second.get(name)));
         return first;
     }
 

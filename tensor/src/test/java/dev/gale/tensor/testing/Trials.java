@@ -2,8 +2,8 @@ package dev.gale.tensor.testing;
 
 import dev.gale.tensor.ops.TensorOps;
 
-/// What the parts of `OpsContract` share. An element's bound is `terms * ulp(1)` times the sum of magnitudes that made it:
-/// a sum of n terms rounds n - 1 times in any order, and ulp(1) is twice the unit roundoff of F32.
+/// What the parts of `OpsContract` share. An element's bound is `terms * ulp(1)` times the sum of magnitudes that made
+/// it: a sum of n terms rounds n - 1 times in any order, and ulp(1) is twice the unit roundoff of F32.
 interface Trials {
     double ULP = Math.ulp(1f);
 
@@ -48,7 +48,9 @@ interface Trials {
     /// `factor * |value|`, and never less than the smallest normal number, below which F32 has no relative accuracy.
     static double[] times(double factor, float[] values) {
         double[] bounds = new double[values.length];
-        for (int i = 0; i < bounds.length; i++) bounds[i] = Math.max(factor * Math.abs((double) values[i]), Float.MIN_NORMAL);
+        for (int i = 0; i < bounds.length; i++) {
+            bounds[i] = Math.max(factor * Math.abs((double) values[i]), Float.MIN_NORMAL);
+        }
         return bounds;
     }
 }
