@@ -60,7 +60,8 @@ public final class CausalLm implements AutoCloseable {
         ropes = new RopeTables(ops, config, this.maxSeqLen);
     }
 
-    /// Opens a Hugging Face model folder. Weights stay memory-mapped where their dtype may stay and ops computes on the host.
+    /// Opens a Hugging Face model folder. Weights stay memory-mapped where their dtype may stay and ops computes on the
+    /// host.
     /// Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
     public static CausalLm load(Path dir, LoadOptions options, TensorOps ops) {
         ModelConfig config = HfConfig.read(dir);
@@ -155,8 +156,8 @@ public final class CausalLm implements AutoCloseable {
 
     private RopeTable rope(ModelInput in) {
         if (in.length() > maxSeqLen) {
-            throw new InputException("a sequence has %d tokens, but this model takes at most %d; shorten it or raise max_seq_length"
-                    .formatted(in.length(), maxSeqLen));
+            throw new InputException(("a sequence has %d tokens, but this model takes at most %d; shorten it or raise "
+                    + "max_seq_length").formatted(in.length(), maxSeqLen));
         }
         return ropes.forLength(in.length());
     }
@@ -267,7 +268,8 @@ public final class CausalLm implements AutoCloseable {
     private Map<String, Tensor> weights() {
         for (Projection projection : projections().values()) {
             if (!(projection instanceof Linear)) {
-                throw new IllegalStateException(projection.path() + " is no plain weight; merge or remove the adapter first");
+                throw new IllegalStateException(projection.path()
+                        + " is no plain weight; merge or remove the adapter first");
             }
         }
         Map<String, Tensor> byName = new LinkedHashMap<>();

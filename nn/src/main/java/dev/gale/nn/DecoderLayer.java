@@ -10,8 +10,8 @@ import dev.gale.tensor.ops.AttentionSpec;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/// One pre-norm layer: `h = x + o(attention(norm(x)))`, `y = h + down(act(gate(norm(h))) * up(norm(h)))`. Both residuals
-/// are added inside the projection before them.
+/// One pre-norm layer: `h = x + o(attention(norm(x)))`, `y = h + down(act(gate(norm(h))) * up(norm(h)))`. Both
+/// residuals are added inside the projection before them.
 final class DecoderLayer {
     private final RmsNorm inputNorm;
     private final RmsNorm postAttentionNorm;

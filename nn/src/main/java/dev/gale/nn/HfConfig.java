@@ -27,7 +27,8 @@ public final class HfConfig {
 
     private HfConfig() {}
 
-    /// The configuration in `dir/config.json`, with the end-of-sequence tokens of `generation_config.json` where it is there.
+    /// The configuration in `dir/config.json`, with the end-of-sequence tokens of `generation_config.json` where
+    /// it is there.
     /// Throws: InputException when the file is missing, is not JSON, or asks for something Gale does not know.
     public static ModelConfig read(Path dir) {
         Path file = dir.resolve("config.json");
@@ -47,7 +48,8 @@ public final class HfConfig {
         } catch (NoSuchFileException e) {
             throw new InputException("%s does not exist; give a model folder".formatted(file), e);
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not JSON (%s); download it again".formatted(file, e.getOriginalMessage()), e);
+            throw new InputException("%s is not JSON (%s); download it again".formatted(file, e.getOriginalMessage()),
+                    e);
         } catch (IOException e) {
             throw new InputException("%s cannot be read (%s); check its permissions".formatted(file, e), e);
         }
@@ -66,7 +68,8 @@ public final class HfConfig {
             throw fields.bad("hidden_size %d is not a multiple of num_attention_heads %d".formatted(hidden, heads));
         }
         if (heads % kvHeads != 0) {
-            throw fields.bad("num_attention_heads %d is not a multiple of num_key_value_heads %d".formatted(heads, kvHeads));
+            throw fields.bad("num_attention_heads %d is not a multiple of num_key_value_heads %d"
+                    .formatted(heads, kvHeads));
         }
         int headDim = fields.positive("head_dim", hidden / heads);
         int maxSeqLen = fields.positive("max_position_embeddings", 2048);
@@ -95,7 +98,8 @@ public final class HfConfig {
         String name = fields.text("hidden_act", "silu");
         Activation activation = ACTIVATIONS.get(name);
         if (activation == null) {
-            throw fields.bad("hidden_act '%s' is unknown; known are %s".formatted(name, String.join(", ", ACTIVATIONS.keySet())));
+            throw fields.bad("hidden_act '%s' is unknown; known are %s"
+                    .formatted(name, String.join(", ", ACTIVATIONS.keySet())));
         }
         return activation;
     }
@@ -175,7 +179,9 @@ public final class HfConfig {
 
         boolean flag(String name) {
             if (!has(name)) return false;
-            if (!json.get(name).isBoolean()) throw bad("%s must be true or false, got %s".formatted(name, json.get(name)));
+            if (!json.get(name).isBoolean()) {
+                throw bad("%s must be true or false, got %s".formatted(name, json.get(name)));
+            }
             return json.get(name).asBoolean();
         }
 
@@ -205,7 +211,9 @@ public final class HfConfig {
         List<Double> numbers(String name) {
             List<Double> values = new ArrayList<>();
             for (JsonNode value : json.path(name)) {
-                if (!value.isNumber()) throw bad("%s must be a list of numbers, got %s".formatted(name, json.get(name)));
+                if (!value.isNumber()) {
+                    throw bad("%s must be a list of numbers, got %s".formatted(name, json.get(name)));
+                }
                 values.add(value.asDouble());
             }
             return values;

@@ -9,13 +9,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/// The rotary part of config.json, in its new spelling (`rope_parameters` holds everything) and its old one (`rope_theta`
-/// beside `rope_scaling`, whose `type` may be called `rope_type`).
+/// The rotary part of config.json, in its new spelling (`rope_parameters` holds everything) and its old one
+/// (`rope_theta` beside `rope_scaling`, whose `type` may be called `rope_type`).
 final class HfRope {
     private HfRope() {}
 
     static RopeConfig parse(Fields model, int headDim, int maxSeqLen) {
-        JsonNode node = model.has("rope_parameters") ? model.json().get("rope_parameters") : model.json().path("rope_scaling");
+        JsonNode node = model.has("rope_parameters") ? model.json().get("rope_parameters")
+                : model.json().path("rope_scaling");
         Fields rope = new Fields(model.place(), node);
         Type type = type(rope);
         double theta = rope.number("rope_theta", model.number("rope_theta", 10_000));
@@ -56,7 +57,8 @@ final class HfRope {
     private static List<Double> factors(Fields rope, String name, int count) {
         List<Double> factors = rope.numbers(name);
         if (factors.size() != count) {
-            throw rope.bad("%s needs %d numbers, one per rotated pair, but has %d".formatted(name, count, factors.size()));
+            throw rope.bad("%s needs %d numbers, one per rotated pair, but has %d"
+                    .formatted(name, count, factors.size()));
         }
         return factors;
     }

@@ -16,8 +16,8 @@ import java.util.stream.Stream;
 /// Keys and values of every token seen so far, so that generation computes each token once. A sequence owns a region of
 /// rows in one pair of tensors per layer.
 ///
-/// Rows start as zeros and are written once, so adding to them is writing them. Regions begin at multiples of `ALIGNMENT`:
-/// an implementation that walks keys in blocks cuts a sequence into the same blocks in every region.
+/// Rows start as zeros and are written once, so adding to them is writing them. Regions begin at multiples of
+/// `ALIGNMENT`: an implementation that walks keys in blocks cuts a sequence into the same blocks in every region.
 public final class KvCache implements AutoCloseable {
     private static final int ALIGNMENT = 128;
 
@@ -76,8 +76,8 @@ public final class KvCache implements AutoCloseable {
         for (int n = 0; n < sequences.length; n++) {
             int s = sequences[n];
             if (length[s] + tokens[n].length > capacity[s]) {
-                throw new InputException("sequence %d grows to %d tokens, but the key-value cache was made for %d; make it larger"
-                        .formatted(s, length[s] + tokens[n].length, capacity[s]));
+                throw new InputException(("sequence %d grows to %d tokens, but the key-value cache was made for %d; "
+                        + "make it larger").formatted(s, length[s] + tokens[n].length, capacity[s]));
             }
             for (int token : tokens[n]) {
                 ids[i] = token;
@@ -101,7 +101,8 @@ public final class KvCache implements AutoCloseable {
     Tensor attend(int layer, Step step, Tape tape, Tensor q, Tensor k, Tensor v) {
         ops.scatterAddRows(keys.get(layer), k, step.rows());
         ops.scatterAddRows(values.get(layer), v, step.rows());
-        return F.attention(tape, q, keys.get(layer), values.get(layer), step.input().start(), step.input().stop(), attention);
+        return F.attention(tape, q, keys.get(layer), values.get(layer), step.input().start(), step.input().stop(),
+                attention);
     }
 
     @Override

@@ -11,7 +11,9 @@ import dev.gale.tensor.InputException;
 public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable) {
     public LoadOptions {
         if (dtype != null && !dtype.floating()) throw new IllegalArgumentException("weights cannot be " + dtype);
-        if (maxSeqLen < 0) throw new InputException("max_seq_length must be at least 1, or 0 for the model's own, got " + maxSeqLen);
+        if (maxSeqLen < 0) {
+            throw new InputException("max_seq_length must be at least 1, or 0 for the model's own, got " + maxSeqLen);
+        }
     }
 
     /// Weights as they are in the files, frozen.
@@ -39,7 +41,8 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable) {
             case "f32", "fp32", "float32" -> DType.F32;
             case "bf16", "bfloat16" -> DType.BF16;
             case "f16", "fp16", "float16" -> DType.F16;
-            default -> throw new InputException("dtype '%s' is unknown; use auto, float32, bfloat16 or float16".formatted(name));
+            default -> throw new InputException("dtype '%s' is unknown; use auto, float32, bfloat16 or float16"
+                    .formatted(name));
         };
     }
 }

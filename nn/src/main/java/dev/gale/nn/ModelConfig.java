@@ -61,8 +61,8 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
 
     /// The same model with other end-of-sequence tokens.
     public ModelConfig withEosTokenIds(List<Integer> ids) {
-        return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim, vocabSize,
-                maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias, tieWordEmbeddings, rope, bosTokenId, ids,
-                padTokenId, dtype, initializerRange);
+        return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim,
+                vocabSize, maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias, tieWordEmbeddings, rope,
+                bosTokenId, ids, padTokenId, dtype, initializerRange);
     }
 }

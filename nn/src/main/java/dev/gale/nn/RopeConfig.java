@@ -8,7 +8,8 @@ import java.util.List;
 /// @param type                          which formula, see `RopeTable`
 /// @param theta                         base of the geometric series of wavelengths
 /// @param partialRotaryFactor           share of a head that is rotated
-/// @param factor                        how many times longer the context became; 0 when the file does not say (longrope, yarn)
+/// @param factor                        how many times longer the context became; 0 when the file does not say
+///                                      (longrope, yarn)
 /// @param originalMaxPositionEmbeddings context length before it was stretched (llama3, yarn, longrope)
 /// @param lowFreqFactor                 llama3: wavelengths above original / this are divided by factor
 /// @param highFreqFactor                llama3: wavelengths below original / this stay
@@ -20,10 +21,10 @@ import java.util.List;
 /// @param truncate                      yarn: whether the bounds of the ramp are rounded to whole dimensions
 /// @param shortFactor                   longrope: divisor of each frequency up to the original context
 /// @param longFactor                    longrope: divisor of each frequency beyond it
-public record RopeConfig(Type type, double theta, double partialRotaryFactor, double factor, int originalMaxPositionEmbeddings,
-                         double lowFreqFactor, double highFreqFactor, double attentionFactor, double betaFast,
-                         double betaSlow, double mscale, double mscaleAllDim, boolean truncate, List<Double> shortFactor,
-                         List<Double> longFactor) {
+public record RopeConfig(Type type, double theta, double partialRotaryFactor, double factor,
+                         int originalMaxPositionEmbeddings, double lowFreqFactor, double highFreqFactor,
+                         double attentionFactor, double betaFast, double betaSlow, double mscale, double mscaleAllDim,
+                         boolean truncate, List<Double> shortFactor, List<Double> longFactor) {
 
     /// The formulas by which frequencies are chosen; names in lower case are those of the files.
     public enum Type { DEFAULT, LINEAR, DYNAMIC, LLAMA3, YARN, LONGROPE }

@@ -46,15 +46,16 @@ public record RopeTable(Tensor cos, Tensor sin) {
 
     /// Frequencies for sequences of `length` tokens, `f_i = theta^(-2i / dim)` before scaling, dim the rotated width:
     /// - linear: `f_i / factor`;
-    /// - dynamic: theta grows by `(factor * n / P - factor + 1)^(dim / (dim - 2))`, n the length, at least the context P;
+    /// - dynamic: theta grows by `(factor * n / P - factor + 1)^(dim / (dim - 2))`, n the length, at least
+    ///   the context P;
     /// - llama3: wavelengths above `original / low` are stretched by factor, below `original / high` kept, between them
     ///   interpolated;
     /// - yarn: pairs that turn more than betaFast times in the original context stay, less than betaSlow times are
     ///   divided by factor, a ramp over the pairs between;
     /// - longrope: each divided by its own number, of one list up to the original context and of another beyond.
     ///
-    /// Source: Chen et al. 2023, arXiv 2306.15595 (linear); Peng et al. 2023, arXiv 2309.00071 (NTK, yarn); Dubey et al.
-    /// 2024, arXiv 2407.21783 (llama3); Ding et al. 2024, arXiv 2402.13753 (longrope).
+    /// Source: Chen et al. 2023, arXiv 2306.15595 (linear); Peng et al. 2023, arXiv 2309.00071 (NTK, yarn); Dubey et
+    /// al. 2024, arXiv 2407.21783 (llama3); Ding et al. 2024, arXiv 2402.13753 (longrope).
     static Frequencies frequencies(ModelConfig config, int length) {
         RopeConfig rope = config.rope();
         int dim = (int) (config.headDim() * rope.partialRotaryFactor());

@@ -49,7 +49,8 @@ class CausalLmTest {
              Safetensors expected = Safetensors.open(dir.resolve("expected.safetensors"))) {
             int[][] sequences = Fixtures.sequences(expected, "input_ids", 2);
             assertEquals(17, sequences[1].length, "the second row is padded after 17 tokens");
-            double worst = Fixtures.worst(Fixtures.logits(model, sequences), expected.readFloats("logits"), sequences, WIDTH, VOCAB);
+            double worst = Fixtures.worst(Fixtures.logits(model, sequences), expected.readFloats("logits"), sequences,
+                    WIDTH, VOCAB);
             assertTrue(worst <= 2e-5, "largest difference of a logit " + worst);
         }
     }
@@ -87,6 +88,24 @@ class CausalLmTest {
         return Arrays.stream(targets).flatMapToInt(Arrays::stream).toArray();
     }
 
+    /// Biases everywhere, a head width of its own, GELU, tied embeddings, and a first row beyond the trained context,
+    /// where `dynamic` stretches its frequencies.
+    @Test
+    void biasesAndOtherVariationsAgreeWithTransformers() {
+        Path dir = Fixtures.folder("llama-bias");
+        LoadOptions options = LoadOptions.defaults().withMaxSeqLen(WIDTH);
+        try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, options, ops);
+             Safetensors expected = Safetensors.open(dir.resolve("expected.safetensors"))) {
+            int[][] rows = Fixtures.sequences(expected, "input_ids", 2);
+            float[] want = expected.readFloats("logits");
+            for (int r = 0; r < 2; r++) {
+                float[] row = Arrays.copyOfRange(want, r * WIDTH * 24, (r + 1) * WIDTH * 24);
+                double worst = Fixtures.worst(Fixtures.logits(model, rows[r]), row, new int[][] {rows[r]}, WIDTH, 24);
+                assertTrue(worst <= 2e-5, "largest difference of a logit " + worst);
+            }
+        }
+    }
+
     private static float[] logits(Path dir, LoadOptions options, int[]... sequences) {
         try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, options, ops)) {
             return Fixtures.logits(model, sequences);
@@ -120,7 +139,8 @@ class CausalLmTest {
         ObjectNode before = HfConfig.json(source.resolve("config.json"));
         before.remove("dtype");
         assertEquals(before, config, "every other field is kept");
-        assertEquals(HfConfig.json(source.resolve("generation_config.json")), HfConfig.json(dir.resolve("generation_config.json")));
+        assertEquals(HfConfig.json(source.resolve("generation_config.json")),
+                HfConfig.json(dir.resolve("generation_config.json")));
         try (Safetensors file = Safetensors.open(dir.resolve("model.safetensors"))) {
             assertFalse(file.has("lm_head.weight"), "a tied head is stored once");
         }
@@ -130,7 +150,8 @@ class CausalLmTest {
     void weightsInShardsAreTheSameModel(@TempDir Path dir) {
         Path source = Fixtures.copy("llama", dir);
         float[] single = logits(source, LoadOptions.defaults(), TEXT);
-        try (TensorOps ops = new ReferenceOps(); Safetensors file = Safetensors.open(source.resolve("model.safetensors"))) {
+        try (TensorOps ops = new ReferenceOps();
+             Safetensors file = Safetensors.open(source.resolve("model.safetensors"))) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             file.names().forEach(name -> tensors.put(name, file.tensor(name)));
             new SafetensorsWriter(ops, null).writeSharded(dir, "model", tensors, 100_000);
@@ -156,10 +177,12 @@ class CausalLmTest {
         Fixtures.copy("llama", dir);
         ObjectNode config = HfConfig.json(dir.resolve("config.json"));
         rejects(dir, config.deepCopy().put("vocab_size", 321),
-                "model.safetensors: tensor model.embed_tokens.weight has shape [320, 64], but config.json asks for [321, 64]");
+                "model.safetensors: tensor model.embed_tokens.weight has shape [320, 64], but config.json asks for "
+                        + "[321, 64]");
         rejects(dir, config.deepCopy().put("num_hidden_layers", 3),
                 "model.safetensors lacks tensor model.layers.2.input_layernorm.weight of shape [64]");
-        rejects(dir, config.deepCopy().put("mlp_bias", true), "lacks tensor model.layers.0.mlp.gate_proj.bias of shape [160]");
+        rejects(dir, config.deepCopy().put("mlp_bias", true),
+                "lacks tensor model.layers.0.mlp.gate_proj.bias of shape [160]");
         Files.delete(dir.resolve("model.safetensors"));
         rejects(dir, config, "has neither model.safetensors nor");
     }
@@ -167,7 +190,8 @@ class CausalLmTest {
     private static void rejects(Path dir, ObjectNode config, String part) throws IOException {
         Files.writeString(dir.resolve("config.json"), config.toString());
         try (TensorOps ops = new ReferenceOps()) {
-            String message = assertThrows(InputException.class, () -> CausalLm.load(dir, LoadOptions.defaults(), ops)).getMessage();
+            String message = assertThrows(InputException.class, () ->
+                    CausalLm.load(dir, LoadOptions.defaults(), ops)).getMessage();
             assertTrue(message.contains(part) && !message.contains("\n"), message);
             assertEquals(0, ops.memory().liveBytes());
         }
@@ -179,7 +203,8 @@ class CausalLmTest {
         Path dir = Fixtures.folder("llama");
         assertEquals(10 * VOCAB, logits(dir, options, Arrays.copyOf(TEXT, 10)).length);
         String message = assertThrows(InputException.class, () -> logits(dir, options, TEXT)).getMessage();
-        assertEquals("a sequence has 11 tokens, but this model takes at most 10; shorten it or raise max_seq_length", message);
+        assertEquals("a sequence has 11 tokens, but this model takes at most 10; shorten it or raise max_seq_length",
+                message);
         assertThrows(InputException.class, () -> logits(dir, options));
     }
 
@@ -282,7 +307,8 @@ class CausalLmTest {
             in.release(ops);
             ops.release(stats);
             ops.release(targets);
-            return model.parameters().stream().map(parameter -> ops.toFloats(parameter.grad(ops))).toArray(float[][]::new);
+            return model.parameters().stream().map(parameter -> ops.toFloats(parameter.grad(ops)))
+                    .toArray(float[][]::new);
         }
     }
 
@@ -301,7 +327,8 @@ class CausalLmTest {
                 }
                 assertFalse(Arrays.equals(values, ops.toFloats(other.parameters().get(i).value())));
                 double mean = IntStream.range(0, values.length).mapToDouble(at -> values[at]).average().orElseThrow();
-                double square = IntStream.range(0, values.length).mapToDouble(at -> values[at] * values[at]).average().orElseThrow();
+                double square = IntStream.range(0, values.length)
+                        .mapToDouble(at -> values[at] * values[at]).average().orElseThrow();
                 double error = 5 / Math.sqrt(values.length);                        // five standard errors
                 assertEquals(0, mean, 0.02 * error);
                 assertEquals(0.02, Math.sqrt(square), 0.02 * error);
@@ -350,7 +377,8 @@ class CausalLmTest {
                 assertArrayEquals(Arrays.copyOf(whole, 3 * VOCAB), cached(model, cache, 1, Arrays.copyOf(TEXT, 3)));
                 cached(model, cache, 0, 8, 8, 8);                                    // a neighbour changes nothing
                 for (int i = 3; i < TEXT.length; i++) {
-                    assertArrayEquals(Arrays.copyOfRange(whole, i * VOCAB, (i + 1) * VOCAB), cached(model, cache, 1, TEXT[i]));
+                    assertArrayEquals(Arrays.copyOfRange(whole, i * VOCAB, (i + 1) * VOCAB),
+                            cached(model, cache, 1, TEXT[i]));
                 }
                 assertEquals(TEXT.length, cache.length(1));
                 assertThrows(InputException.class, () -> cached(model, cache, 1, 5));
@@ -373,7 +401,8 @@ class CausalLmTest {
         try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops);
              Safetensors expected = Safetensors.open(dir.resolve("logits.safetensors"))) {
             int[] ids = expected.readInts("input_ids");
-            double worst = Fixtures.worst(Fixtures.logits(model, ids), expected.readFloats("logits_f64"), new int[][] {ids}, 26, 512);
+            double worst = Fixtures.worst(Fixtures.logits(model, ids), expected.readFloats("logits_f64"),
+                    new int[][] {ids}, 26, 512);
             assertTrue(worst <= 5e-5, "largest difference of a logit " + worst);
         }
     }

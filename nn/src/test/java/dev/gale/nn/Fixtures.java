@@ -39,7 +39,8 @@ public final class Fixtures {
     /// A folder of the real inputs; skips the test when they are not unpacked.
     public static Path real(String name) {
         String given = System.getProperty("GALE_REAL_INPUTS", System.getenv("GALE_REAL_INPUTS"));
-        Path root = given != null ? Path.of(given) : Path.of(System.getProperty("gale.root", "."), "build", "real-inputs");
+        Path root = given != null ? Path.of(given) : Path.of(System.getProperty("gale.root", "."),
+                "build", "real-inputs");
         Path folder = root.resolve(name);
         Assumptions.assumeTrue(Files.isDirectory(folder), "real inputs are not unpacked: " + folder + " is missing");
         return folder;

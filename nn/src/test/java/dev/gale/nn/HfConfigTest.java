@@ -33,18 +33,19 @@ class HfConfigTest {
 
     @Test
     void everyFieldThatChangesTheComputationIsRead() {
-        ModelConfig config = with(json -> json.put("attention_bias", true).put("mlp_bias", true).put("hidden_act", "gelu_new")
-                .put("dtype", "bfloat16").put("tie_word_embeddings", true));
-        assertEquals(new ModelConfig("LlamaForCausalLM", 64, 160, 2, 4, 2, 16, 320, 256, 1e-5, Activation.GELU_TANH, true, true,
-                true, config.rope(), 1, List.of(2), 0, DType.BF16, 0.02), config);
+        ModelConfig config = with(json -> json.put("attention_bias", true).put("mlp_bias", true)
+                .put("hidden_act", "gelu_new").put("dtype", "bfloat16").put("tie_word_embeddings", true));
+        assertEquals(new ModelConfig("LlamaForCausalLM", 64, 160, 2, 4, 2, 16, 320, 256, 1e-5, Activation.GELU_TANH,
+                true, true, true, config.rope(), 1, List.of(2), 0, DType.BF16, 0.02), config);
         assertEquals(10_000, config.rope().theta());
         assertEquals(RopeConfig.Type.DEFAULT, config.rope().type());
     }
 
     @Test
     void absentFieldsTakeTheDefaultsOfTransformers() {
-        ModelConfig config = with(json -> json.remove(List.of("num_key_value_heads", "head_dim", "rope_parameters", "rms_norm_eps",
-                "hidden_act", "max_position_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "dtype",
+        ModelConfig config = with(json -> json.remove(List.of("num_key_value_heads", "head_dim",
+                "rope_parameters", "rms_norm_eps", "hidden_act", "max_position_embeddings", "bos_token_id",
+                "eos_token_id", "pad_token_id", "dtype",
                 "tie_word_embeddings")));
         assertEquals(4, config.numKvHeads());
         assertEquals(16, config.headDim());
@@ -104,13 +105,18 @@ class HfConfigTest {
 
     @Test
     void contradictionsAreRejected() {
-        rejects("hidden_size 64 is not a multiple of num_attention_heads 5", json -> json.put("num_attention_heads", 5));
-        rejects("num_attention_heads 4 is not a multiple of num_key_value_heads 3", json -> json.put("num_key_value_heads", 3));
+        rejects("hidden_size 64 is not a multiple of num_attention_heads 5",
+                json -> json.put("num_attention_heads", 5));
+        rejects("num_attention_heads 4 is not a multiple of num_key_value_heads 3",
+                json -> json.put("num_key_value_heads", 3));
         rejects("the required field 'hidden_size' is missing", json -> json.remove("hidden_size"));
         rejects("the required field 'vocab_size' is missing", json -> json.putNull("vocab_size"));
-        rejects("num_hidden_layers must be a whole number of at least 1, got 0", json -> json.put("num_hidden_layers", 0));
-        rejects("intermediate_size must be a whole number of at least 1, got \"big\"", json -> json.put("intermediate_size", "big"));
-        rejects("the required field 'factor' is missing", json -> json.putObject("rope_parameters").put("rope_type", "linear"));
+        rejects("num_hidden_layers must be a whole number of at least 1, got 0",
+                json -> json.put("num_hidden_layers", 0));
+        rejects("intermediate_size must be a whole number of at least 1, got \"big\"",
+                json -> json.put("intermediate_size", "big"));
+        rejects("the required field 'factor' is missing",
+                json -> json.putObject("rope_parameters").put("rope_type", "linear"));
         rejects("short_factor needs 8 numbers, one per rotated pair, but has 0",
                 json -> json.putObject("rope_parameters").put("rope_type", "longrope"));
         rejects("attention_bias must be true or false", json -> json.put("attention_bias", "yes"));

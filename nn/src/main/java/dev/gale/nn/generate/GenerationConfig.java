@@ -22,7 +22,8 @@ public record GenerationConfig(int maxNewTokens, boolean doSample, double temper
                                double repetitionPenalty, List<Integer> eosTokenIds, long seed) {
     public GenerationConfig {
         require(maxNewTokens >= 1, "max_new_tokens must be at least 1", maxNewTokens);
-        require(temperature > 0, "temperature must be above 0 (do_sample: false takes the likeliest token)", temperature);
+        require(temperature > 0, "temperature must be above 0 (do_sample: false takes the likeliest token)",
+                temperature);
         require(topK >= 0, "top_k must be at least 0", topK);
         require(topP >= 0 && topP <= 1, "top_p must be in [0, 1]", topP);
         require(repetitionPenalty > 0, "repetition_penalty must be above 0", repetitionPenalty);
@@ -48,8 +49,9 @@ public record GenerationConfig(int maxNewTokens, boolean doSample, double temper
         JsonNode json = HfConfig.json(file);
         try {
             return new GenerationConfig(json.path("max_new_tokens").asInt(none.maxNewTokens),
-                    json.path("do_sample").asBoolean(none.doSample), json.path("temperature").asDouble(none.temperature),
-                    json.path("top_k").asInt(none.topK), json.path("top_p").asDouble(none.topP),
+                    json.path("do_sample").asBoolean(none.doSample),
+                    json.path("temperature").asDouble(none.temperature), json.path("top_k").asInt(none.topK),
+                    json.path("top_p").asDouble(none.topP),
                     json.path("repetition_penalty").asDouble(none.repetitionPenalty), none.eosTokenIds, none.seed);
         } catch (InputException e) {
             throw new InputException("%s: %s; correct the file".formatted(file, e.getMessage()), e);
@@ -57,34 +59,42 @@ public record GenerationConfig(int maxNewTokens, boolean doSample, double temper
     }
 
     public GenerationConfig withMaxNewTokens(int maxNewTokens) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 
     public GenerationConfig withDoSample(boolean doSample) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 
     public GenerationConfig withTemperature(double temperature) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 
     public GenerationConfig withTopK(int topK) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 
     public GenerationConfig withTopP(double topP) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 
     public GenerationConfig withRepetitionPenalty(double repetitionPenalty) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 
     public GenerationConfig withEosTokenIds(List<Integer> eosTokenIds) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 
     public GenerationConfig withSeed(long seed) {
-        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds, seed);
+        return new GenerationConfig(maxNewTokens, doSample, temperature, topK, topP, repetitionPenalty, eosTokenIds,
+                seed);
     }
 }

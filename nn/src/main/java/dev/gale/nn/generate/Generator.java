@@ -51,15 +51,17 @@ public final class Generator {
     }
 
     private void check(int index, int[] prompt) {
-        if (prompt.length == 0) throw new InputException("prompt %d has no tokens; give at least one".formatted(index + 1));
+        if (prompt.length == 0) {
+            throw new InputException("prompt %d has no tokens; give at least one".formatted(index + 1));
+        }
         if (prompt.length >= model.maxSeqLen()) {
-            throw new InputException("prompt %d has %d tokens, which leaves no room in the model's context of %d; shorten it"
-                    .formatted(index + 1, prompt.length, model.maxSeqLen()));
+            throw new InputException(("prompt %d has %d tokens, which leaves no room in the model's context of %d; "
+                    + "shorten it").formatted(index + 1, prompt.length, model.maxSeqLen()));
         }
         for (int token : prompt) {
             if (token < 0 || token >= model.config().vocabSize()) {
-                throw new InputException("prompt %d holds token %d, but the model's vocabulary has %d; use the tokenizer of this model"
-                        .formatted(index + 1, token, model.config().vocabSize()));
+                throw new InputException(("prompt %d holds token %d, but the model's vocabulary has %d; use the "
+                        + "tokenizer of this model").formatted(index + 1, token, model.config().vocabSize()));
             }
         }
     }
@@ -112,7 +114,8 @@ public final class Generator {
                 float[] logits = lastLogits(cache, active, newest);
                 int vocab = logits.length / active.length;
                 for (int row = 0; row < active.length; row++) {
-                    group.get(active[row]).take(Arrays.copyOfRange(logits, row * vocab, (row + 1) * vocab), processor, listener);
+                    group.get(active[row]).take(Arrays.copyOfRange(logits, row * vocab, (row + 1) * vocab), processor,
+                            listener);
                 }
             }
         }

@@ -6,8 +6,8 @@ import java.util.stream.IntStream;
 
 /// Changes the logits of the next token in place, in the order of Transformers: repetition penalty, then, when
 /// sampling, temperature, top-k and top-p. A token that cannot come gets -infinity.
-/// Source: Keskar et al. 2019, arXiv 1909.05858 (repetition); Fan et al. 2018, arXiv 1805.04833 (top-k); Holtzman et al.
-/// 2020, arXiv 1904.09751 (top-p).
+/// Source: Keskar et al. 2019, arXiv 1909.05858 (repetition); Fan et al. 2018, arXiv 1805.04833 (top-k); Holtzman et
+/// al. 2020, arXiv 1904.09751 (top-p).
 final class LogitsProcessor {
     private final GenerationConfig config;
 

@@ -3,8 +3,9 @@ package dev.gale.nn.generate;
 import dev.gale.tensor.random.Philox;
 import java.util.Arrays;
 
-/// Chooses the next token of one sequence. Its random numbers are counted, not drawn from a state: number n of a sequence
-/// depends on the seed, the prompt and n alone, so a prompt continues alike wherever it stands in whichever batch.
+/// Chooses the next token of one sequence. Its random numbers are counted, not drawn from a state: number n of a
+/// sequence depends on the seed, the prompt and n alone, so a prompt continues alike wherever it stands in whichever
+/// batch.
 final class Sampler {
     private final GenerationConfig config;
     private final int hash;

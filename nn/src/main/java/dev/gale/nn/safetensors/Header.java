@@ -58,7 +58,8 @@ record Header(Map<String, Entry> entries, Map<String, String> metadata) {
     private static Entry entry(Path file, String name, JsonNode value) {
         String dtypeName = value.path("dtype").asText("");
         FileDType dtype = FileDType.named(dtypeName).orElseThrow(() -> new InputException(
-                "%s: tensor %s has the unknown dtype '%s'; known are %s".formatted(file, name, dtypeName, FileDType.known())));
+                "%s: tensor %s has the unknown dtype '%s'; known are %s"
+                        .formatted(file, name, dtypeName, FileDType.known())));
         JsonNode offsets = value.path("data_offsets");
         if (!value.path("shape").isArray() || !isRange(offsets)) {
             throw bad(file, "tensor %s has no shape or no pair of data_offsets".formatted(name));
@@ -107,15 +108,16 @@ record Header(Map<String, Entry> entries, Map<String, String> metadata) {
         Entry before = null;
         for (Entry entry : byPlace) {
             if (entry.end() > dataBytes) {
-                throw bad(file, "tensor %s ends at byte %d of the data, but the file holds only %d: it is truncated or its "
-                        .formatted(entry.name(), entry.end(), dataBytes) + "header is wrong");
+                throw bad(file, ("tensor %s ends at byte %d of the data, but the file holds only %d: it is "
+                        + "truncated or its header is wrong").formatted(entry.name(), entry.end(), dataBytes));
             }
             if (entry.begin() < reached) {
-                throw bad(file, "tensors %s and %s overlap at byte %d of the data".formatted(before.name(), entry.name(),
-                        entry.begin()));
+                throw bad(file, "tensors %s and %s overlap at byte %d of the data"
+                        .formatted(before.name(), entry.name(), entry.begin()));
             }
             if (entry.begin() > reached) {
-                throw bad(file, "%d bytes before tensor %s belong to no tensor".formatted(entry.begin() - reached, entry.name()));
+                throw bad(file, "%d bytes before tensor %s belong to no tensor"
+                        .formatted(entry.begin() - reached, entry.name()));
             }
             reached = entry.end();
             before = entry;

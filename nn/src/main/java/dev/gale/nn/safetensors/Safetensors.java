@@ -44,7 +44,8 @@ public final class Safetensors implements AutoCloseable {
     }
 
     /// Maps a file and checks its header.
-    /// Throws: InputException when the file is missing or breaks the format; it names the file, the tensor and the remedy.
+    /// Throws: InputException when the file is missing or breaks the format; it names the file, the tensor and the
+    /// remedy.
     public static Safetensors open(Path file) {
         if (Files.isDirectory(file)) throw new InputException(file + " is a folder; give a .safetensors file");
         Arena arena = Arena.ofShared();
@@ -56,7 +57,8 @@ public final class Safetensors implements AutoCloseable {
             throw new InputException("%s does not exist; check the path".formatted(file), e);
         } catch (IOException e) {
             arena.close();
-            throw new InputException("%s cannot be read (%s); check its permissions".formatted(file, e.getMessage()), e);
+            throw new InputException("%s cannot be read (%s); check its permissions".formatted(file, e.getMessage()),
+                    e);
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -65,8 +67,8 @@ public final class Safetensors implements AutoCloseable {
 
     private static Safetensors open(Path file, Arena arena, MemorySegment mapped) {
         if (mapped.byteSize() < Long.BYTES) {
-            throw new InputException("%s is truncated: it has %d bytes, a safetensors file at least 8; download it again"
-                    .formatted(file, mapped.byteSize()));
+            throw new InputException(("%s is truncated: it has %d bytes, a safetensors file at least 8; download it "
+                    + "again").formatted(file, mapped.byteSize()));
         }
         long headerBytes = mapped.get(I64, 0);
         long rest = mapped.byteSize() - Long.BYTES;
@@ -160,7 +162,8 @@ public final class Safetensors implements AutoCloseable {
                 case F64 -> (float) Double.longBitsToDouble(bytes.get(I64, i * 8L));
                 case F16 -> Float.float16ToFloat(bytes.get(I16, i * 2L));
                 case BF16 -> Float.intBitsToFloat(bytes.get(I16, i * 2L) << 16);
-                default -> throw new InputException("%s: tensor %s has dtype %s where floating numbers are needed; store it as F32"
+                default -> throw new InputException(
+                        "%s: tensor %s has dtype %s where floating numbers are needed; store it as F32"
                         .formatted(file, name, entry.dtype()));
             };
         }
@@ -174,7 +177,8 @@ public final class Safetensors implements AutoCloseable {
     private Header.Entry entry(String name) {
         Header.Entry entry = header.entries().get(name);
         if (entry == null) {
-            throw new InputException("%s has no tensor %s; it has %s".formatted(file, name, some(header.entries().keySet())));
+            throw new InputException("%s has no tensor %s; it has %s"
+                    .formatted(file, name, some(header.entries().keySet())));
         }
         return entry;
     }

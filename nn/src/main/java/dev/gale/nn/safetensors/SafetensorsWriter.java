@@ -124,7 +124,7 @@ public final class SafetensorsWriter {
     }
 
     private void stream(AtomicFile file, Map<String, Tensor> tensors, Map<String, String> metadata) {
-        List<Map.Entry<String, Tensor>> aligned = tensors.entrySet().stream()      // wide elements first: all stay aligned
+        List<Map.Entry<String, Tensor>> aligned = tensors.entrySet().stream()   // wide elements first: all stay aligned
                 .sorted(Comparator.comparingInt(entry -> -target(entry.getValue()).bytes())).toList();
         ObjectNode header = JSON.createObjectNode();
         if (!metadata.isEmpty()) metadata.forEach(header.putObject("__metadata__")::put);
@@ -177,7 +177,8 @@ public final class SafetensorsWriter {
                 put(file, target, onHost ? Convert.get(tensor.segment(), tensor.dtype(), i) : values[(int) i]);
             }
         } else {
-            throw new IllegalStateException("%s holds packed codes on a device; copy it to the host first".formatted(tensor));
+            throw new IllegalStateException("%s holds packed codes on a device; copy it to the host first"
+                    .formatted(tensor));
         }
         flush(file);
     }

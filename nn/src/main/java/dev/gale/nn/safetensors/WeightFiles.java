@@ -77,9 +77,11 @@ public final class WeightFiles implements AutoCloseable {
         try {
             return new ObjectMapper().readTree(index.toFile());
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not JSON (%s); download it again".formatted(index, e.getOriginalMessage()), e);
+            throw new InputException("%s is not JSON (%s); download it again".formatted(index, e.getOriginalMessage()),
+                    e);
         } catch (IOException e) {
-            throw new InputException("%s cannot be read (%s); check its permissions".formatted(index, e.getMessage()), e);
+            throw new InputException("%s cannot be read (%s); check its permissions".formatted(index, e.getMessage()),
+                    e);
         }
     }
 
@@ -104,13 +106,14 @@ public final class WeightFiles implements AutoCloseable {
     /// Throws: InputException naming the file when the tensor is missing or has another shape.
     public Tensor tensor(String name, Shape expected) {
         Safetensors file = byTensor.get(name);
+        String remedy = "use the config.json that belongs to these weights";
         if (file == null) {
-            throw new InputException("%s lacks tensor %s of shape %s, which config.json asks for; use the config.json that "
-                    .formatted(place(), name, expected) + "belongs to these weights");
+            throw new InputException("%s lacks tensor %s of shape %s, which config.json asks for; %s"
+                    .formatted(place(), name, expected, remedy));
         }
         if (!file.shape(name).equals(expected)) {
-            throw new InputException("%s: tensor %s has shape %s, but config.json asks for %s; use the config.json that "
-                    .formatted(file.file(), name, file.shape(name), expected) + "belongs to these weights");
+            throw new InputException("%s: tensor %s has shape %s, but config.json asks for %s; %s"
+                    .formatted(file.file(), name, file.shape(name), expected, remedy));
         }
         return file.tensor(name);
     }

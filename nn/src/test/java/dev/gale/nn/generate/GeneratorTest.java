@@ -34,8 +34,8 @@ class GeneratorTest {
     private static final GenerationConfig SAMPLE = GenerationConfig.greedy(6, List.of()).withDoSample(true)
             .withTemperature(0.9).withTopK(40).withTopP(0.95).withRepetitionPenalty(1.1).withSeed(5);
 
-    private static List<int[]> generate(String fixture, LoadOptions options, GenerationConfig config, TokenListener listener,
-                                        int[]... prompts) {
+    private static List<int[]> generate(String fixture, LoadOptions options, GenerationConfig config,
+                                        TokenListener listener, int[]... prompts) {
         try (TensorOps ops = new ReferenceOps()) {
             List<int[]> tokens;
             try (CausalLm model = CausalLm.load(Fixtures.folder(fixture), options, ops)) {
@@ -47,7 +47,8 @@ class GeneratorTest {
     }
 
     private static int[] greedy(int newTokens, int... prompt) {
-        return generate("llama", LoadOptions.defaults(), GenerationConfig.greedy(newTokens, List.of()), (s, t) -> true, prompt)
+        return generate("llama", LoadOptions.defaults(), GenerationConfig.greedy(newTokens, List.of()), (s, t) -> true,
+                prompt)
                 .getFirst();
     }
 
@@ -62,9 +63,19 @@ class GeneratorTest {
         }
     }
 
+    /// Frequencies of `dynamic` change with every token beyond the context, keys that are cached keep theirs.
+    @Test
+    void generationBeyondTheTrainedContextFollowsTransformers() {
+        int[] want = {13, 7, 4, 8, 15, 23, 15, 15, 23, 13, 16, 23, 19, 13, 7, 4};
+        List<int[]> got = generate("llama-bias", LoadOptions.defaults().withMaxSeqLen(24),
+                GenerationConfig.greedy(16, List.of()), (s, t) -> true, new int[] {11, 16, 23, 10, 2, 23, 22, 16});
+        assertArrayEquals(want, got.getFirst());
+    }
+
     @Test
     void aBatchGivesWhatEachPromptGivesAlone() {
-        int[][] prompts = IntStream.range(0, 10).mapToObj(i -> IntStream.rangeClosed(1, 1 + i * 3 % 7).map(t -> t * 31 + i).toArray())
+        int[][] prompts = IntStream.range(0, 10).mapToObj(
+                i -> IntStream.rangeClosed(1, 1 + i * 3 % 7).map(t -> t * 31 + i).toArray())
                 .toArray(int[][]::new);
         for (GenerationConfig config : List.of(SAMPLE, SAMPLE.withDoSample(false))) {
             List<int[]> batch = generate("llama", LoadOptions.defaults(), config, (s, t) -> true, prompts);
@@ -77,14 +88,16 @@ class GeneratorTest {
 
     @Test
     void equalPromptsOfABatchAreSampledDifferently() {
-        List<int[]> twice = generate("llama", LoadOptions.defaults(), SAMPLE, (s, t) -> true, new int[] {5, 6}, new int[] {5, 6});
+        List<int[]> twice = generate("llama", LoadOptions.defaults(), SAMPLE, (s, t) -> true, new int[] {5, 6},
+                new int[] {5, 6});
         assertFalse(Arrays.equals(twice.get(0), twice.get(1)));
     }
 
     @Test
     void theListenerHearsEveryTokenAndMayEndASequence() {
         Map<Integer, List<Integer>> heard = new HashMap<>();
-        List<int[]> got = generate("llama", LoadOptions.defaults(), GenerationConfig.greedy(5, List.of()), (sequence, token) -> {
+        List<int[]> got = generate("llama", LoadOptions.defaults(), GenerationConfig.greedy(5, List.of()),
+                (sequence, token) -> {
             heard.computeIfAbsent(sequence, s -> new ArrayList<>()).add(token);
             return sequence != 1 || heard.get(1).size() < 2;
         }, new int[] {5}, new int[] {6, 7}, new int[] {8});
@@ -106,7 +119,8 @@ class GeneratorTest {
 
     @Test
     void generationEndsAtTheEndOfTheContext() {
-        List<int[]> got = generate("llama", LoadOptions.defaults().withMaxSeqLen(7), GenerationConfig.greedy(100, List.of()),
+        List<int[]> got = generate("llama", LoadOptions.defaults().withMaxSeqLen(7),
+                GenerationConfig.greedy(100, List.of()),
                 (s, t) -> true, new int[] {1, 2, 3, 4});
         assertArrayEquals(greedy(3, 1, 2, 3, 4), got.getFirst());
     }
@@ -120,7 +134,8 @@ class GeneratorTest {
     }
 
     private static void rejects(String part, int[]... prompts) {
-        String message = assertThrows(InputException.class, () -> generate("llama", LoadOptions.defaults().withMaxSeqLen(7),
+        String message = assertThrows(InputException.class, () ->
+                generate("llama", LoadOptions.defaults().withMaxSeqLen(7),
                 SAMPLE, (s, t) -> true, prompts)).getMessage();
         assertTrue(message.contains(part), message);
     }
@@ -129,11 +144,13 @@ class GeneratorTest {
     void recommendationsOfTheModelAreRead(@TempDir Path dir) throws IOException {
         Fixtures.copy("llama", dir);
         Files.writeString(dir.resolve("generation_config.json"), """
-                {"do_sample": true, "temperature": 0.6, "top_p": 0.9, "top_k": null, "eos_token_id": [7, 8], "max_new_tokens": 12}""");
+                {"do_sample": true, "temperature": 0.6, "top_p": 0.9, "top_k": null, "eos_token_id": [7, 8],
+                 "max_new_tokens": 12}""");
         assertEquals(new GenerationConfig(12, true, 0.6, 50, 0.9, 1, List.of(7, 8), 0),
                 GenerationConfig.read(dir, HfConfig.read(dir)));
         Files.writeString(dir.resolve("generation_config.json"), "{\"temperature\": -1}");
-        String message = assertThrows(InputException.class, () -> GenerationConfig.read(dir, HfConfig.read(dir))).getMessage();
+        String message = assertThrows(InputException.class, () ->
+                GenerationConfig.read(dir, HfConfig.read(dir))).getMessage();
         assertTrue(message.contains("generation_config.json: temperature must be above 0"), message);
         Files.delete(dir.resolve("generation_config.json"));
         assertEquals(GenerationConfig.greedy(20, List.of(2)), GenerationConfig.read(dir, HfConfig.read(dir)));
@@ -145,7 +162,8 @@ class GeneratorTest {
         JsonNode reference = new ObjectMapper().readTree(dir.resolve("reference.json").toFile());
         int[] want = IntStream.range(0, 257).map(i -> reference.get("greedy_ids").get(i).asInt()).toArray();
         try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops)) {
-            int[] got = new Generator(model).generate(List.of(new int[] {1}), GenerationConfig.greedy(256, List.of())).getFirst();
+            int[] got = new Generator(model).generate(List.of(new int[] {1}),
+                    GenerationConfig.greedy(256, List.of())).getFirst();
             assertArrayEquals(Arrays.copyOfRange(want, 1, 257), got);
         }
     }

@@ -8,7 +8,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class SamplerTest {
-    private static final GenerationConfig SAMPLE = GenerationConfig.greedy(1, List.of()).withDoSample(true).withSeed(11);
+    private static final GenerationConfig SAMPLE = GenerationConfig.greedy(1, List.of()).withDoSample(true)
+            .withSeed(11);
 
     @Test
     void tokensComeAsOftenAsTheirProbability() {

@@ -43,12 +43,14 @@ class SafetensorsTest {
     }
 
     private static String entry(String name, String dtype, String shape, int begin, int end) {
-        return "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}".formatted(name, dtype, shape, begin, end);
+        return "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
+                .formatted(name, dtype, shape, begin, end);
     }
 
     private void rejects(String part, Path file) {
         String message = assertThrows(InputException.class, () -> Safetensors.open(file)).getMessage();
-        assertTrue(message.contains(part) && message.contains(file.getFileName().toString()) && !message.contains("\n"), message);
+        assertTrue(message.contains(part) && message.contains(file.getFileName().toString())
+                && !message.contains("\n"), message);
     }
 
     @Test
@@ -84,7 +86,8 @@ class SafetensorsTest {
     void offsetsThatOverlapLeaveTheFileOrLeaveGapsAreRejected() throws IOException {
         String a = entry("a", "F32", "[2]", 0, 8);
         rejects("tensors a and b overlap at byte 4", file("{" + a + "," + entry("b", "F32", "[2]", 4, 12) + "}", 12));
-        rejects("4 bytes before tensor b belong to no tensor", file("{" + a + "," + entry("b", "F32", "[2]", 12, 20) + "}", 20));
+        rejects("4 bytes before tensor b belong to no tensor",
+                file("{" + a + "," + entry("b", "F32", "[2]", 12, 20) + "}", 20));
         rejects("the last 3 bytes belong to no tensor", file("{" + a + "}", 11));
         rejects("impossible data_offsets [-8, 0]", file("{" + entry("a", "F32", "[2]", -8, 0) + "}", 8));
         rejects("impossible data_offsets [8, 0]", file("{" + entry("a", "F32", "[2]", 8, 0) + "}", 8));
@@ -101,7 +104,8 @@ class SafetensorsTest {
 
     @Test
     void unknownDtypesListTheKnownOnes() throws IOException {
-        rejects("tensor a has the unknown dtype 'F4'; known are BOOL, U8, I8", file("{" + entry("a", "F4", "[2]", 0, 1) + "}", 1));
+        rejects("tensor a has the unknown dtype 'F4'; known are BOOL, U8, I8",
+                file("{" + entry("a", "F4", "[2]", 0, 1) + "}", 1));
     }
 
     @Test
@@ -113,9 +117,11 @@ class SafetensorsTest {
     @Test
     void absentTensorsAndUnusableDtypesAreNamed() throws IOException {
         try (Safetensors file = Safetensors.open(file("{" + entry("a", "F64", "[1]", 0, 8) + "}", 8))) {
-            assertTrue(assertThrows(InputException.class, () -> file.tensor("b")).getMessage().contains("has no tensor b; it has a"));
+            assertTrue(assertThrows(InputException.class, () -> file.tensor("b")).getMessage().contains(
+                    "has no tensor b; it has a"));
             assertTrue(assertThrows(InputException.class, () -> file.tensor("a")).getMessage().contains("dtype F64"));
-            assertTrue(assertThrows(InputException.class, () -> file.readInts("a")).getMessage().contains("whole numbers"));
+            assertTrue(assertThrows(InputException.class, () -> file.readInts("a")).getMessage().contains(
+                    "whole numbers"));
             assertArrayEquals(new float[] {0}, file.readFloats("a"));
         }
     }
@@ -125,7 +131,8 @@ class SafetensorsTest {
         byte[] data = ByteBuffer.allocate(8 + 4 + 2 + 1 + 1).order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(-5).putInt(-6).putShort((short) -7).put((byte) 200).put((byte) 1).array();
         String header = "{" + String.join(",", entry("l", "I64", "[1,1]", 0, 8), entry("i", "I32", "[]", 8, 12),
-                entry("s", "I16", "[1]", 12, 14), entry("u", "U8", "[1]", 14, 15), entry("b", "BOOL", "[1]", 15, 16)) + "}";
+                entry("s", "I16", "[1]", 12, 14), entry("u", "U8", "[1]", 14, 15), entry("b", "BOOL", "[1]", 15, 16))
+                        + "}";
         try (Safetensors file = Safetensors.open(file(header.length(), header, data))) {
             assertEquals(List.of("l", "i", "s", "u", "b"), List.copyOf(file.names()));
             int[] got = Stream.of("l", "i", "s", "u", "b").mapToInt(name -> file.readInts(name)[0]).toArray();
@@ -134,15 +141,18 @@ class SafetensorsTest {
         byte[] large = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(1L << 31).array();
         String one = "{" + entry("l", "I64", "[1]", 0, 8) + "}";
         try (Safetensors file = Safetensors.open(file(one.length(), one, large))) {
-            assertTrue(assertThrows(InputException.class, () -> file.readInts("l")).getMessage().contains("2147483648"));
+            assertTrue(assertThrows(InputException.class, () -> file.readInts("l")).getMessage().contains(
+                    "2147483648"));
         }
     }
 
     @Test
     void aTensorAtAnOddAddressIsReadable() throws IOException {
-        byte[] data = ByteBuffer.allocate(9).order(ByteOrder.LITTLE_ENDIAN).put((byte) 1).putFloat(1.5f).putFloat(-2f).array();
+        byte[] data = ByteBuffer.allocate(9).order(ByteOrder.LITTLE_ENDIAN).put((byte) 1).putFloat(1.5f)
+                .putFloat(-2f).array();
         String header = "{" + entry("u", "U8", "[1]", 0, 1) + "," + entry("f", "F32", "[2]", 1, 9) + "}";
-        try (Safetensors file = Safetensors.open(file(header.length(), header, data)); TensorOps ops = new ReferenceOps()) {
+        try (Safetensors file = Safetensors.open(file(header.length(), header, data));
+             TensorOps ops = new ReferenceOps()) {
             assertEquals(0, file.tensor("f").segment().address() % 4);
             assertArrayEquals(new float[] {1.5f, -2f}, ops.toFloats(file.tensor("f")));
         }
@@ -200,7 +210,8 @@ class SafetensorsTest {
         TensorOps ops = new ReferenceOps();
         Tensor tensor = ops.allocate("f", DType.F32, Shape.of(2));
         ops.close();
-        assertThrows(IllegalStateException.class, () -> new SafetensorsWriter(ops, null).write(target, Map.of("f", tensor)));
+        assertThrows(IllegalStateException.class, () ->
+                new SafetensorsWriter(ops, null).write(target, Map.of("f", tensor)));
         assertEquals("old", Files.readString(target));
         try (Stream<Path> files = Files.list(dir)) {
             assertEquals(List.of(target), files.toList());
