@@ -18,6 +18,7 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
+import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.ReferenceOps;
@@ -44,8 +45,18 @@ class CausalLmTest {
     @ParameterizedTest
     @ValueSource(strings = {"llama", "llama3-rope", "llama-linear", "llama-yarn"})
     void logitsAgreeWithTransformers(String name) {
+        assertLogitsAgree(name, new ReferenceOps());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama3-rope", "llama-linear", "llama-yarn"})
+    void logitsOfTheVectorImplementationAgreeWithTransformers(String name) {
+        assertLogitsAgree(name, new CpuOps());
+    }
+
+    private static void assertLogitsAgree(String name, TensorOps implementation) {
         Path dir = Fixtures.folder(name);
-        try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops);
+        try (TensorOps ops = implementation; CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops);
              Safetensors expected = Safetensors.open(dir.resolve("expected.safetensors"))) {
             int[][] sequences = Fixtures.sequences(expected, "input_ids", 2);
             assertEquals(17, sequences[1].length, "the second row is padded after 17 tokens");
@@ -386,8 +397,31 @@ class CausalLmTest {
         }
     }
 
+    @Test
+    void rowsDecodedTogetherHaveTheBitsTheyHaveAlone() {
+        try (TensorOps ops = new CpuOps();
+             CausalLm model = CausalLm.load(Fixtures.folder("llama"), LoadOptions.defaults(), ops);
+             KvCache together = new KvCache(ops, model.config(), 150, 20, 20, 20, 20, 20, 20, 20);
+             KvCache alone = new KvCache(ops, model.config(), 150)) {
+            int[] text = IntStream.range(0, 140).map(i -> i * 37 % VOCAB).toArray();
+            for (int s = 1; s < 8; s++) cached(model, together, s, s, s + 1, s + 2);
+            assertArrayEquals(cached(model, alone, 0, text), cached(model, together, 0, text));
+            for (int token = 0; token < 5; token++) {
+                int[][] tokens = IntStream.range(0, 8).mapToObj(s -> new int[] {s * 31}).toArray(int[][]::new);
+                tokens[0][0] = token;
+                KvCache.Step step = together.append(new int[] {7, 1, 0, 2, 3, 4, 5, 6}, new int[][] {
+                    tokens[7], tokens[1], tokens[0], tokens[2], tokens[3], tokens[4], tokens[5], tokens[6]});
+                float[] rows = run(model, together, step);
+                assertArrayEquals(cached(model, alone, 0, token), Arrays.copyOfRange(rows, 2 * VOCAB, 3 * VOCAB));
+            }
+        }
+    }
+
     private static float[] cached(CausalLm model, KvCache cache, int sequence, int... tokens) {
-        KvCache.Step step = cache.append(new int[] {sequence}, new int[][] {tokens});
+        return run(model, cache, cache.append(new int[] {sequence}, new int[][] {tokens}));
+    }
+
+    private static float[] run(CausalLm model, KvCache cache, KvCache.Step step) {
         try (Tape tape = Tape.inference(model.ops())) {
             return model.ops().toFloats(model.logits(tape, model.hidden(tape, cache, step)));
         } finally {

@@ -14,6 +14,7 @@ import dev.gale.nn.HfConfig;
 import dev.gale.nn.LoadOptions;
 import dev.gale.nn.safetensors.Safetensors;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
 import java.io.IOException;
@@ -24,6 +25,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,7 +38,12 @@ class GeneratorTest {
 
     private static List<int[]> generate(String fixture, LoadOptions options, GenerationConfig config,
                                         TokenListener listener, int[]... prompts) {
-        try (TensorOps ops = new ReferenceOps()) {
+        return generate(new ReferenceOps(), fixture, options, config, listener, prompts);
+    }
+
+    private static List<int[]> generate(TensorOps implementation, String fixture, LoadOptions options,
+                                        GenerationConfig config, TokenListener listener, int[]... prompts) {
+        try (TensorOps ops = implementation) {
             List<int[]> tokens;
             try (CausalLm model = CausalLm.load(Fixtures.folder(fixture), options, ops)) {
                 tokens = new Generator(model).generate(List.of(prompts), config, listener);
@@ -77,13 +84,18 @@ class GeneratorTest {
         int[][] prompts = IntStream.range(0, 10).mapToObj(
                 i -> IntStream.rangeClosed(1, 1 + i * 3 % 7).map(t -> t * 31 + i).toArray())
                 .toArray(int[][]::new);
-        for (GenerationConfig config : List.of(SAMPLE, SAMPLE.withDoSample(false))) {
-            List<int[]> batch = generate("llama", LoadOptions.defaults(), config, (s, t) -> true, prompts);
-            for (int i = 0; i < prompts.length; i++) {
-                List<int[]> alone = generate("llama", LoadOptions.defaults(), config, (s, t) -> true, prompts[i]);
-                assertArrayEquals(alone.getFirst(), batch.get(i), "prompt " + i);
+        for (Supplier<TensorOps> ops : List.<Supplier<TensorOps>>of(ReferenceOps::new, CpuOps::new)) {
+            for (GenerationConfig config : List.of(SAMPLE, SAMPLE.withDoSample(false))) {
+                List<int[]> batch = generate(ops.get(), config, prompts);
+                for (int i = 0; i < prompts.length; i++) {
+                    assertArrayEquals(generate(ops.get(), config, prompts[i]).getFirst(), batch.get(i), "prompt " + i);
+                }
             }
         }
+    }
+
+    private static List<int[]> generate(TensorOps ops, GenerationConfig config, int[]... prompts) {
+        return generate(ops, "llama", LoadOptions.defaults(), config, (s, t) -> true, prompts);
     }
 
     @Test
@@ -161,7 +173,7 @@ class GeneratorTest {
         Path dir = Fixtures.real("models/stories260K");
         JsonNode reference = new ObjectMapper().readTree(dir.resolve("reference.json").toFile());
         int[] want = IntStream.range(0, 257).map(i -> reference.get("greedy_ids").get(i).asInt()).toArray();
-        try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops)) {
+        try (TensorOps ops = new CpuOps(); CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops)) {
             int[] got = new Generator(model).generate(List.of(new int[] {1}),
                     GenerationConfig.greedy(256, List.of())).getFirst();
             assertArrayEquals(Arrays.copyOfRange(want, 1, 257), got);

@@ -15,9 +15,11 @@ import dev.gale.tensor.ops.TensorOps;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -155,6 +157,23 @@ class SafetensorsTest {
              TensorOps ops = new ReferenceOps()) {
             assertEquals(0, file.tensor("f").segment().address() % 4);
             assertArrayEquals(new float[] {1.5f, -2f}, ops.toFloats(file.tensor("f")));
+        }
+    }
+
+    @Test
+    void filesBeyondTwoGigabytesAreMappedAsAWhole() throws IOException {
+        String header = """
+                {"a":{"dtype":"U8","shape":[3,1000000000],"data_offsets":[0,3000000000]},
+                "b":{"dtype":"F32","shape":[2],"data_offsets":[3000000000,3000000008]}}""";
+        header += " ".repeat(8 - header.length() % 8);
+        Path sparse = file(header.length(), header, new byte[0]);
+        try (FileChannel channel = FileChannel.open(sparse, StandardOpenOption.WRITE)) {
+            ByteBuffer values = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putFloat(2.5f).putFloat(-1f);
+            channel.write(values.flip(), 8 + header.length() + 3_000_000_000L);
+        }
+        try (Safetensors file = Safetensors.open(sparse); TensorOps ops = new ReferenceOps()) {
+            assertEquals(3_000_000_000L, file.tensor("a").segment().byteSize());
+            assertArrayEquals(new float[] {2.5f, -1f}, ops.toFloats(file.tensor("b")));
         }
     }
 
