@@ -170,9 +170,10 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
             return this;
         }
 
-        /// Names of modules, or their last parts.
+        /// Names of modules, or their last parts; or `all-linear` alone.
         public Builder targetModules(String... names) {
-            return targetModules(ModuleNames.of(names));
+            boolean all = names.length == 1 && ModuleNames.isAllLinear(names[0]);
+            return targetModules(all ? ModuleNames.ALL_LINEAR : ModuleNames.of(names));
         }
 
         public Builder targetModules(ModuleNames value) {

@@ -17,7 +17,7 @@ public record ModuleNames(List<String> names, String pattern) {
 
     public ModuleNames {
         names = List.copyOf(names);
-        if (pattern != null && !pattern.equalsIgnoreCase(EVERY_LINEAR)) compile(pattern);
+        if (pattern != null && !isAllLinear(pattern)) compile(pattern);
     }
 
     public static ModuleNames of(String... names) {
@@ -30,7 +30,11 @@ public record ModuleNames(List<String> names, String pattern) {
     }
 
     boolean isAllLinear() {
-        return EVERY_LINEAR.equalsIgnoreCase(pattern);
+        return isAllLinear(pattern);
+    }
+
+    static boolean isAllLinear(String name) {
+        return EVERY_LINEAR.equalsIgnoreCase(name);
     }
 
     boolean isEmpty() {

@@ -53,8 +53,8 @@ class LoraConfigTest {
         assertEquals(LoraConfig.builder().r(4).loraAlpha(12).loraDropout(0.1).targetModules("q_proj", "o_proj")
                 .excludeModules(ModuleNames.matching("model.layers.0.*")).bias(LoraConfig.Bias.LORA_ONLY)
                 .useRslora(true).modulesToSave("lm_head").initLoraWeights(LoraConfig.Init.GAUSSIAN)
-                .layersToTransform(List.of(1)).layersPattern(List.of("layers")).rankPattern(Map.of("q_proj", 2)).alphaPattern(Map.of("o_proj", 3.0))
-                .baseModelNameOrPath("some/base").revision("main").build(), config);
+                .layersToTransform(List.of(1)).layersPattern(List.of("layers")).rankPattern(Map.of("q_proj", 2))
+                .alphaPattern(Map.of("o_proj", 3.0)).baseModelNameOrPath("some/base").revision("main").build(), config);
     }
 
     @Test

@@ -52,6 +52,7 @@ class LoraTargetsTest {
         assertEquals(List.copyOf(model.projections().keySet()), adapted(all));
         assertEquals(new ModuleNames(PROJECTIONS, null), new LoraTargets(all.build(), model).resolved());
         assertEquals(14, adapted(config().targetModules(ModuleNames.matching("All-Linear"))).size());
+        assertEquals(ModuleNames.ALL_LINEAR, config().targetModules("all-linear").build().targetModules());
     }
 
     @Test

@@ -189,6 +189,21 @@ class PeftModelTest {
         }
     }
 
+    @Test
+    void recomputedLayersDropTheSame() {
+        LoraConfig dropping = RANDOM.toBuilder().loraDropout(0.5).build();
+        try (CausalLm model = Trained.small(false, DType.F32, ops);
+             PeftModel peft = PeftModel.inject(model, dropping, 3)) {
+            float loss = Trained.lossSum(model, BATCH, 9, false);
+            List<float[]> gradients = peft.trainableParameters().stream().map(p -> ops.toFloats(p.grad(ops))).toList();
+            peft.trainableParameters().forEach(parameter -> parameter.zeroGrad(ops));
+            assertEquals(loss, Trained.lossSum(model, BATCH, 9, true));
+            for (int i = 0; i < gradients.size(); i++) {
+                assertArrayEquals(gradients.get(i), ops.toFloats(peft.trainableParameters().get(i).grad(ops)));
+            }
+        }
+    }
+
     private static float[] adapted(CausalLm model, LoraConfig config) {
         try (PeftModel peft = PeftModel.inject(model, config, 3)) {
             return Trained.logits(peft.model(), TOKENS);

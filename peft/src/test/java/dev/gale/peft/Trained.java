@@ -95,6 +95,10 @@ final class Trained {
 
     /// Sum of the losses of a batch; gradients of it accumulate in the parameters.
     static float lossSum(CausalLm model, Batch batch, long seed) {
+        return lossSum(model, batch, seed, false);
+    }
+
+    static float lossSum(CausalLm model, Batch batch, long seed, boolean checkpoint) {
         TensorOps ops = model.ops();
         ModelInput in = ModelInput.of(ops, batch.sequences);
         in.seed(ops, seed, 0, 0);
@@ -103,7 +107,7 @@ final class Trained {
         ops.write(targets, batch.targets);
         ops.fill(stats, 0);
         try (Tape tape = Tape.recording(ops)) {
-            Tensor hidden = model.hidden(tape, in, false);
+            Tensor hidden = model.hidden(tape, in, checkpoint);
             F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, CrossEntropySpec.chunked(16));
             tape.backward();
             return ops.toFloats(stats)[0];
