@@ -33,7 +33,11 @@ class AdapterGoldenTest {
     private static final double LR = 1e-2;
     private static final double EPS = 1e-8;
 
-    private final TensorOps ops = Trained.ops();
+    private final TensorOps ops = create();
+
+    TensorOps create() {
+        return Trained.ops();
+    }
 
     @AfterEach
     void close() {
