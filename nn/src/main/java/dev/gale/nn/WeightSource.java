@@ -55,14 +55,17 @@ interface WeightSource {
 
     /// `size` normal numbers, four per Philox block, by Box and Muller's transform.
     private static float[] normal(long seed, int stream, int size, double deviation) {
+        int perTask = 1 << 14;
         float[] values = new float[size];
-        IntStream.range(0, (size + 3) / 4).parallel().forEach(block -> {
+        IntStream.range(0, Math.ceilDiv(size, perTask)).parallel().forEach(task -> {
             int[] words = new int[4];
-            Philox.block((int) seed, (int) (seed >>> 32), block, stream, 0, 0, words);
-            for (int i = 0; i < 4 && block * 4 + i < size; i++) {
-                double radius = Math.sqrt(-2 * Math.log(((words[i & 2] >>> 8) + 1) * 0x1p-24));
-                double angle = 2 * Math.PI * Philox.uniform(words[i | 1]);
-                values[block * 4 + i] = (float) (deviation * radius * (i % 2 == 0 ? Math.cos(angle) : Math.sin(angle)));
+            int end = (int) Math.min(size, (task + 1L) * perTask);
+            for (int at = task * perTask; at < end; at += 2) {
+                if (at % 4 == 0) Philox.block((int) seed, (int) (seed >>> 32), at / 4, stream, 0, 0, words);
+                double radius = deviation * Math.sqrt(-2 * Math.log(((words[at & 2] >>> 8) + 1) * 0x1p-24));
+                double angle = 2 * Math.PI * Philox.uniform(words[at & 2 | 1]);
+                values[at] = (float) (radius * Math.cos(angle));
+                if (at + 1 < end) values[at + 1] = (float) (radius * Math.sin(angle));
             }
         });
         return values;
