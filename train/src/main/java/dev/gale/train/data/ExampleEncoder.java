@@ -1,0 +1,82 @@
+package dev.gale.train.data;
+
+import dev.gale.tensor.InputException;
+import dev.gale.train.SftConfig;
+import dev.gale.train.tokenizer.Encoding;
+import dev.gale.train.tokenizer.Tokenizer;
+import java.util.Arrays;
+import java.util.Locale;
+
+/// Turns samples into token ids with marks of what is trained. May be used from several threads.
+final class ExampleEncoder {
+    /// What the loss is taken from.
+    private enum Loss { EVERYTHING, COMPLETION, ASSISTANT }
+
+    private final Tokenizer tokenizer;
+    private final Loss loss;
+
+    ExampleEncoder(Tokenizer tokenizer, RowFormat format, DatasetConfig data, SftConfig options) {
+        this.tokenizer = tokenizer;
+        this.loss = loss(format, options);
+    }
+
+    private static Loss loss(RowFormat format, SftConfig options) {
+        boolean conversations = format == RowFormat.MESSAGES || format == RowFormat.PROMPT_COMPLETION;
+        if (options.assistantOnlyLoss() && !conversations) {
+            throw new InputException("assistant_only_loss needs conversations, but the dataset has the format '%s'; use "
+                    .formatted(format.name().toLowerCase(Locale.ROOT)) + "completion_only_loss or a messages column");
+        }
+        boolean completionOnly = options.completionOnlyLoss().orElse(format.hasPrompt());
+        if (completionOnly && !format.hasPrompt()) {
+            throw new InputException("completion_only_loss needs prompts and completions, but the dataset has the format "
+                    + "'%s'; use %s".formatted(format.name().toLowerCase(Locale.ROOT), format == RowFormat.MESSAGES
+                    ? "assistant_only_loss" : "prompt_field and completion_field, or a template"));
+        }
+        return options.assistantOnlyLoss() ? Loss.ASSISTANT : completionOnly ? Loss.COMPLETION : Loss.EVERYTHING;
+    }
+
+    /// @param place where the sample comes from, for messages
+    Example encode(Sample sample, String place) {
+        return switch (sample) {
+            case Sample.Text text -> text(text, place);
+            case Sample.Chat chat -> throw new InputException(place + ": conversations are not read yet");
+        };
+    }
+
+    /// Plain text ends with the end-of-text token, once. A token is part of the completion when any of it is.
+    private Example text(Sample.Text sample, String place) {
+        if (loss == Loss.ASSISTANT) {
+            throw new InputException(place + ": assistant_only_loss needs messages, but prompt and completion are text");
+        }
+        String text = withoutEnd(sample.prompt() + sample.completion());
+        Encoding encoding = tokenizer.encode(text, true);
+        int[] ids = encoding.ids();
+        int first = hasBosTwice(encoding) ? 1 : 0;
+        boolean end = tokenizer.eosId().isPresent()
+                && (ids.length == first || ids[ids.length - 1] != tokenizer.eosId().getAsInt());
+        int[] kept = Arrays.copyOfRange(ids, first, ids.length + (end ? 1 : 0));
+        if (end) kept[kept.length - 1] = tokenizer.eosId().getAsInt();
+        boolean[] trained = new boolean[kept.length];
+        int begin = loss == Loss.EVERYTHING ? 0 : sample.prompt().length();
+        boolean inside = false;
+        for (int i = 0; i < kept.length; i++) {
+            boolean covers = i + first < ids.length && encoding.ends()[i + first] > encoding.starts()[i + first];
+            if (covers) inside = encoding.ends()[i + first] > begin;
+            boolean last = i == kept.length - 1 && !covers;
+            trained[i] = loss == Loss.EVERYTHING || inside || last;
+        }
+        return new Example(kept, trained);
+    }
+
+    private String withoutEnd(String text) {
+        String end = tokenizer.eosToken().orElse("");
+        return !end.isEmpty() && text.endsWith(end) ? text.substring(0, text.length() - end.length()) : text;
+    }
+
+    /// The tokenizer added a first token that the text has already.
+    private boolean hasBosTwice(Encoding encoding) {
+        int[] ids = encoding.ids();
+        return ids.length > 1 && tokenizer.bosId().isPresent() && ids[0] == tokenizer.bosId().getAsInt()
+                && ids[1] == ids[0] && encoding.ends()[0] == 0;
+    }
+}

@@ -1,0 +1,23 @@
+package dev.gale.train.data;
+
+import java.util.List;
+import java.util.Map;
+
+/// What a row says, before it is tokenized.
+public sealed interface Sample {
+
+    /// Plain text: a prompt, perhaps empty, and what follows it.
+    ///
+    /// @param prompt     what the model is given
+    /// @param completion what it should answer
+    record Text(String prompt, String completion) implements Sample {}
+
+    /// A conversation.
+    ///
+    /// @param messages       maps with `role`, `content` and what else a chat template may read
+    /// @param promptMessages how many of them are the prompt of a prompt-completion pair; 0 for a plain conversation
+    /// @param tools          tool descriptions, null without
+    /// @param variables      more variables for the chat template
+    record Chat(List<Map<String, Object>> messages, int promptMessages, Object tools, Map<String, Object> variables)
+            implements Sample {}
+}
