@@ -1,5 +1,6 @@
 package dev.gale.train;
 
+import dev.gale.optim.LrSchedule;
 import dev.gale.tensor.InputException;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -9,8 +10,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/// Options of a supervised fine-tuning run: names, meanings and defaults of Hugging Face's `TrainingArguments` and TRL's
-/// `SFTConfig`. YAML files spell them in snake_case. Build one with `SftConfig.builder().learningRate(2e-4).build()`.
+/// Options of a supervised fine-tuning run: names, meanings and defaults of Hugging Face's `TrainingArguments` and
+/// TRL's `SFTConfig`. YAML files spell them in snake_case. Build one with
+/// `SftConfig.builder().learningRate(2e-4).build()`.
 ///
 /// An interval ("steps or share") is a whole number of optimizer steps, or, below 1, a share of the whole run.
 ///
@@ -28,7 +30,7 @@ import java.util.TreeSet;
 /// @param adamEpsilon               added to the root of the second moment
 /// @param maxGradNorm               bound of the global gradient norm; 0 does not clip
 /// @param optim                     optimizer, one of `OPTIMIZERS`
-/// @param lrSchedulerType           name of the learning-rate schedule
+/// @param lrSchedulerType           name of the learning-rate schedule, one of `LrSchedule.names()`
 /// @param lrSchedulerKwargs         options of that schedule, e.g. `num_cycles`
 /// @param warmupSteps               linear warmup, steps or share
 /// @param loggingSteps              interval of log entries, steps or share
@@ -107,14 +109,16 @@ public record SftConfig(
         requireAtLeastOne("per_device_train_batch_size", perDeviceTrainBatchSize);
         requireAtLeastOne("per_device_eval_batch_size", perDeviceEvalBatchSize);
         requireAtLeastOne("gradient_accumulation_steps", gradientAccumulationSteps);
-        requireNotNegative("learning_rate", learningRate);
+        require(learningRate > 0 && Double.isFinite(learningRate), "learning_rate", "above 0 and finite", learningRate);
         requireNotNegative("weight_decay", weightDecay);
         require(adamBeta1 >= 0 && adamBeta1 < 1, "adam_beta1", "in [0, 1)", adamBeta1);
         require(adamBeta2 >= 0 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2);
         require(adamEpsilon > 0 && Double.isFinite(adamEpsilon), "adam_epsilon", "above 0", adamEpsilon);
         requireNotNegative("max_grad_norm", maxGradNorm);
         require(OPTIMIZERS.contains(optim), "optim", "one of " + new TreeSet<>(OPTIMIZERS), optim);
-        require(!lrSchedulerType.isBlank(), "lr_scheduler_type", "the name of a schedule", "''");
+        if (!LrSchedule.names().contains(lrSchedulerType)) {
+            throw InputException.unknown("lr_scheduler_type", lrSchedulerType, LrSchedule.names());
+        }
         requireInterval("warmup_steps", warmupSteps, true);
         requireInterval("logging_steps", loggingSteps, false);
         requireInterval("eval_steps", evalSteps, true);

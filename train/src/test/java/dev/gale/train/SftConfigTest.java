@@ -45,7 +45,7 @@ class SftConfigTest {
 
     @Test
     void valuesOutOfRangeAreNamed() {
-        assertRefused("learning_rate must be a finite number, at least 0, found -1.0", b -> b.learningRate(-1));
+        assertRefused("learning_rate must be above 0 and finite, found -1.0", b -> b.learningRate(-1));
         assertRefused("learning_rate must be", b -> b.learningRate(Double.NaN));
         assertRefused("per_device_train_batch_size must be at least 1, found 0", b -> b.perDeviceTrainBatchSize(0));
         assertRefused("adam_beta1 must be in [0, 1), found 1.0", b -> b.adamBeta1(1));
@@ -54,6 +54,7 @@ class SftConfigTest {
         assertRefused("save_steps must be a whole number of steps or a share", b -> b.saveSteps(2.5));
         assertRefused("logging_steps must be", b -> b.loggingSteps(0));
         assertRefused("optim must be one of [adamw_torch, adamw_torch_fused], found lion", b -> b.optim("lion"));
+        assertRefused("did you mean 'cosine'?", b -> b.lrSchedulerType("cosin"));
         assertRefused("set eval_strategy", b -> b.loadBestModelAtEnd(true));
     }
 

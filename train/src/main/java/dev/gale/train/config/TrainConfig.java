@@ -1,0 +1,162 @@
+package dev.gale.train.config;
+
+import dev.gale.nn.LoadOptions;
+import dev.gale.peft.LoraConfig;
+import dev.gale.peft.ModuleNames;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
+import dev.gale.train.SftConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/// A training run as its YAML file describes it: the model, the options of `SftConfig` beside it at the top, and the
+/// sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command line.
+///
+/// @param modelNameOrPath     folder of the base model in Hugging Face's layout
+/// @param tokenizerNameOrPath folder or file of another tokenizer than the model's
+/// @param torchDtype          dtype of the weights in memory; empty is that of the files
+/// @param fullFinetuning      train every weight instead of adapters
+/// @param training            options of the trainer
+/// @param lora                the adapters; unused with `fullFinetuning`
+public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
+                          boolean fullFinetuning, SftConfig training, LoraConfig lora) {
+
+    /// Other names of keys that people bring from elsewhere.
+    private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
+            "evaluation_strategy", "eval_strategy", "max_seq_length", "max_length", "dtype", "torch_dtype");
+
+    /// What an adapter file says about its origin; in a run, the base model is known.
+    private static final Set<String> NOT_CHOSEN = Set.of("task_type", "base_model_name_or_path", "revision");
+
+    private static final RecordBinder BINDER = new RecordBinder(Map.of(
+            ModuleNames.class, TrainConfig::moduleNames, LoraConfig.Init.class, TrainConfig::init));
+
+    /// The keys at the top that are not `SftConfig`'s.
+    private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
+                         boolean fullFinetuning) {
+        static final Model DEFAULTS = new Model(Path.of(""), Optional.empty(), "auto", false);
+    }
+
+    /// Reads a file.
+    ///
+    /// @param overrides `key=value` or `section.key=value`, as in the file
+    /// Throws: InputException when the file is missing or no YAML, a key is unknown, or a value is wrong.
+    public static TrainConfig load(Path file, List<String> overrides) {
+        try {
+            return parse(Files.readString(file), file.toString(), overrides);
+        } catch (IOException e) {
+            throw new InputException("%s cannot be read: give the path of a YAML file".formatted(file), e);
+        }
+    }
+
+    static TrainConfig parse(String text, String file, List<String> overrides) {
+        Map<String, ConfigValue> top = canonical(YamlReader.read(text, file));
+        for (String override : overrides) set(top, override);
+        resolveResume(top);
+        Map<String, ConfigValue> lora = section(top, "lora");
+        requireKnown("", top,
+                List.of(RecordBinder.keys(Model.class), RecordBinder.keys(SftConfig.class), List.of("lora")));
+        requireKnown("lora.", lora, List.of(RecordBinder.keys(LoraConfig.class).stream()
+                .filter(key -> !NOT_CHOSEN.contains(key)).toList()));
+        Model model = BINDER.bind(Model.DEFAULTS, top);
+        if (model.modelNameOrPath.equals(Model.DEFAULTS.modelNameOrPath)) {
+            throw new InputException(file + ": model_name_or_path is missing: "
+                    + "set it to the folder of a Hugging Face model");
+        }
+        if (model.fullFinetuning && !lora.isEmpty()) {
+            throw new InputException(top.get("lora").place() + ": full_finetuning trains no adapters: "
+                    + "leave out one of the two");
+        }
+        return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
+                Optional.ofNullable(LoadOptions.dtype(model.torchDtype)), model.fullFinetuning,
+                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora));
+    }
+
+    private static Map<String, ConfigValue> section(Map<String, ConfigValue> top, String name) {
+        ConfigValue section = top.get(name);
+        return section == null || section.value() == null ? Map.of() : section.section(name);
+    }
+
+    private static void set(Map<String, ConfigValue> top, String override) {
+        String[] keyAndValue = override.split("=", 2);
+        String[] path = keyAndValue[0].strip().split("\\.");
+        String place = "--set " + keyAndValue[0];
+        if (keyAndValue.length < 2 || path.length > 2 || path[0].isEmpty()) {
+            throw new InputException("--set " + override + ": write key=value or section.key=value");
+        }
+        Map<String, ConfigValue> given = new LinkedHashMap<>();
+        given.put(path[path.length - 1], YamlReader.value(keyAndValue[1], place));
+        if (path.length == 1) {
+            top.putAll(canonical(given));
+        } else {
+            Map<String, ConfigValue> section = new LinkedHashMap<>(section(top, path[0]));
+            section.putAll(given);
+            top.put(path[0], new ConfigValue(section, place));
+        }
+    }
+
+    /// Gives aliases their proper names.
+    private static Map<String, ConfigValue> canonical(Map<String, ConfigValue> top) {
+        Map<String, ConfigValue> canonical = new LinkedHashMap<>();
+        top.forEach((key, value) -> {
+            String name = ALIASES.getOrDefault(key, key);
+            if (key.equals("warmup_ratio") && value.value() instanceof Number ratio && ratio.doubleValue() >= 1) {
+                throw value.wrong(key, "a share of the run in [0, 1)");
+            }
+            ConfigValue earlier = canonical.put(name, value);
+            if (earlier != null) {
+                throw new InputException("%s: %s and the key in %s are one option: leave out one of them"
+                        .formatted(value.place(), key, earlier.place()));
+            }
+        });
+        return canonical;
+    }
+
+    /// `true` stands for the newest checkpoint of the run's own folder.
+    private static void resolveResume(Map<String, ConfigValue> top) {
+        ConfigValue resume = top.get("resume_from_checkpoint");
+        if (resume == null || !(resume.value() instanceof Boolean wanted)) return;
+        ConfigValue own = new ConfigValue(SftConfig.builder().build().outputDir().toString(), resume.place());
+        if (wanted) top.put("resume_from_checkpoint", top.getOrDefault("output_dir", own));
+        else top.remove("resume_from_checkpoint");
+    }
+
+    private static void requireKnown(String prefix, Map<String, ConfigValue> section, List<List<String>> known) {
+        Set<String> names = new LinkedHashSet<>();
+        known.forEach(names::addAll);
+        section.forEach((key, value) -> {
+            if (names.contains(key)) return;
+            String nearest = InputException.nearest(key, names);
+            throw new InputException("%s: unknown key '%s%s', %s".formatted(value.place(), prefix, key, nearest == null
+                    ? "the known ones are " + String.join(", ", names) : "did you mean '" + prefix + nearest + "'?"));
+        });
+    }
+
+    private static ModuleNames moduleNames(String key, ConfigValue given) {
+        if (given.value() instanceof String pattern) return ModuleNames.matching(pattern);
+        List<String> names = new ArrayList<>();
+        for (ConfigValue name : given.list()) {
+            if (!(name.value() instanceof String text)) {
+                throw given.wrong(key, "a list of names, a regular expression or all-linear");
+            }
+            names.add(text);
+        }
+        return ModuleNames.of(names.toArray(String[]::new));
+    }
+
+    private static LoraConfig.Init init(String key, ConfigValue given) {
+        return switch (given.value()) {
+            case Boolean drawn -> drawn ? LoraConfig.Init.KAIMING : LoraConfig.Init.RANDOM;
+            case String name when name.equalsIgnoreCase("gaussian") -> LoraConfig.Init.GAUSSIAN;
+            default -> throw given.wrong(key, "true, false or gaussian");
+        };
+    }
+}

@@ -1,0 +1,181 @@
+package dev.gale.train.config;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.gale.peft.LoraConfig;
+import dev.gale.peft.ModuleNames;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
+import dev.gale.train.SftConfig;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainConfigTest {
+    private static final String MODEL = "model_name_or_path: models/base\n";
+
+    private static TrainConfig parse(String text, String... overrides) {
+        return TrainConfig.parse(MODEL + text, "run.yaml", List.of(overrides));
+    }
+
+    private static void assertRefused(String sentence, String text, String... overrides) {
+        InputException refusal = assertThrows(InputException.class, () -> parse(text, overrides));
+        assertTrue(refusal.getMessage().startsWith(sentence), refusal.getMessage());
+    }
+
+    @Test
+    void whatIsNotGivenHasTheDefaults() {
+        TrainConfig config = parse("");
+        assertEquals(SftConfig.builder().build(), config.training());
+        assertEquals(LoraConfig.builder().build(), config.lora());
+        assertEquals(Path.of("models/base"), config.modelNameOrPath());
+        assertEquals(Optional.empty(), config.torchDtype());
+        assertEquals(config, parse("lora:\nlearning_rate:\nseed: null\n"));
+    }
+
+    @Test
+    void everyKindOfValueIsRead() {
+        TrainConfig config = parse("""
+                torch_dtype: bfloat16
+                output_dir: out/run
+                learning_rate: 2e-4            # a word for YAML 1.1
+                max_grad_norm: 1
+                num_train_epochs: 0.5
+                max_steps: 1_000
+                eval_strategy: steps
+                save_strategy: no
+                packing: true
+                data_seed: 7
+                completion_only_loss: false
+                lr_scheduler_type: cosine
+                lr_scheduler_kwargs: {num_cycles: 0.25, name: x}
+                lora:
+                  r: 16
+                  lora_alpha: 32
+                  target_modules: [q_proj, v_proj]
+                  bias: lora_only
+                  init_lora_weights: gaussian
+                  layers_to_transform: 3
+                  rank_pattern: {k_proj: 4}
+                """);
+        SftConfig training = SftConfig.builder().outputDir(Path.of("out/run")).learningRate(2e-4).numTrainEpochs(0.5)
+                .maxSteps(1000).evalStrategy(SftConfig.EvalStrategy.STEPS).saveStrategy(SftConfig.SaveStrategy.NO)
+                .packing(true).dataSeed(7).completionOnlyLoss(false).lrSchedulerType("cosine")
+                .lrSchedulerKwargs(Map.of("num_cycles", 0.25, "name", "x")).build();
+        assertEquals(training, config.training());
+        LoraConfig lora = LoraConfig.builder().r(16).loraAlpha(32).targetModules("q_proj", "v_proj")
+                .bias(LoraConfig.Bias.LORA_ONLY).initLoraWeights(LoraConfig.Init.GAUSSIAN)
+                .layersToTransform(List.of(3)).rankPattern(Map.of("k_proj", 4)).build();
+        assertEquals(lora, config.lora());
+        assertEquals(Optional.of(DType.BF16), config.torchDtype());
+    }
+
+    @Test
+    void targetModulesMayBeAPattern() {
+        assertEquals(ModuleNames.ALL_LINEAR, parse("lora: {target_modules: all-linear}").lora().targetModules());
+    }
+
+    @Test
+    void oldNamesAreUnderstood() {
+        SftConfig training = parse("warmup_ratio: 0.1\nmax_seq_length: 77\nevaluation_strategy: epoch\n").training();
+        assertEquals(10, training.warmupStepsOf(100));
+        assertEquals(77, training.maxLength());
+        assertEquals(SftConfig.EvalStrategy.EPOCH, training.evalStrategy());
+        assertRefused("run.yaml, line 2: warmup_ratio must be a share", "warmup_ratio: 1.5");
+        assertRefused("run.yaml, line 3: max_seq_length and the key in run.yaml, line 2 are one option",
+                "max_length: 5\nmax_seq_length: 6\n");
+    }
+
+    @Test
+    void overridesWinOverTheFile() {
+        TrainConfig config = parse("learning_rate: 1\nwarmup_steps: 5\nlora:\n  r: 2\n  lora_alpha: 3\n",
+                "learning_rate=2e-3", "lora.r=64", "lora.target_modules=[k_proj, o_proj]", "warmup_ratio=0.5", "seed=");
+        assertEquals(2e-3, config.training().learningRate());
+        assertEquals(0.5, config.training().warmupSteps());
+        assertEquals(42, config.training().seed());
+        assertEquals(LoraConfig.builder().r(64).loraAlpha(3).targetModules("k_proj", "o_proj").build(), config.lora());
+        assertRefused("--set lora.rr: unknown key 'lora.rr', did you mean 'lora.r'?", "", "lora.rr=3");
+        assertRefused("--set learning_rate: learning_rate must be a number, found 'fast'", "", "learning_rate=fast");
+        assertRefused("--set seed: write key=value", "", "seed");
+    }
+
+    @Test
+    void resumingMayMeanTheRunsOwnFolder() {
+        assertEquals(Optional.of(Path.of("out")), resume("output_dir: out\nresume_from_checkpoint: true\n"));
+        assertEquals(Optional.of(Path.of("trainer_output")), resume("resume_from_checkpoint: true\n"));
+        assertEquals(Optional.of(Path.of("out/checkpoint-3")), resume("resume_from_checkpoint: out/checkpoint-3\n"));
+        assertEquals(Optional.empty(), resume("resume_from_checkpoint: false\n"));
+    }
+
+    private static Optional<Path> resume(String text) {
+        return parse(text).training().resumeFromCheckpoint();
+    }
+
+    @Test
+    void mistypedKeysAreNamedWithTheNearestRightOne() {
+        assertRefused("run.yaml, line 3: unknown key 'learning_rat', did you mean 'learning_rate'?",
+                "seed: 1\nlearning_rat: 1\n");
+        assertRefused("run.yaml, line 3: unknown key 'lora.lora_alfa', did you mean 'lora.lora_alpha'?",
+                "lora:\n  lora_alfa: 1\n");
+        assertRefused("run.yaml, line 2: unknown key 'xyzzy', the known ones are model_name_or_path, ", "xyzzy: 1\n");
+        assertRefused("run.yaml, line 2: unknown key 'lora.task_type'", "lora: {task_type: CAUSAL_LM}\n");
+    }
+
+    @Test
+    void wrongTypesNameKeyValueAndWhatIsExpected() {
+        assertRefused("run.yaml, line 2: learning_rate must be a number, found 'fast'", "learning_rate: fast\n");
+        assertRefused("run.yaml, line 2: learning_rate must be a number, found true", "learning_rate: true\n");
+        assertRefused("run.yaml, line 2: max_steps must be a whole number, found 1.5", "max_steps: 1.5\n");
+        assertRefused("run.yaml, line 2: max_steps must be a whole number, found 3000000000",
+                "max_steps: 3000000000\n");
+        assertRefused("run.yaml, line 2: packing must be true or false, found 'yes'", "packing: yes\n");
+        assertRefused("run.yaml, line 2: output_dir must be text, found a list", "output_dir: [a]\n");
+        assertRefused("run.yaml, line 2: eval_strategy must be one of no, steps, epoch, found 'step'",
+                "eval_strategy: step\n");
+        assertRefused("run.yaml, line 2: lora must be a section of keys, found 8", "lora: 8\n");
+        assertRefused("run.yaml, line 3: rank_pattern.k_proj must be a whole number, found 'x'",
+                "lora:\n  rank_pattern: {k_proj: x}\n");
+    }
+
+    @Test
+    void valuesOutOfRangeNameTheirLine() {
+        assertRefused("run.yaml, line 3: learning_rate must be above 0", "seed: 1\nlearning_rate: -1\n");
+        assertRefused("run.yaml, line 3: LoRA: r must be at least 1", "lora:\n  r: 0\n");
+    }
+
+    @Test
+    void keysGivenTwiceAreRefused() {
+        assertRefused("run.yaml, line 4: key 'seed' is given twice, first in run.yaml, line 2",
+                "seed: 1\npacking: true\nseed: 2\n");
+        assertRefused("run.yaml, line 4: key 'r' is given twice", "lora:\n  r: 1\n  r: 2\n");
+    }
+
+    @Test
+    void whatIsNotAConfigurationIsRefused() {
+        assertRefused("run.yaml, line 2: this is not YAML", "seed: [1, 2\n");
+        assertRefused("run.yaml, line 3: aliases", "seed: &s 1\ndata_seed: *s\n");
+        assertRefused("run.yaml, line 3: a second document", "---\nseed: 2\n");
+        assertEquals("run.yaml must hold lines of the form 'key: value'", assertThrows(InputException.class,
+                () -> TrainConfig.parse("- a\n", "run.yaml", List.of())).getMessage());
+        assertEquals("run.yaml: model_name_or_path is missing: set it to the folder of a Hugging Face model",
+                assertThrows(InputException.class, () -> TrainConfig.parse("", "run.yaml", List.of())).getMessage());
+    }
+
+    @Test
+    void adaptersAndFullFinetuningContradict() {
+        assertRefused("run.yaml, line 3: full_finetuning trains no adapters", "full_finetuning: true\nlora: {r: 4}\n");
+    }
+
+    @Test
+    void filesAreRead(@TempDir Path folder) throws Exception {
+        Path file = Files.writeString(folder.resolve("run.yaml"), MODEL);
+        assertEquals(Path.of("models/base"), TrainConfig.load(file, List.of()).modelNameOrPath());
+        assertThrows(InputException.class, () -> TrainConfig.load(folder.resolve("absent.yaml"), List.of()));
+    }
+}
