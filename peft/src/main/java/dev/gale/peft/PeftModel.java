@@ -208,6 +208,25 @@ public final class PeftModel implements AutoCloseable {
         AdapterFile.write(dir, config, tensors(), ops);
     }
 
+    /// Sets this adapter's weights to those of a saved one, bit for bit: what resuming a run needs.
+    /// Throws: InputException when the saved adapter has not exactly these tensors; nothing is changed then.
+    public void restore(Path dir) {
+        try (Safetensors saved = AdapterFile.open(dir)) {
+            Map<String, Tensor> mine = tensors();
+            if (!mine.keySet().equals(Set.copyOf(saved.names()))) {
+                throw new InputException("%s has not the tensors of this adapter: resume with the LoRA options the run began with"
+                        .formatted(saved.file()));
+            }
+            mine.forEach((name, tensor) -> {
+                if (!tensor.shape().equals(saved.shape(name))) {
+                    throw new InputException("%s: %s has shape %s, this adapter's has %s: resume with the LoRA options the run began with"
+                            .formatted(saved.file(), name, saved.shape(name), tensor.shape()));
+                }
+            });
+            mine.forEach((name, tensor) -> model.ops().copy(tensor, saved.tensor(name)));
+        }
+    }
+
     /// Until the scope ends the model computes without the adapter, as the reference of preference training does.
 
     public Scope disableAdapter() {

@@ -1,0 +1,184 @@
+package dev.gale.train;
+
+import dev.gale.nn.CausalLm;
+import dev.gale.nn.HfConfig;
+import dev.gale.nn.LoadOptions;
+import dev.gale.nn.safetensors.WeightFiles;
+import dev.gale.peft.LoraConfig;
+import dev.gale.peft.PeftModel;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.cpu.CpuOps;
+import dev.gale.tensor.ops.TensorOps;
+import dev.gale.train.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/// A model with its tokenizer and, once asked for, an adapter: what people load, train and save.
+///
+/// ```java
+/// try (var model = FastLanguageModel.fromPretrained(Path.of("models/base"))) {
+///     model.getPeftModel(LoraConfig.builder().r(16).loraAlpha(32).targetModules("all-linear").build());
+///     new SftTrainer(model, Dataset.load(Path.of("data.jsonl")), SftConfig.builder().build()).train();
+///     model.savePretrained(Path.of("adapter"));
+/// }
+/// ```
+public final class FastLanguageModel implements AutoCloseable {
+    private static final List<String> TOKENIZER_FILES = List.of("tokenizer.json", "tokenizer_config.json",
+            "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model", "vocab.json", "merges.txt");
+
+    private final Path directory;
+    private final TensorOps ops;
+    private final CausalLm model;
+    private final Tokenizer tokenizer;
+    private PeftModel adapter;
+
+    private FastLanguageModel(Path directory, TensorOps ops, CausalLm model, Tokenizer tokenizer) {
+        this.directory = directory;
+        this.ops = ops;
+        this.model = model;
+        this.tokenizer = tokenizer;
+    }
+
+    /// Opens a Hugging Face model folder, weights memory-mapped in the dtype of their files.
+    public static FastLanguageModel fromPretrained(Path directory) {
+        return fromPretrained(directory, LoadOptions.defaults());
+    }
+
+    /// Opens a Hugging Face model folder. With `LoadOptions.trainable` every weight is trained; else nothing is, until
+    /// `getPeftModel`.
+    /// Throws: InputException when the folder is incomplete, broken or unknown, or its tokenizer does not fit.
+    public static FastLanguageModel fromPretrained(Path directory, LoadOptions options) {
+        return open(directory, options, new CpuOps());
+    }
+
+    /// As `fromPretrained`, computing with ops, which the model owns and closes.
+    static FastLanguageModel open(Path directory, LoadOptions options, TensorOps ops) {
+        return open(directory, ops, () -> CausalLm.load(directory, options, ops));
+    }
+
+    /// A model with fresh weights in the shape of the folder's `config.json`, every weight trained: for pretraining.
+    static FastLanguageModel fromScratch(Path directory, long seed, TensorOps ops) {
+        return open(directory, ops, () -> {
+            CausalLm model = CausalLm.random(HfConfig.read(directory), seed, DType.F32, ops);
+            model.trainAll();
+            return model;
+        });
+    }
+
+    private static FastLanguageModel open(Path directory, TensorOps ops, Supplier<CausalLm> load) {
+        CausalLm model = null;
+        try {
+            model = load.get();
+            Tokenizer tokenizer = Tokenizer.load(directory);
+            tokenizer.requireFits(model.config().vocabSize());
+            return new FastLanguageModel(directory, ops, model, tokenizer);
+        } catch (RuntimeException e) {
+            if (model != null) model.close();
+            ops.close();
+            throw e;
+        }
+    }
+
+    /// Freezes the model and puts fresh LoRA adapters beside the layers that the configuration names.
+    public FastLanguageModel getPeftModel(LoraConfig config) {
+        return getPeftModel(config, 42);
+    }
+
+    /// @param seed of the adapters' first weights
+    public FastLanguageModel getPeftModel(LoraConfig config, long seed) {
+        requireNoAdapter();
+        adapter = PeftModel.inject(model, config, seed);
+        return this;
+    }
+
+    /// Puts a saved adapter on the model.
+    ///
+    /// @param trainable whether training goes on with it
+    /// Throws: InputException when the adapter is broken or belongs to another base.
+    public FastLanguageModel loadAdapter(Path adapterDirectory, boolean trainable) {
+        requireNoAdapter();
+        adapter = PeftModel.load(model, adapterDirectory, trainable);
+        return this;
+    }
+
+    private void requireNoAdapter() {
+        if (adapter != null) throw new IllegalStateException("this model has an adapter already");
+    }
+
+    public TensorOps ops() {
+        return ops;
+    }
+
+    public CausalLm model() {
+        return model;
+    }
+
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    public Optional<PeftModel> adapter() {
+        return Optional.ofNullable(adapter);
+    }
+
+    /// The parameters that training changes.
+    public List<Parameter> trainable() {
+        return model.parameters().stream().filter(Parameter::trainable).toList();
+    }
+
+    /// Writes what was trained: the adapter in PEFT's layout, or the whole model in the dtype it came in; with the
+    /// tokenizer's files.
+    public void savePretrained(Path target) {
+        save(target, model.config().dtype());
+    }
+
+    /// As `savePretrained`, weights in F32: what a resume needs.
+    void saveExact(Path target) {
+        save(target, DType.F32);
+    }
+
+    private void save(Path target, DType dtype) {
+        try {
+            Files.createDirectories(target);
+            if (adapter != null) adapter.save(target);
+            else model.save(target, dtype);
+            for (String name : TOKENIZER_FILES) {
+                Path source = directory.resolve(name);
+                if (Files.exists(source) && !source.toRealPath().startsWith(target.toRealPath())) {
+                    Files.copy(source, target.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);
+        }
+    }
+
+    /// Sets the trained parameters to what `saveExact` wrote, bit for bit.
+    /// Throws: InputException when the folder holds something else.
+    void restore(Path source) {
+        if (adapter != null) {
+            adapter.restore(source);
+            return;
+        }
+        try (WeightFiles files = WeightFiles.open(source)) {
+            for (Parameter parameter : trainable()) {
+                ops.copy(parameter.value(), files.tensor(parameter.name(), parameter.value().shape()));
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        if (adapter != null) adapter.close();
+        model.close();
+        tokenizer.close();
+        ops.close();
+    }
+}

@@ -1,0 +1,52 @@
+package dev.gale.train;
+
+import dev.gale.train.metric.StepMetrics;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// Means over the steps since the last log entry, weighted by trained tokens. Part of what a resume restores, so that a
+/// resumed run logs what an uninterrupted one would.
+final class LoggedMeans {
+    private double lossSum;
+    private double hits;
+    private long trainedTokens;
+    private StepMetrics last;
+
+    void add(StepMetrics metrics) {
+        lossSum += metrics.loss() * metrics.trainedTokens();
+        hits += metrics.accuracy() * metrics.trainedTokens();
+        trainedTokens += metrics.trainedTokens();
+        last = metrics;
+    }
+
+    /// The entry for the history; starts anew.
+    Map<String, Object> entry(long tokensSeen) {
+        Map<String, Object> entry = new LinkedHashMap<>();
+        entry.put("epoch", last.epoch());
+        entry.put("grad_norm", last.gradNorm());
+        entry.put("learning_rate", last.learningRate());
+        entry.put("loss", lossSum / trainedTokens);
+        entry.put("mean_token_accuracy", hits / trainedTokens);
+        entry.put("num_tokens", tokensSeen);
+        entry.put("step", last.step());
+        entry.put("tokens_per_second", last.tokensPerSecond());
+        lossSum = 0;
+        hits = 0;
+        trainedTokens = 0;
+        return entry;
+    }
+
+    Map<String, Object> state() {
+        Map<String, Object> state = new LinkedHashMap<>();
+        state.put("loss_sum", lossSum);
+        state.put("hits", hits);
+        state.put("trained_tokens", trainedTokens);
+        return state;
+    }
+
+    void restore(Map<String, Object> state) {
+        lossSum = ((Number) state.get("loss_sum")).doubleValue();
+        hits = ((Number) state.get("hits")).doubleValue();
+        trainedTokens = ((Number) state.get("trained_tokens")).longValue();
+    }
+}

@@ -1,0 +1,184 @@
+package dev.gale.train;
+
+import dev.gale.optim.AdamW;
+import dev.gale.optim.LrSchedule;
+import dev.gale.optim.Optimizer;
+import dev.gale.optim.ParamGroups;
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.ops.TensorOps;
+import dev.gale.train.checkpoint.CheckpointStore;
+import dev.gale.train.data.Batch;
+import dev.gale.train.data.BatchOptions;
+import dev.gale.train.data.Batches;
+import dev.gale.train.data.Example;
+import dev.gale.train.metric.EvalMetrics;
+import dev.gale.train.metric.JsonlSink;
+import dev.gale.train.metric.MetricSink;
+import dev.gale.train.metric.TrainerState;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntFunction;
+import java.util.function.Supplier;
+
+/// Supervised fine-tuning of whatever is trainable in a model: an adapter, or every weight. Builds the run and owns its
+/// files; the steps are `TrainLoop`'s.
+public final class SftTrainer {
+    private final FastLanguageModel model;
+    private final List<Example> train;
+    private final List<Example> eval;
+    private final SftConfig config;
+    private final List<IntFunction<MetricSink>> observers = new ArrayList<>();
+
+    /// @param train examples to learn from, each at most `max_length` long
+    /// @param eval  held-out examples, perhaps none
+    /// Throws: InputException when there is nothing to learn, nothing to learn with, or an evaluation without examples.
+    public SftTrainer(FastLanguageModel model, List<Example> train, List<Example> eval, SftConfig config) {
+        this.model = model;
+        this.config = config;
+        this.train = prepared(train);
+        this.eval = prepared(eval);
+        if (this.train.isEmpty()) throw new InputException("the training data has no example with a token to learn");
+        if (model.trainable().isEmpty()) {
+            throw new InputException("nothing in the model is trainable: call getPeftModel first, or load it with full_finetuning");
+        }
+        if (config.evalStrategy() != SftConfig.EvalStrategy.NO && this.eval.isEmpty()) {
+            throw new InputException("eval_strategy asks for evaluations, but there are no evaluation examples: "
+                    + "give eval_path or test_size in dataset");
+        }
+    }
+
+    /// Cut to the longest allowed length; those that then have nothing to learn are left out.
+    private List<Example> prepared(List<Example> examples) {
+        return examples.stream().map(e -> e.first(config.maxLength())).filter(e -> e.trainedTokens() > 0).toList();
+    }
+
+    /// Adds someone who watches the run, made when the number of its steps is known.
+    public SftTrainer observe(IntFunction<MetricSink> observer) {
+        observers.add(observer);
+        return this;
+    }
+
+    /// The result of a run.
+    ///
+    /// @param globalStep optimizer steps in all, a resumed part included
+    /// @param trainLoss  mean loss over the trained tokens of the steps that this call made
+    /// @param seconds    wall time of this call
+    /// @param lastEval   the newest evaluation, if there was one
+    public record Summary(long globalStep, double trainLoss, double seconds, Optional<EvalMetrics> lastEval) {}
+
+    /// Optimizer steps of the whole run.
+    public int totalSteps() {
+        return totalSteps(batches());
+    }
+
+    private int totalSteps(Batches batches) {
+        return config.maxSteps() > 0 ? config.maxSteps()
+                : batches.stepsOf(config.numTrainEpochs(), config.gradientAccumulationSteps());
+    }
+
+    private Batches batches() {
+        int size = config.perDeviceTrainBatchSize();
+        return new Batches(train, config.packing() ? BatchOptions.packed(size, config.maxLength(), config.orderSeed())
+                : BatchOptions.of(size, config.orderSeed()));
+    }
+
+    /// The micro-batches of a step that needs the most memory.
+    List<Batch> largestStep() {
+        return Collections.nCopies(config.gradientAccumulationSteps(), batches().largest());
+    }
+
+    static Optimizer optimizer(TensorOps ops, List<Parameter> trainable, SftConfig config) {
+        return new AdamW(ops, ParamGroups.byDecay(trainable, config.weightDecay()),
+                new AdamW.Settings(config.adamBeta1(), config.adamBeta2(), config.adamEpsilon()));
+    }
+
+    /// Loss, accuracy and perplexity on the evaluation examples.
+    public EvalMetrics evaluate() {
+        return new Evaluator(model.ops(), model.model()).evaluate(Batches.inOrder(eval, config.perDeviceEvalBatchSize()));
+    }
+
+    /// Trains to the end, from the checkpoint that the configuration names if it names one, and writes the result, its
+    /// history and its checkpoints into `output_dir`.
+    /// Throws: InputException when the output folder holds another run; TrainingException when a step cannot go on.
+    public Summary train() {
+        Path output = config.outputDir();
+        CheckpointStore checkpoints = new CheckpointStore(output);
+        Optional<Path> resume = config.resumeFromCheckpoint().map(SftTrainer::checkpoint);
+        if (resume.isEmpty()) requireFresh(checkpoints);
+        Batches batches = batches();
+        int totalSteps = totalSteps(batches);
+        LrSchedule schedule = LrSchedule.of(config.lrSchedulerType(), config.learningRate(), config.warmupStepsOf(totalSteps),
+                totalSteps, config.lrSchedulerKwargs());
+        LoggedMeans means = new LoggedMeans();
+        TrainerState state = resume.map(TrainerState::load).orElseGet(TrainerState::new);
+        List<MetricSink> sinks = new ArrayList<>(List.of(state));
+        try (Optimizer optimizer = optimizer(model.ops(), model.trainable(), config);
+             TrainStep step = new TrainStep(model.ops(), model.model(), optimizer, config)) {
+            RunCheckpoint writer = new RunCheckpoint(model, optimizer, schedule, batches, means, state, config, totalSteps);
+            resume.ifPresent(writer::restore);
+            sinks.add(new JsonlSink(output.resolve("metrics.jsonl"), state.globalStep()));
+            observers.forEach(observer -> sinks.add(observer.apply(totalSteps)));
+            LastEval lastEval = new LastEval();
+            TrainLoop loop = new TrainLoop(config, totalSteps, step, schedule, batches, eval.isEmpty() ? null : lastEval,
+                    state, sinks, checkpoints, writer, means);
+            long begin = System.nanoTime();
+            double meanLoss = loop.run();
+            double seconds = (System.nanoTime() - begin) / 1e9;
+            finish(output, checkpoints, state, sinks, writer, meanLoss, seconds);
+            return new Summary(state.globalStep(), meanLoss, seconds, Optional.ofNullable(lastEval.metrics));
+        } finally {
+            sinks.forEach(MetricSink::close);
+        }
+    }
+
+    /// Evaluates and remembers.
+    private final class LastEval implements Supplier<EvalMetrics> {
+        private EvalMetrics metrics;
+
+        @Override
+        public EvalMetrics get() {
+            metrics = evaluate();
+            return metrics;
+        }
+    }
+
+    private static Path checkpoint(Path given) {
+        return given.getFileName().toString().startsWith("checkpoint-") ? given : new CheckpointStore(given).requireLatest();
+    }
+
+    private void requireFresh(CheckpointStore checkpoints) {
+        if (config.overwriteOutputDir()) return;
+        checkpoints.latest().ifPresent(latest -> {
+            throw new InputException("%s holds a run already (%s): go on with --resume, choose another output_dir, or set overwrite_output_dir"
+                    .formatted(config.outputDir(), latest.getFileName()));
+        });
+    }
+
+    private void finish(Path output, CheckpointStore checkpoints, TrainerState state, List<MetricSink> sinks, RunCheckpoint writer,
+                        double meanLoss, double seconds) {
+        if (config.loadBestModelAtEnd() && state.bestCheckpoint() != null) {
+            model.restore(output.resolve(state.bestCheckpoint()));
+        }
+        Map<String, Object> entry = new LinkedHashMap<>();
+        entry.put("epoch", state.epoch());
+        entry.put("step", state.globalStep());
+        entry.put("train_loss", meanLoss);
+        entry.put("train_runtime", seconds);
+        entry.put("num_tokens", state.tokensSeen());
+        sinks.forEach(sink -> sink.log(entry));
+        try {
+            model.savePretrained(output);
+            writer.writeState(output);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + output + ": " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+package dev.gale.train;
+
+import dev.gale.nn.CausalLm;
+import dev.gale.nn.ModelInput;
+import dev.gale.optim.GradClip;
+import dev.gale.optim.Optimizer;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.F;
+import dev.gale.tensor.autograd.Tape;
+import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.TensorOps;
+import dev.gale.train.data.Batch;
+import java.util.List;
+
+/// One optimizer step: forward and backward of every micro-batch, then clipping and update.
+///
+/// The loss is the sum of token losses over all micro-batches divided by their number of trained tokens, so any split of
+/// the same examples gives the same update. Gradients accumulate as sums; the division is part of the update.
+public final class TrainStep implements AutoCloseable {
+    /// Logits that exist at once, in bytes: enough rows for a fast product, little beside the model.
+    private static final long LOGIT_CHUNK_BYTES = 16L << 20;
+
+    private final TensorOps ops;
+    private final CausalLm model;
+    private final Optimizer optimizer;
+    private final SftConfig config;
+    private final CrossEntropySpec loss;
+    private final GradClip clip;
+    private final Tensor stats;              // loss sum, right guesses
+
+    /// A step over the optimizer's parameters.
+    public TrainStep(TensorOps ops, CausalLm model, Optimizer optimizer, SftConfig config) {
+        this.ops = ops;
+        this.model = model;
+        this.optimizer = optimizer;
+        this.config = config;
+        loss = lossSpec(model);
+        clip = new GradClip(ops);
+        stats = ops.allocate("loss and hits", DType.F32, Shape.of(2));
+    }
+
+    static CrossEntropySpec lossSpec(CausalLm model) {
+        long rows = LOGIT_CHUNK_BYTES / (4L * model.head().value().rows());
+        return CrossEntropySpec.chunked((int) Math.clamp(rows, 16, 1024));
+    }
+
+    /// What a step computed; the caller adds time and place.
+    ///
+    /// @param loss     mean over the trained tokens
+    /// @param accuracy share of right first guesses
+    /// @param gradNorm of the mean gradient, before clipping
+    public record Result(double loss, double accuracy, double gradNorm, long trainedTokens, long tokens) {}
+
+    /// Runs the micro-batches of one step and updates the parameters.
+    /// Throws: TrainingException when no token is trained or the loss or a gradient is not finite; the parameters and
+    /// the optimizer are then as before the step.
+    public Result run(List<Batch> microBatches, int step, double lr) {
+        ops.fill(stats, 0f);
+        long trainedTokens = 0;
+        long allTokens = 0;
+        for (int i = 0; i < microBatches.size(); i++) {
+            Batch batch = microBatches.get(i);
+            forwardBackward(batch, step, i);
+            trainedTokens += batch.trainedTokens();
+            allTokens += batch.tokens();
+        }
+        if (trainedTokens == 0) throw new TrainingException("step " + step + ": every target token is masked, nothing would be learned");
+        Tensor factor = clip.factor(optimizer.parameters(), trainedTokens, config.maxGradNorm());
+        float[] sums = ops.toFloats(stats);
+        float gradNorm = clip.norm();
+        double meanLoss = sums[0] / (double) trainedTokens;
+        requireFinite(step, meanLoss, gradNorm);
+        optimizer.step(lr, factor);
+        optimizer.zeroGrad();
+        return new Result(meanLoss, sums[1] / (double) trainedTokens, gradNorm, trainedTokens, allTokens);
+    }
+
+    private void forwardBackward(Batch batch, int step, int microBatch) {
+        ModelInput input = ModelInput.of(ops, batch.ids(), batch.positions(), batch.start(), batch.stop());
+        input.seed(ops, config.seed(), step, microBatch);
+        Tensor targets = ops.allocate("targets", DType.I32, Shape.of(batch.tokens()));
+        ops.write(targets, batch.targets());
+        try (Tape tape = Tape.recording(ops)) {
+            Tensor hidden = model.hidden(tape, input, config.gradientCheckpointing());     // [M, D]
+            F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, loss);
+            tape.backward();
+        } finally {
+            ops.release(targets);
+            input.release(ops);
+        }
+    }
+
+    private void requireFinite(int step, double meanLoss, float gradNorm) {
+        if (Double.isFinite(meanLoss) && Float.isFinite(gradNorm)) return;
+        optimizer.zeroGrad();
+        throw new TrainingException("step %d: the loss is %s and the gradient norm %s; lower the learning rate or look for broken weights or data"
+                .formatted(step, meanLoss, gradNorm));
+    }
+
+    @Override
+    public void close() {
+        clip.close();
+        ops.release(stats);
+    }
+}
