@@ -59,12 +59,12 @@ public final class FastLanguageModel implements AutoCloseable {
     }
 
     /// As `fromPretrained`, computing with ops, which the model owns and closes.
-    static FastLanguageModel open(Path directory, LoadOptions options, TensorOps ops) {
+    public static FastLanguageModel open(Path directory, LoadOptions options, TensorOps ops) {
         return open(directory, ops, () -> CausalLm.load(directory, options, ops));
     }
 
     /// A model with fresh weights in the shape of the folder's `config.json`, every weight trained: for pretraining.
-    static FastLanguageModel fromScratch(Path directory, long seed, TensorOps ops) {
+    public static FastLanguageModel fromScratch(Path directory, long seed, TensorOps ops) {
         return open(directory, ops, () -> {
             CausalLm model = CausalLm.random(HfConfig.read(directory), seed, DType.F32, ops);
             model.trainAll();

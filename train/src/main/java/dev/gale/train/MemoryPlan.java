@@ -26,8 +26,11 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
     /// Heap, code and buffers of the Java process beside tensors, as measured on the demo and the step benchmark.
     public static final long RUNTIME_BYTES = 120_000_000L;
 
-    /// Plans a step of these micro-batches, for a model opened the same way on `ops`.
-    static MemoryPlan of(NullOps ops, FastLanguageModel model, SftConfig config, List<Batch> microBatches) {
+    /// Plans the largest step of a run whose model was opened on `ops`. It runs the step, twice: gradients come with the
+    /// first.
+    public static MemoryPlan of(NullOps ops, FastLanguageModel model, SftTrainer trainer) {
+        SftConfig config = trainer.config();
+        List<Batch> microBatches = trainer.largestStep();
         long mapped = 0;
         long count = 0;
         for (Parameter parameter : model.model().parameters()) {

@@ -11,6 +11,7 @@ import dev.gale.train.checkpoint.CheckpointStore;
 import dev.gale.train.data.Batch;
 import dev.gale.train.data.BatchOptions;
 import dev.gale.train.data.Batches;
+import dev.gale.train.data.Dataset;
 import dev.gale.train.data.Example;
 import dev.gale.train.metric.EvalMetrics;
 import dev.gale.train.metric.JsonlSink;
@@ -36,6 +37,11 @@ public final class SftTrainer {
     private final List<Example> eval;
     private final SftConfig config;
     private final List<IntFunction<MetricSink>> observers = new ArrayList<>();
+
+    /// Trains on a dataset's rows and evaluates on those it holds out, tokenized with the model's tokenizer.
+    public SftTrainer(FastLanguageModel model, Dataset dataset, SftConfig config) {
+        this(model, dataset.examples(model.tokenizer(), config), dataset.evalExamples(model.tokenizer(), config), config);
+    }
 
     /// @param train examples to learn from, each at most `max_length` long
     /// @param eval  held-out examples, perhaps none
@@ -73,6 +79,10 @@ public final class SftTrainer {
     /// @param seconds    wall time of this call
     /// @param lastEval   the newest evaluation, if there was one
     public record Summary(long globalStep, double trainLoss, double seconds, Optional<EvalMetrics> lastEval) {}
+
+    public SftConfig config() {
+        return config;
+    }
 
     /// Optimizer steps of the whole run.
     public int totalSteps() {
