@@ -1,0 +1,12 @@
+package dev.gale.train.jinja;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+
+/// A Python tuple.
+record Tuple(List<Object> items) {
+    static Tuple of(Object... items) {
+        return new Tuple(Collections.unmodifiableList(Arrays.asList(items)));
+    }
+}

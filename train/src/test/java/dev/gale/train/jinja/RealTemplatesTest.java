@@ -1,0 +1,154 @@
+package dev.gale.train.jinja;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/// Agreement with Python on the chat templates of well-known models. The inputs are not part of the project: the tests
+/// look for them under `GALE_REAL_INPUTS` or `build/real-inputs` and are skipped without them.
+class RealTemplatesTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final TemplateOptions OPTIONS = TemplateOptions.TRANSFORMERS.withClock(
+            Clock.fixed(Instant.parse("2025-07-10T12:00:00Z"), ZoneOffset.UTC));
+
+    /// Cases of minja whose expectation is not Python's; `python_jinja2_output` holds Python's.
+    private static final Map<String, String> MINJA_ONLY = Map.of(
+            "{% generation %}Foo{% endgeneration %}",
+            "recorded without the tag's extension, which Transformers has: the text is what minja expects, too");
+
+    private static Path inputs() {
+        String folder = System.getProperty("GALE_REAL_INPUTS", System.getenv("GALE_REAL_INPUTS"));
+        Path inputs = folder != null ? Path.of(folder)
+                : Path.of(System.getProperty("gale.root", "."), "build", "real-inputs");
+        assumeTrue(Files.isDirectory(inputs.resolve("chat-templates")), () -> "no chat templates in " + inputs
+                + ": set GALE_REAL_INPUTS to a folder with real inputs");
+        return inputs.resolve("chat-templates");
+    }
+
+    private static JsonNode read(Path file) throws IOException {
+        return JSON.readTree(file.toFile());
+    }
+
+    private static Map<String, Object> context(JsonNode node) {
+        return node.isMissingNode() ? Map.of() : JSON.convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() {});
+    }
+
+    private static String outcome(String template, Map<String, Object> context, TemplateOptions options) {
+        try {
+            return Template.parse(template, options).render(context).text();
+        } catch (TemplateException failure) {
+            return "EXC " + failure.kind().pythonName() + ": " + failure.getMessage();
+        }
+    }
+
+    @Test
+    void chatTemplatesAgreeWithTransformers() throws IOException {
+        JsonNode goldens = read(inputs().resolve("goldens.json"));
+        List<String> differences = new ArrayList<>();
+        int spans = 0;
+        int errors = 0;
+        for (JsonNode one : goldens.get("cases")) {
+            String name = one.get("template").asText() + " on " + one.get("context").asText();
+            String source = Files.readString(inputs().resolve("templates").resolve(one.get("template").asText()));
+            Map<String, Object> context = context(goldens.get("contexts").get(one.get("context").asText()));
+            String expected = one.has("error") ? "EXC " + one.get("error").asText() : one.get("expected").asText();
+            String actual = outcome(source, context, OPTIONS);
+            if (!expected.equals(actual)) {
+                differences.add(name + "\n  expected " + Repr.quote(expected) + "\n  rendered " + Repr.quote(actual));
+            }
+            errors += one.has("error") ? 1 : 0;
+            if (one.has("generation_spans")) {
+                spans++;
+                List<Span> rendered = inCodePoints(Template.parse(source, OPTIONS).render(context));
+                if (!spans(one.get("generation_spans")).equals(rendered)) {
+                    differences.add(name + "\n  spans " + one.get("generation_spans") + "\n  rendered " + rendered);
+                }
+            }
+        }
+        assertEquals(528, goldens.get("cases").size());
+        assertEquals(106, spans);
+        assertEquals(97, errors);
+        assertEquals("", String.join("\n", differences), differences.size() + " cases differ");
+    }
+
+    private static List<Span> spans(JsonNode node) {
+        List<Span> spans = new ArrayList<>();
+        node.forEach(span -> spans.add(new Span(span.get(0).asInt(), span.get(1).asInt())));
+        return spans;
+    }
+
+    /// Python counts code points.
+    private static List<Span> inCodePoints(Rendering rendering) {
+        return rendering.generation().stream().map(span -> new Span(rendering.text().codePointCount(0, span.start()),
+                rendering.text().codePointCount(0, span.end()))).toList();
+    }
+
+    @Test
+    void huggingFaceTemplatesAgreeWithPython() throws IOException {
+        JsonNode groups = read(inputs().resolve("hfjs_jinja_e2e.json"));
+        List<String> differences = new ArrayList<>();
+        int cases = 0;
+        for (String group : List.of("default_templates", "custom_templates")) {
+            for (Map.Entry<String, JsonNode> entry : groups.get(group).properties()) {
+                JsonNode one = entry.getValue();
+                JsonNode python = one.get("python_jinja2_output");
+                String expected = (python == null ? one.get("target") : python).asText();
+                String actual = outcome(one.get("chat_template").asText(), context(one.path("data")), OPTIONS);
+                cases++;
+                if (!expected.equals(actual)) {
+                    differences.add(entry.getKey() + "\n  expected " + Repr.quote(expected) + "\n  rendered " + Repr.quote(actual));
+                }
+            }
+        }
+        assertEquals(53, cases);
+        assertEquals("", String.join("\n", differences), differences.size() + " cases differ");
+    }
+
+    /// The group `formatting` holds a template and its re-formatted source; both must render the same.
+    @Test
+    void formattedTemplateRendersTheSame() throws IOException {
+        JsonNode groups = read(inputs().resolve("hfjs_jinja_e2e.json"));
+        Map<String, Object> context = Map.of("add_generation_prompt", true, "messages", List.of(
+                Map.of("role", "user", "content", List.of(Map.of("type", "image"), Map.of("type", "text", "text", "Hi "))),
+                Map.of("role", "assistant", "content", List.of(Map.of("type", "text", "text", "Yes")))));
+        for (JsonNode one : groups.get("formatting")) {
+            assertEquals(outcome(one.get("chat_template").asText(), context, OPTIONS),
+                    outcome(one.get("target").asText(), context, OPTIONS));
+            assertTrue(outcome(one.get("target").asText(), context, OPTIONS).contains("Assistant: Yes"));
+        }
+    }
+
+    @Test
+    void syntaxCasesAgreeWithPython() throws IOException {
+        JsonNode cases = read(inputs().resolve("minja_syntax.json"));
+        List<String> differences = new ArrayList<>();
+        for (JsonNode one : cases.get("cases")) {
+            String template = one.get("template").asText();
+            boolean agreed = one.get("python_jinja2").asText().equals("match") || MINJA_ONLY.containsKey(template);
+            String expected = one.get(agreed ? "expected" : "python_jinja2_output").asText();
+            String actual = outcome(template, context(one.get("context")), OPTIONS.withWhitespace(
+                    one.get("trim_blocks").asBoolean(), one.get("lstrip_blocks").asBoolean()));
+            if (!expected.equals(actual)) {
+                differences.add(Repr.quote(template) + "\n  expected " + Repr.quote(expected) + "\n  rendered " + Repr.quote(actual));
+            }
+        }
+        assertEquals(141, cases.get("cases").size());
+        assertEquals("", String.join("\n", differences), differences.size() + " cases differ");
+    }
+}
