@@ -129,8 +129,7 @@ final class BraceFormat {
         numbered |= number;
         int index = number ? Numbers.index(Numbers.parseInteger(name, 10)) : nextIndex++;
         if (index >= arguments.positional().size()) {
-            throw new TemplateException(Kind.INDEX,
-                    "Replacement index " + index + " out of range for positional args tuple");
+            throw new TemplateException(Kind.INDEX, "tuple index out of range");
         }
         return arguments.positional().get(index);
     }

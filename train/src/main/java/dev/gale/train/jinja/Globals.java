@@ -42,8 +42,13 @@ final class Globals {
 
     private static Object range(Arguments arguments) {
         List<Object> bounds = arguments.positional();
-        if (bounds.isEmpty() || bounds.size() > 3 || !arguments.named().isEmpty()) {
-            throw TemplateException.type("range expected 1 to 3 positional arguments, got %d", bounds.size());
+        if (!arguments.named().isEmpty()) {
+            throw TemplateException.type("safe_range() got an unexpected keyword argument %s",
+                    Repr.quote(arguments.named().keySet().iterator().next()));
+        }
+        if (bounds.isEmpty() || bounds.size() > 3) {
+            throw TemplateException.type("range expected at %s, got %d",
+                    bounds.isEmpty() ? "least 1 argument" : "most 3 arguments", bounds.size());
         }
         long first = Numbers.index(bounds.getFirst());
         long step = bounds.size() == 3 ? Numbers.index(bounds.get(2)) : 1;

@@ -223,7 +223,8 @@ final class Interpreter {
             throw TemplateException.value("too many values to unpack (expected %d)", targets.size());
         }
         if (items.size() < targets.size()) {
-            throw TemplateException.value("not enough values to unpack (expected %d, got %d)", targets.size(), items.size());
+            throw TemplateException.value("not enough values to unpack (expected %d, got %d)", targets.size(),
+                    items.size());
         }
         for (int i = 0; i < items.size(); i++) {
             bind(targets.get(i), items.get(i), scope);
@@ -265,7 +266,8 @@ final class Interpreter {
         } else if (!named.isEmpty()) {
             throw TemplateException.type(named.containsKey("caller")
                     ? "macro %s was invoked with two values for the special caller argument. This is most likely a bug."
-                    : "macro %s takes no keyword argument %s", quoted(routine), Repr.quote(named.keySet().iterator().next()));
+                    : "macro %s takes no keyword argument %s",
+                    quoted(routine), Repr.quote(named.keySet().iterator().next()));
         }
         List<Object> more = arguments.positional().subList(taken, arguments.positional().size());
         if (routine.takes("varargs")) {

@@ -21,7 +21,8 @@ final class Json {
         this.values = values;
         ascii = arguments.truth(0, false);
         indent = indentation(arguments.get(1));
-        List<?> separators = arguments.has(2) ? values.list(arguments.get(2)) : List.of(indent == null ? ", " : ",", ": ");
+        List<?> separators = arguments.has(2) ? values.list(arguments.get(2))
+                : List.of(indent == null ? ", " : ",", ": ");
         if (separators.size() != 2) {
             throw TemplateException.value("tojson needs two separators, one for items and one for keys");
         }
@@ -119,7 +120,8 @@ final class Json {
             case Double d -> real(d);
             case Long l -> l.toString();
             case BigInteger i -> i.toString();
-            default -> throw TemplateException.type("keys must be str, int, float, bool or None, not %s", Types.name(key));
+            default -> throw TemplateException.type("keys must be str, int, float, bool or None, not %s",
+                    Types.name(key));
         };
     }
 

@@ -222,7 +222,8 @@ final class Lexer {
         }
         String digits = matcher.group().replace("_", "").toLowerCase(java.util.Locale.ROOT);
         int radix = digits.startsWith("0b") ? 2 : digits.startsWith("0o") ? 8 : digits.startsWith("0x") ? 16 : 10;
-        take(Type.INTEGER, matcher.end(), Numbers.normal(new BigInteger(radix == 10 ? digits : digits.substring(2), radix)));
+        BigInteger value = new BigInteger(radix == 10 ? digits : digits.substring(2), radix);
+        take(Type.INTEGER, matcher.end(), Numbers.normal(value));
     }
 
     private void operator() {

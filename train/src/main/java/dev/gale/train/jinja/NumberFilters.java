@@ -18,7 +18,6 @@ final class NumberFilters {
         });
         filters.put("abs", (f, input, arguments) -> {
             arguments.bind("abs", 0);
-            Values.requireDefined(input);
             if (!Types.isNumber(input)) {
                 throw TemplateException.type("bad operand type for abs(): '%s'", Types.name(input));
             }

@@ -189,7 +189,8 @@ final class Numbers {
             if (d.isNaN() || d.isInfinite() || digits > 400) {
                 return d;
             }
-            double rounded = digits < -400 ? 0 : new BigDecimal(d).setScale(digits, RoundingMode.HALF_EVEN).doubleValue();
+            double rounded = digits < -400 ? 0
+                    : new BigDecimal(d).setScale(digits, RoundingMode.HALF_EVEN).doubleValue();
             return Math.copySign(rounded, d);
         }
         if (digits >= 0) {
@@ -249,7 +250,8 @@ final class Numbers {
             double value = digits.contains("n") && digits.contains("a") ? Double.NaN : Double.POSITIVE_INFINITY;
             return digits.startsWith("-") ? -value : value;
         }
-        boolean wellFormed = digits.matches("[+-]?(\\d+(_\\d+)*\\.?(\\d+(_\\d+)*)?|\\.\\d+(_\\d+)*)(e[+-]?\\d+(_\\d+)*)?");
+        boolean wellFormed = digits.matches(
+                "[+-]?(\\d+(_\\d+)*\\.?(\\d+(_\\d+)*)?|\\.\\d+(_\\d+)*)(e[+-]?\\d+(_\\d+)*)?");
         return wellFormed ? (Double) Double.parseDouble(digits.replace("_", "")) : null;
     }
 }

@@ -37,11 +37,19 @@ final class Operators {
                     : Types.isInteger(left) ? repetition(right, left) : null;
             default -> null;
         };
+        if (result == null && operator.equals("*") && (isRepeatable(left) || isRepeatable(right))) {
+            throw TemplateException.type("can't multiply sequence by non-int of type '%s'",
+                    Types.name(isRepeatable(left) ? right : left));
+        }
         if (result == null) {
             throw TemplateException.type("unsupported operand type(s) for %s: '%s' and '%s'",
                     operator.equals("**") ? "** or pow()" : operator, Types.name(left), Types.name(right));
         }
         return result;
+    }
+
+    private static boolean isRepeatable(Object value) {
+        return Types.isText(value) || Types.sequence(value) != null && !(value instanceof Range);
     }
 
     private Object concatenation(Object left, Object right) {

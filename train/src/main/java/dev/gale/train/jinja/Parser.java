@@ -119,7 +119,8 @@ final class Parser {
                     : " Jinja was looking for the following tags: ").append(wanted).append('.');
         }
         if (!openTags.isEmpty()) {
-            text.append(" The innermost block that needs to be closed is ").append(Repr.quote(openTags.peek())).append('.');
+            text.append(" The innermost block that needs to be closed is ").append(Repr.quote(openTags.peek()))
+                    .append('.');
         }
         return text.toString();
     }

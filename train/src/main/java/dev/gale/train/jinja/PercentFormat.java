@@ -1,16 +1,16 @@
 package dev.gale.train.jinja;
 
 import java.math.BigInteger;
+import java.util.Collections;
 import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// `'%s is %d' % (a, b)`, Python's printf-style formatting.
 final class PercentFormat {
-    private static final Pattern FIELD =
-            Pattern.compile("%(?:\\(([^)]*)\\))?([-+ #0]*)(\\*|\\d{1,9})?(?:\\.(\\*|\\d{0,9}))?[hlL]?(.)?", Pattern.DOTALL);
+    private static final Pattern FIELD = Pattern.compile(
+            "%(?:\\(([^)]*)\\))?([-+ #0]*)(\\*|\\d{1,9})?(?:\\.(\\*|\\d{0,9}))?[hlL]?(.)?", Pattern.DOTALL);
 
     private final Values values;
     private final Object operand;
@@ -21,7 +21,8 @@ final class PercentFormat {
         this.values = values;
         this.operand = operand;
         this.escaping = escaping;
-        operands = operand instanceof Tuple tuple ? tuple.items().iterator() : java.util.Collections.singleton(operand).iterator();
+        operands = operand instanceof Tuple tuple ? tuple.items().iterator()
+                : Collections.singleton(operand).iterator();
     }
 
     /// The text with its fields filled from a tuple, a dict or a single value. If the text is safe, so is the result.
@@ -44,7 +45,7 @@ final class PercentFormat {
             from = field.end();
         }
         result.append(text, from, text.length());
-        boolean unused = operand instanceof Map<?, ?> ? false : !byName && operands.hasNext();
+        boolean unused = !(operand instanceof Map<?, ?>) && !byName && operands.hasNext();
         if (unused) {
             throw TemplateException.type("not all arguments converted during string formatting");
         }

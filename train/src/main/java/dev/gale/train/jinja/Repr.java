@@ -102,7 +102,8 @@ final class Repr {
                 result.append('>');
             }
             case Undefined u -> result.append("Undefined");
-            case Macro m -> result.append("<Macro ").append(m.name() == null ? "anonymous" : quote(m.name())).append('>');
+            case Macro m ->
+                    result.append("<Macro ").append(m.name() == null ? "anonymous" : quote(m.name())).append('>');
             case Loop l -> result.append("<LoopContext ").append(l.index()).append('/').append(l.length()).append('>');
             case Number n -> result.append(n);
             default -> result.append('<').append(Types.qualifiedName(value)).append(" object>");

@@ -4,6 +4,7 @@ import dev.gale.train.jinja.Arguments.Bound;
 import dev.gale.train.jinja.Filters.Filter;
 import dev.gale.train.jinja.TemplateException.Kind;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -189,7 +190,7 @@ final class SequenceFilters {
             if (group == null || !f.values.equal(groupKey, key.in(item))) {
                 group = new ArrayList<>();
                 groupKey = key.in(item);
-                groups.add(Tuple.of(attribute.in(item), group));
+                groups.add(new Tuple(Arrays.asList(attribute.in(item), group), List.of("grouper", "list")));
             }
             group.add(item);
         }

@@ -21,7 +21,11 @@ final class Strftime {
             boolean flagged = "-_0^#".indexOf(flag) >= 0 && i + 1 < pattern.length();
             char letter = flagged ? pattern.charAt(++i) : flag;
             String field = field(letter, time);
-            result.append(field == null ? "%" + (flagged ? "" + flag : "") + letter : flagged ? flagged(field, flag) : field);
+            if (field == null) {
+                result.append('%').append(flagged ? "" + flag : "").append(letter);
+            } else {
+                result.append(flagged ? flagged(field, flag) : field);
+            }
         }
         return result.toString();
     }

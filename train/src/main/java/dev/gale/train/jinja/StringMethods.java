@@ -136,8 +136,9 @@ final class StringMethods {
     }
 
     private static boolean isDigit(int c) {
-        return Character.isDigit(c) || Character.getType(c) == Character.OTHER_NUMBER && Character.getNumericValue(c) >= 0
-                && Character.getNumericValue(c) < 10 && Character.getName(c).matches(".*(SUPERSCRIPT|SUBSCRIPT|CIRCLED).*");
+        int value = Character.getNumericValue(c);
+        return Character.isDigit(c) || Character.getType(c) == Character.OTHER_NUMBER && value >= 0 && value < 10
+                && Character.getName(c).matches(".*(SUPERSCRIPT|SUBSCRIPT|CIRCLED).*");
     }
 
     private static boolean isNumeric(int c) {
@@ -186,9 +187,11 @@ final class StringMethods {
         for (Object affix : affixes) {
             String wanted = Types.text(affix);
             if (wanted == null) {
-                throw TemplateException.type("%s first arg must be str or a tuple of str, not %s", name, Types.name(affix));
+                throw TemplateException.type("%s first arg must be str or a tuple of str, not %s", name,
+                        Types.name(affix));
             }
-            if (part != null && (name.equals("startswith") ? part.text().startsWith(wanted) : part.text().endsWith(wanted))) {
+            boolean atStart = name.equals("startswith");
+            if (part != null && (atStart ? part.text().startsWith(wanted) : part.text().endsWith(wanted))) {
                 return true;
             }
         }
@@ -211,7 +214,8 @@ final class StringMethods {
         Bound bound = arguments.bind(name, 1, "sub", "start", "end");
         Part part = Part.of(text, bound);
         String wanted = required(bound.get(0));
-        int at = part == null ? -1 : name.startsWith("r") ? part.text().lastIndexOf(wanted) : part.text().indexOf(wanted);
+        int at = part == null ? -1
+                : name.startsWith("r") ? part.text().lastIndexOf(wanted) : part.text().indexOf(wanted);
         return at < 0 ? -1 : part.offset() + part.text().codePointCount(0, at);
     }
 
@@ -231,7 +235,8 @@ final class StringMethods {
 
     private static Object replace(String text, Arguments arguments, Values values) {
         Bound bound = arguments.bind("replace", 2, "old", "new", "count");
-        return Text.replace(text, required(bound.get(0)), required(bound.get(1)), bound.integer(2, -1), values.budget());
+        return Text.replace(text, required(bound.get(0)), required(bound.get(1)), bound.integer(2, -1),
+                values.budget());
     }
 
     private static Object join(String separator, Arguments arguments, Values values) {
@@ -264,7 +269,8 @@ final class StringMethods {
         int width = arguments.bind("zfill", 1, "width").integer(0, 0);
         boolean signed = text.startsWith("-") || text.startsWith("+");
         String digits = signed ? text.substring(1) : text;
-        return (signed ? text.substring(0, 1) : "") + Text.pad(digits, signed ? width - 1 : width, "0", 2, values.budget());
+        String filled = Text.pad(digits, signed ? width - 1 : width, "0", 2, values.budget());
+        return (signed ? text.substring(0, 1) : "") + filled;
     }
 
     private static Object expandTabs(String text, Arguments arguments, Values values) {

@@ -53,10 +53,11 @@ final class Subscripts {
         return switch (object) {
             case String text -> bound(StringMethods.of(text, name, values));
             case Markup markup -> bound(StringMethods.of(markup, name, values));
-            case Map<?, ?> dict -> DICT_MUTATORS.contains(name) ? Undefined.unsafe(object, name) : dictMember(dict, name);
+            case Map<?, ?> dict ->
+                    DICT_MUTATORS.contains(name) ? Undefined.unsafe(object, name) : dictMember(dict, name);
             case Range range -> rangeMember(range, name);
             case List<?> list -> LIST_MUTATORS.contains(name) ? Undefined.unsafe(object, name) : listMember(list, name);
-            case Tuple tuple -> name.equals("copy") ? Values.ABSENT : listMember(tuple.items(), name);
+            case Tuple tuple -> tupleMember(tuple, name);
             case Namespace namespace -> namespace.fields().getOrDefault(name, Values.ABSENT);
             case Loop loop -> loop.member(name);
             case Macro macro -> macro.member(name);
@@ -115,6 +116,12 @@ final class Subscripts {
             case "copy" -> method(name, arguments -> withoutArguments(arguments, name, list));
             default -> Values.ABSENT;
         };
+    }
+
+    private Object tupleMember(Tuple tuple, String name) {
+        int field = tuple.names().indexOf(name);
+        return field >= 0 ? tuple.items().get(field)
+                : name.equals("copy") ? Values.ABSENT : listMember(tuple.items(), name);
     }
 
     private static int clamp(int index, int size) {

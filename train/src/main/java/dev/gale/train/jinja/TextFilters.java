@@ -141,7 +141,8 @@ final class TextFilters {
 
     private static Object format(Filters f, Object input, Arguments arguments) {
         if (!arguments.positional().isEmpty() && !arguments.named().isEmpty()) {
-            throw new TemplateException(Kind.ARGUMENT, "can't handle positional and keyword arguments at the same time");
+            throw new TemplateException(Kind.ARGUMENT,
+                    "can't handle positional and keyword arguments at the same time");
         }
         Object text = input instanceof Markup ? input : f.values.string(input);
         Object operand = arguments.named().isEmpty() ? new Tuple(new ArrayList<>(arguments.positional()))

@@ -1,13 +1,12 @@
 package dev.gale.train.jinja;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.train.testing.RealInputs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,12 +32,7 @@ class RealTemplatesTest {
             "recorded without the tag's extension, which Transformers has: the text is what minja expects, too");
 
     private static Path inputs() {
-        String folder = System.getProperty("GALE_REAL_INPUTS", System.getenv("GALE_REAL_INPUTS"));
-        Path inputs = folder != null ? Path.of(folder)
-                : Path.of(System.getProperty("gale.root", "."), "build", "real-inputs");
-        assumeTrue(Files.isDirectory(inputs.resolve("chat-templates")), () -> "no chat templates in " + inputs
-                + ": set GALE_REAL_INPUTS to a folder with real inputs");
-        return inputs.resolve("chat-templates");
+        return RealInputs.path("chat-templates");
     }
 
     private static JsonNode read(Path file) throws IOException {
@@ -46,7 +40,8 @@ class RealTemplatesTest {
     }
 
     private static Map<String, Object> context(JsonNode node) {
-        return node.isMissingNode() ? Map.of() : JSON.convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() {});
+        return node.isMissingNode() ? new LinkedHashMap<>()
+                : JSON.convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() {});
     }
 
     private static String outcome(String template, Map<String, Object> context, TemplateOptions options) {
@@ -55,6 +50,14 @@ class RealTemplatesTest {
         } catch (TemplateException failure) {
             return "EXC " + failure.kind().pythonName() + ": " + failure.getMessage();
         }
+    }
+
+    private static String difference(String name, String expected, String actual) {
+        return name + "\n  expected " + Repr.quote(expected) + "\n  rendered " + Repr.quote(actual);
+    }
+
+    private static void assertNoneOf(List<String> differences) {
+        assertEquals("", String.join("\n", differences), differences.size() + " cases differ");
     }
 
     @Test
@@ -67,10 +70,13 @@ class RealTemplatesTest {
             String name = one.get("template").asText() + " on " + one.get("context").asText();
             String source = Files.readString(inputs().resolve("templates").resolve(one.get("template").asText()));
             Map<String, Object> context = context(goldens.get("contexts").get(one.get("context").asText()));
+            // Transformers passes these two whether the caller has them or not
+            context.putIfAbsent("tools", null);
+            context.putIfAbsent("documents", null);
             String expected = one.has("error") ? "EXC " + one.get("error").asText() : one.get("expected").asText();
             String actual = outcome(source, context, OPTIONS);
             if (!expected.equals(actual)) {
-                differences.add(name + "\n  expected " + Repr.quote(expected) + "\n  rendered " + Repr.quote(actual));
+                differences.add(difference(name, expected, actual));
             }
             errors += one.has("error") ? 1 : 0;
             if (one.has("generation_spans")) {
@@ -84,7 +90,7 @@ class RealTemplatesTest {
         assertEquals(528, goldens.get("cases").size());
         assertEquals(106, spans);
         assertEquals(97, errors);
-        assertEquals("", String.join("\n", differences), differences.size() + " cases differ");
+        assertNoneOf(differences);
     }
 
     private static List<Span> spans(JsonNode node) {
@@ -112,12 +118,12 @@ class RealTemplatesTest {
                 String actual = outcome(one.get("chat_template").asText(), context(one.path("data")), OPTIONS);
                 cases++;
                 if (!expected.equals(actual)) {
-                    differences.add(entry.getKey() + "\n  expected " + Repr.quote(expected) + "\n  rendered " + Repr.quote(actual));
+                    differences.add(difference(entry.getKey(), expected, actual));
                 }
             }
         }
         assertEquals(53, cases);
-        assertEquals("", String.join("\n", differences), differences.size() + " cases differ");
+        assertNoneOf(differences);
     }
 
     /// The group `formatting` holds a template and its re-formatted source; both must render the same.
@@ -125,7 +131,8 @@ class RealTemplatesTest {
     void formattedTemplateRendersTheSame() throws IOException {
         JsonNode groups = read(inputs().resolve("hfjs_jinja_e2e.json"));
         Map<String, Object> context = Map.of("add_generation_prompt", true, "messages", List.of(
-                Map.of("role", "user", "content", List.of(Map.of("type", "image"), Map.of("type", "text", "text", "Hi "))),
+                Map.of("role", "user", "content",
+                        List.of(Map.of("type", "image"), Map.of("type", "text", "text", "Hi "))),
                 Map.of("role", "assistant", "content", List.of(Map.of("type", "text", "text", "Yes")))));
         for (JsonNode one : groups.get("formatting")) {
             assertEquals(outcome(one.get("chat_template").asText(), context, OPTIONS),
@@ -145,10 +152,10 @@ class RealTemplatesTest {
             String actual = outcome(template, context(one.get("context")), OPTIONS.withWhitespace(
                     one.get("trim_blocks").asBoolean(), one.get("lstrip_blocks").asBoolean()));
             if (!expected.equals(actual)) {
-                differences.add(Repr.quote(template) + "\n  expected " + Repr.quote(expected) + "\n  rendered " + Repr.quote(actual));
+                differences.add(difference(Repr.quote(template), expected, actual));
             }
         }
         assertEquals(141, cases.get("cases").size());
-        assertEquals("", String.join("\n", differences), differences.size() + " cases differ");
+        assertNoneOf(differences);
     }
 }
