@@ -6,6 +6,7 @@ import dev.gale.train.tokenizer.Encoding;
 import dev.gale.train.tokenizer.Tokenizer;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 
 /// Turns samples into token ids with marks of what is trained. May be used from several threads.
 final class ExampleEncoder {
@@ -14,10 +15,13 @@ final class ExampleEncoder {
 
     private final Tokenizer tokenizer;
     private final Loss loss;
+    private final Optional<ChatTemplate> chatTemplate;
 
     ExampleEncoder(Tokenizer tokenizer, RowFormat format, DatasetConfig data, SftConfig options) {
         this.tokenizer = tokenizer;
         this.loss = loss(format, options);
+        this.chatTemplate = data.chatTemplate().map(file -> ChatTemplate.load(file, tokenizer.specialTokens()))
+                .or(() -> ChatTemplate.of(tokenizer));
     }
 
     private static Loss loss(RowFormat format, SftConfig options) {
@@ -39,8 +43,31 @@ final class ExampleEncoder {
     Example encode(Sample sample, String place) {
         return switch (sample) {
             case Sample.Text text -> text(text, place);
-            case Sample.Chat chat -> throw new InputException(place + ": conversations are not read yet");
+            case Sample.Chat chat -> chat(chat, place);
         };
+    }
+
+    /// A conversation as its template writes it; the template says where texts begin and end, so nothing is added. A
+    /// token is trained when its last character is: it may begin with the blank that the template put before a turn.
+    private Example chat(Sample.Chat sample, String place) {
+        ChatTemplate template = chatTemplate.orElseThrow(() -> new InputException(place + " is a conversation, but the "
+                + "tokenizer has no chat template; set dataset.chat_template to a Jinja file"));
+        ChatText chat = switch (loss) {
+            case ASSISTANT -> template.training(sample, place);
+            case COMPLETION -> template.completion(sample, place);
+            case EVERYTHING -> null;
+        };
+        if (chat == null) return Example.allTrained(tokenizer.ids(template.render(sample, false, place), false));
+        Encoding encoding = tokenizer.encode(chat.text(), false);
+        boolean[] trained = new boolean[encoding.length()];
+        int next = 0;
+        for (int i = 0; i < trained.length; i++) {
+            int end = encoding.ends()[i];
+            while (next < chat.trained().size() && chat.trained().get(next).end() < end) next++;
+            trained[i] = next < chat.trained().size() && end > chat.trained().get(next).start()
+                    && end > encoding.starts()[i];
+        }
+        return new Example(encoding.ids(), trained);
     }
 
     /// Plain text ends with the end-of-text token, once. A token is part of the completion when any of it is.

@@ -2,6 +2,7 @@ package dev.gale.train.tokenizer;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.gale.tensor.InputException;
 import dev.gale.train.tokenizer.TokenizerFile.AddedToken;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.LongFunction;
 import java.util.stream.IntStream;
 
 /// A Hugging Face tokenizer: `tokenizer.json` run by the original library, with the special tokens and chat templates of
@@ -91,22 +93,38 @@ public final class Tokenizer implements AutoCloseable {
     ///
     /// @param addSpecialTokens let the tokenizer add what its file says (mostly one token at the beginning)
     public Encoding encode(String text, boolean addSpecialTokens) {
-        var encoding = library.encode(wellFormed(text), addSpecialTokens, false);
-        CharSpan[] spans = encoding.getCharTokenSpans();
-        int[] starts = new int[spans.length];
-        int[] ends = new int[spans.length];
-        for (int i = 0; i < spans.length; i++) {
-            if (spans[i] == null) continue;
-            starts[i] = spans[i].getStart();
-            ends[i] = spans[i].getEnd();
-        }
-        toUtf16(text, starts, ends);
-        return new Encoding(Arrays.stream(encoding.getIds()).mapToInt(Math::toIntExact).toArray(), starts, ends);
+        return encoded(text, addSpecialTokens, handle -> {
+            CharSpan[] spans = TokenizersLibrary.LIB.getTokenCharSpans(handle);
+            int[] starts = new int[spans.length];
+            int[] ends = new int[spans.length];
+            for (int i = 0; i < spans.length; i++) {
+                if (spans[i] == null) continue;
+                starts[i] = spans[i].getStart();
+                ends[i] = spans[i].getEnd();
+            }
+            toUtf16(text, starts, ends);
+            return new Encoding(ids(handle), starts, ends);
+        });
     }
 
     /// Ids of a text, see `encode`.
     public int[] ids(String text, boolean addSpecialTokens) {
-        return encode(text, addSpecialTokens).ids();
+        return encoded(text, addSpecialTokens, Tokenizer::ids);
+    }
+
+    /// Takes from a native encoding what is wanted and frees it, come what may: the library's own wrapper copies all
+    /// that it has, token texts included, and keeps it when a copy fails.
+    private <T> T encoded(String text, boolean addSpecialTokens, LongFunction<T> wanted) {
+        long handle = TokenizersLibrary.LIB.encode(library.getHandle(), wellFormed(text), addSpecialTokens);
+        try {
+            return wanted.apply(handle);
+        } finally {
+            TokenizersLibrary.LIB.deleteEncoding(handle);
+        }
+    }
+
+    private static int[] ids(long encoding) {
+        return Arrays.stream(TokenizersLibrary.LIB.getTokenIds(encoding)).mapToInt(Math::toIntExact).toArray();
     }
 
     /// Text of tokens, exactly as the library's version 0.23 decodes them; ids beyond the vocabulary are left out. There
