@@ -24,8 +24,10 @@ public final class AtomicFile implements AutoCloseable {
         this.target = target.toAbsolutePath();
         try {
             Files.createDirectories(this.target.getParent());
-            temporary = Files.createTempFile(this.target.getParent(), "." + target.getFileName() + ".", ".tmp");
-            channel = FileChannel.open(temporary, StandardOpenOption.WRITE);
+            // not createTempFile: its files are readable by their owner alone, and stay so under their final name
+            String unique = "." + target.getFileName() + "." + Long.toHexString(System.nanoTime()) + ".tmp";
+            temporary = this.target.resolveSibling(unique);
+            channel = FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
         } catch (IOException e) {
             throw cannotWrite(target, e);
         }

@@ -1,12 +1,12 @@
 package dev.gale.train.metric;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.AtomicFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
@@ -30,10 +30,11 @@ public final class JsonlSink implements MetricSink {
 
     private void keepUntil(long lastStep) throws IOException {
         if (!Files.exists(file)) return;
-        List<String> kept = Files.readAllLines(file).stream().filter(line -> stepOf(line) <= lastStep).toList();
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        Files.write(temporary, lastStep == 0 ? List.of() : kept);
-        Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
+        StringBuilder kept = new StringBuilder();
+        for (String line : lastStep == 0 ? List.<String>of() : Files.readAllLines(file)) {
+            if (stepOf(line) <= lastStep) kept.append(line).append('\n');
+        }
+        AtomicFile.write(file, kept.toString());
     }
 
     /// A line cut off by a crash belongs to no checkpoint.

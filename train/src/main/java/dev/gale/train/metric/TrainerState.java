@@ -2,6 +2,7 @@ package dev.gale.train.metric;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.nn.AtomicFile;
 import dev.gale.tensor.InputException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -78,7 +79,7 @@ public final class TrainerState implements MetricSink {
         root.put("stateful_callbacks", Map.of("gale", resume));
         root.put("trial_name", null);
         root.put("trial_params", null);
-        Files.write(directory.resolve(FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
+        AtomicFile.write(directory.resolve(FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
     }
 
     @Override
