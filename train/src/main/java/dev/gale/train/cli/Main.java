@@ -1,28 +1,32 @@
 package dev.gale.train.cli;
 
 import dev.gale.tensor.InputException;
-import java.io.PrintWriter;
+import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
-/// The `gale` command. Exit codes: 0 done, 1 the run failed or a comparison is beyond its tolerance, 2 the command line or
-/// a file that was given is wrong. Results go to stdout, progress and complaints to stderr.
+/// The `gale` command. Exit codes: 0 done, 1 the run failed or a comparison is beyond its tolerance, 2 the command line
+/// or a file that was given is wrong. Results go to stdout, progress and complaints to stderr.
 @Command(name = "gale", mixinStandardHelpOptions = true, versionProvider = Version.class,
         description = "Fine-tunes open language models in plain Java.",
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
+        subcommands = {MergeCommand.class, VerifyCommand.class, TokenizeCommand.class, DemoCommand.class},
         footer = {"", "With sources, also: gale test, gale dist [DIR]. gale COMMAND --help says more."})
-public final class Main implements Runnable {
+public final class Main implements Callable<Integer> {
     @Option(names = "--stacktrace", scope = ScopeType.INHERIT,
             description = "Print the stack trace of an error (also with GALE_STACKTRACE=1).")
     private boolean stacktrace = System.getenv("GALE_STACKTRACE") != null;
 
-    @CommandLine.Spec
-    private CommandLine.Model.CommandSpec spec;
+    @Spec
+    private CommandSpec spec;
 
     private Main() {}
 
@@ -42,15 +46,25 @@ public final class Main implements Runnable {
     }
 
     @Override
-    public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: gale --help lists them");
+    public Integer call() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        return ExitCode.USAGE;
     }
 
     private static int usageError(ParameterException error, String[] args) {
-        PrintWriter err = error.getCommandLine().getErr();
-        err.println("gale: " + oneLine(error.getMessage()));
-        CommandLine.UnmatchedArgumentException.printSuggestions(error, err);
+        error.getCommandLine().getErr().println("gale: " + sentence(error));
         return ExitCode.USAGE;
+    }
+
+    private static String sentence(ParameterException error) {
+        CommandLine line = error.getCommandLine();
+        if (error instanceof UnmatchedArgumentException unmatched) {
+            String given = unmatched.getUnmatched().getFirst();
+            boolean command = !given.startsWith("-") && !line.getSubcommands().isEmpty();
+            return InputException.unknown(command ? "command" : "option", given, command
+                    ? line.getSubcommands().keySet() : line.getCommandSpec().optionsMap().keySet()).getMessage();
+        }
+        return error.getMessage().replaceAll("\\s*\\R\\s*", " ");
     }
 
     private int failed(Exception error, CommandLine command) {
@@ -60,9 +74,5 @@ public final class Main implements Runnable {
             command.getErr().println("gale: " + (error.getMessage() == null ? error.toString() : error.getMessage()));
         }
         return error instanceof InputException ? ExitCode.USAGE : ExitCode.SOFTWARE;
-    }
-
-    private static String oneLine(String message) {
-        return message.replaceAll("\\s*\\R\\s*", " ");
     }
 }

@@ -110,7 +110,8 @@ record RecordBinder(Map<Class<?>, BiFunction<String, ConfigValue, Object>> reade
     private static Object constant(String key, ConfigValue given, Class<?> type) {
         List<String> names = Arrays.stream(type.getEnumConstants())
                 .map(constant -> constant.toString().toLowerCase(Locale.ROOT)).toList();
-        int index = given.value() instanceof String name ? names.indexOf(name.toLowerCase(Locale.ROOT)) : -1;
+        int index = given.value() instanceof String name
+                ? names.indexOf(name.toLowerCase(Locale.ROOT).replace('-', '_')) : -1;
         if (index < 0) throw given.wrong(key, "one of " + String.join(", ", names));
         return type.getEnumConstants()[index];
     }

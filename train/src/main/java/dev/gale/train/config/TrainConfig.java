@@ -6,6 +6,7 @@ import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig;
+import dev.gale.train.data.DatasetConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,10 +25,13 @@ import java.util.Set;
 /// @param tokenizerNameOrPath folder or file of another tokenizer than the model's
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
+/// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
+/// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
-                          boolean fullFinetuning, SftConfig training, LoraConfig lora) {
+                          boolean fullFinetuning, boolean fromScratch, SftConfig training, LoraConfig lora,
+                          DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -36,13 +40,15 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     /// What an adapter file says about its origin; in a run, the base model is known.
     private static final Set<String> NOT_CHOSEN = Set.of("task_type", "base_model_name_or_path", "revision");
 
+    private static final Path MISSING = Path.of("");
+
     private static final RecordBinder BINDER = new RecordBinder(Map.of(
             ModuleNames.class, TrainConfig::moduleNames, LoraConfig.Init.class, TrainConfig::init));
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
-                         boolean fullFinetuning) {
-        static final Model DEFAULTS = new Model(Path.of(""), Optional.empty(), "auto", false);
+                         boolean fullFinetuning, boolean fromScratch) {
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false);
     }
 
     /// Reads a file.
@@ -62,22 +68,28 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         for (String override : overrides) set(top, override);
         resolveResume(top);
         Map<String, ConfigValue> lora = section(top, "lora");
-        requireKnown("", top,
-                List.of(RecordBinder.keys(Model.class), RecordBinder.keys(SftConfig.class), List.of("lora")));
+        Map<String, ConfigValue> dataset = section(top, "dataset");
+        requireKnown("", top, List.of(RecordBinder.keys(Model.class), RecordBinder.keys(SftConfig.class),
+                List.of("lora", "dataset")));
+        requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class)));
         requireKnown("lora.", lora, List.of(RecordBinder.keys(LoraConfig.class).stream()
                 .filter(key -> !NOT_CHOSEN.contains(key)).toList()));
         Model model = BINDER.bind(Model.DEFAULTS, top);
-        if (model.modelNameOrPath.equals(Model.DEFAULTS.modelNameOrPath)) {
-            throw new InputException(file + ": model_name_or_path is missing: "
-                    + "set it to the folder of a Hugging Face model");
-        }
-        if (model.fullFinetuning && !lora.isEmpty()) {
-            throw new InputException(top.get("lora").place() + ": full_finetuning trains no adapters: "
-                    + "leave out one of the two");
+        requireGiven(model.modelNameOrPath, file, "model_name_or_path", "the folder of a Hugging Face model");
+        DatasetConfig data = BINDER.bind(DatasetConfig.of(MISSING), dataset);
+        requireGiven(data.path(), file, "dataset.path", "a JSON or JSONL file to train on");
+        if ((model.fullFinetuning || model.fromScratch) && !lora.isEmpty()) {
+            throw new InputException("%s: %s trains no adapters: leave out one of the two".formatted(
+                    top.get("lora").place(), model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(LoadOptions.dtype(model.torchDtype)), model.fullFinetuning,
-                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora));
+                Optional.ofNullable(LoadOptions.dtype(model.torchDtype)), model.fullFinetuning, model.fromScratch,
+                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
+    }
+
+    private static void requireGiven(Path value, String file, String key, String remedy) {
+        if (!value.equals(MISSING)) return;
+        throw new InputException("%s: %s is missing: set it to %s".formatted(file, key, remedy));
     }
 
     private static Map<String, ConfigValue> section(Map<String, ConfigValue> top, String name) {

@@ -1,6 +1,7 @@
 package dev.gale.train.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,19 +10,24 @@ import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig;
+import dev.gale.train.data.DatasetConfig;
+import dev.gale.train.data.RowFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TrainConfigTest {
     private static final String MODEL = "model_name_or_path: models/base\n";
+    private static final String DATASET = "dataset: {path: rows.jsonl}\n";
 
     private static TrainConfig parse(String text, String... overrides) {
-        return TrainConfig.parse(MODEL + text, "run.yaml", List.of(overrides));
+        String dataset = text.contains("dataset:") ? "" : text.endsWith("\n") ? DATASET : "\n" + DATASET;
+        return TrainConfig.parse(MODEL + text + dataset, "run.yaml", List.of(overrides));
     }
 
     private static void assertRefused(String sentence, String text, String... overrides) {
@@ -74,6 +80,26 @@ class TrainConfigTest {
                 .layersToTransform(List.of(3)).rankPattern(Map.of("k_proj", 4)).build();
         assertEquals(lora, config.lora());
         assertEquals(Optional.of(DType.BF16), config.torchDtype());
+    }
+
+    @Test
+    void theDatasetIsASection() {
+        DatasetConfig dataset = parse("""
+                dataset:
+                  path: data/train.jsonl
+                  format: prompt-completion
+                  test_size: 0.1
+                  max_samples: 50
+                """, "dataset.prompt_field=question").dataset();
+        assertEquals(Path.of("data/train.jsonl"), dataset.path());
+        assertEquals(Optional.of(RowFormat.PROMPT_COMPLETION), dataset.format());
+        assertEquals(0.1, dataset.testSize());
+        assertEquals(50, dataset.maxSamples());
+        assertEquals("question", dataset.promptField());
+        assertRefused("run.yaml, line 4: dataset.max_samples must be at least 0",
+                "dataset:\n  path: a\n  max_samples: -1\n");
+        assertRefused("run.yaml, line 3: unknown key 'dataset.pth', did you mean 'dataset.path'?",
+                "dataset:\n  pth: a\n");
     }
 
     @Test
@@ -158,9 +184,10 @@ class TrainConfigTest {
 
     @Test
     void whatIsNotAConfigurationIsRefused() {
-        assertRefused("run.yaml, line 2: this is not YAML", "seed: [1, 2\n");
+        assertRefused("run.yaml, line 3: this is not YAML", "seed: [1, 2\n");
         assertRefused("run.yaml, line 3: aliases", "seed: &s 1\ndata_seed: *s\n");
         assertRefused("run.yaml, line 3: a second document", "---\nseed: 2\n");
+        assertRefused("run.yaml: dataset.path is missing: set it to a JSON or JSONL file", "dataset: {test_size: 1}\n");
         assertEquals("run.yaml must hold lines of the form 'key: value'", assertThrows(InputException.class,
                 () -> TrainConfig.parse("- a\n", "run.yaml", List.of())).getMessage());
         assertEquals("run.yaml: model_name_or_path is missing: set it to the folder of a Hugging Face model",
@@ -170,11 +197,21 @@ class TrainConfigTest {
     @Test
     void adaptersAndFullFinetuningContradict() {
         assertRefused("run.yaml, line 3: full_finetuning trains no adapters", "full_finetuning: true\nlora: {r: 4}\n");
+        assertRefused("run.yaml, line 3: from_scratch trains no adapters", "from_scratch: true\nlora: {r: 4}\n");
+    }
+
+    @Test
+    void examplesAreValid() throws Exception {
+        try (Stream<Path> files = Files.list(Path.of(System.getProperty("gale.root", ".."), "examples"))) {
+            List<Path> examples = files.filter(file -> file.toString().endsWith(".yaml")).toList();
+            assertFalse(examples.isEmpty());
+            for (Path example : examples) TrainConfig.load(example, List.of());
+        }
     }
 
     @Test
     void filesAreRead(@TempDir Path folder) throws Exception {
-        Path file = Files.writeString(folder.resolve("run.yaml"), MODEL);
+        Path file = Files.writeString(folder.resolve("run.yaml"), MODEL + DATASET);
         assertEquals(Path.of("models/base"), TrainConfig.load(file, List.of()).modelNameOrPath());
         assertThrows(InputException.class, () -> TrainConfig.load(folder.resolve("absent.yaml"), List.of()));
     }

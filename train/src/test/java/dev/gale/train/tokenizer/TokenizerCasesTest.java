@@ -3,7 +3,7 @@ package dev.gale.train.tokenizer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.gale.train.cli.TokenizeCommand;
+import dev.gale.train.cli.CommandRun;
 import dev.gale.train.testing.RealInputs;
 import dev.gale.train.testing.TestFiles;
 import java.io.IOException;
@@ -15,7 +15,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import picocli.CommandLine;
 
 class TokenizerCasesTest {
     @TempDir Path folder;
@@ -75,8 +74,9 @@ class TokenizerCasesTest {
     }
 
     private static int run(Path tokenizer, Path cases, StringWriter out, StringWriter err) {
-        return new CommandLine(new TokenizeCommand()).setOut(new PrintWriter(out, true))
-                .setErr(new PrintWriter(err, true))
-                .execute("--tokenizer", tokenizer.toString(), "--cases", cases.toString());
+        CommandRun run = CommandRun.of("tokenize", "--tokenizer", tokenizer, "--cases", cases);
+        out.write(run.out());
+        err.write(run.err());
+        return run.exit();
     }
 }
