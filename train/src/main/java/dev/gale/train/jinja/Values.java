@@ -347,8 +347,8 @@ final class Values {
             case Map<?, ?> m -> importedDict(m);
             case Iterable<?> items -> importedList(items);
             case Object[] items -> importedList(Arrays.asList(items));
-            case TemplateFunction f -> new Callable.Function("function", arguments ->
-                    imported(f.call(arguments.positional(), arguments.named())));
+            case TemplateFunction f -> new Callable.Function("function", arguments -> imported(f.call(
+                    exportedList(arguments.positional()), exportedNames(arguments.named()))));
             default -> throw new IllegalArgumentException("a template cannot use a value of " + value.getClass());
         };
         budget.leave();
@@ -364,6 +364,40 @@ final class Values {
     private List<Object> importedList(Iterable<?> items) {
         List<Object> result = new ArrayList<>();
         items.forEach(item -> result.add(imported(item)));
+        return result;
+    }
+
+    /// A value as a [TemplateFunction] sees it: tuples, ranges and views are lists, safe text is text, and what is
+    /// undefined is null.
+    private Object exported(Object value) {
+        budget.enter();
+        Object exported = switch (value) {
+            case Markup markup -> markup.text();
+            case Undefined undefined -> null;
+            case Map<?, ?> dict -> {
+                Map<Object, Object> result = LinkedHashMap.newLinkedHashMap(dict.size());
+                dict.forEach((key, item) -> result.put(exported(key), exported(item)));
+                yield result;
+            }
+            case List<?> list -> exportedList(list);
+            case Tuple tuple -> exportedList(tuple.items());
+            case DictView view -> exportedList(view.items());
+            case Generator generator -> exportedList(list(generator));
+            case null, default -> value;
+        };
+        budget.leave();
+        return exported;
+    }
+
+    private List<Object> exportedList(List<?> items) {
+        List<Object> result = new ArrayList<>(items.size());
+        items.forEach(item -> result.add(exported(item)));
+        return result;
+    }
+
+    private Map<String, Object> exportedNames(Map<String, Object> named) {
+        Map<String, Object> result = LinkedHashMap.newLinkedHashMap(named.size());
+        named.forEach((name, value) -> result.put(name, exported(value)));
         return result;
     }
 }

@@ -26,10 +26,11 @@ class RealTemplatesTest {
     private static final TemplateOptions OPTIONS = TemplateOptions.TRANSFORMERS.withClock(
             Clock.fixed(Instant.parse("2025-07-10T12:00:00Z"), ZoneOffset.UTC));
 
-    /// Cases of minja whose expectation is not Python's; `python_jinja2_output` holds Python's.
+    /// Cases that cannot agree with what is recorded of Python, and why.
     private static final Map<String, String> MINJA_ONLY = Map.of(
             "{% generation %}Foo{% endgeneration %}",
-            "recorded without the tag's extension, which Transformers has: the text is what minja expects, too");
+            "recorded without the tag's extension, which Transformers has: the text is what minja expects, too",
+            "{% generation %}", "recorded without the tag's extension: with it, the block is not ended");
 
     private static Path inputs() {
         return RealInputs.path("chat-templates");
@@ -156,6 +157,29 @@ class RealTemplatesTest {
             }
         }
         assertEquals(141, cases.get("cases").size());
+        assertNoneOf(differences);
+    }
+
+    /// Python's errors; where Python renders the object itself, its address cannot agree and its kind does.
+    @Test
+    void faultyTemplatesFailAsInPython() throws IOException {
+        JsonNode cases = read(inputs().resolve("minja_syntax.json")).get("error_cases");
+        List<String> differences = new ArrayList<>();
+        for (JsonNode one : cases) {
+            String template = one.get("template").asText();
+            String actual = outcome(template, context(one.get("context")), OPTIONS.withWhitespace(false, false));
+            String expected = MINJA_ONLY.containsKey(template)
+                    ? "EXC TemplateSyntaxError: Unexpected end of template. Jinja was looking for the following tags: "
+                            + "'endgeneration'. The innermost block that needs to be closed is 'generation'."
+                    : one.has("python_jinja2_output") ? "<generator object"
+                    : "EXC " + one.get("python_jinja2_error").asText()
+                            .replaceFirst("^SyntaxError", "TemplateSyntaxError")
+                            .replaceFirst(" \\(<template>, line \\d+\\)$", "");
+            if (one.has("python_jinja2_output") ? !actual.startsWith(expected) : !actual.equals(expected)) {
+                differences.add(difference(Repr.quote(template), expected, actual));
+            }
+        }
+        assertEquals(26, cases.size());
         assertNoneOf(differences);
     }
 }

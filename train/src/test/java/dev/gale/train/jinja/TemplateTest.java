@@ -71,6 +71,16 @@ class TemplateTest {
     }
 
     @Test
+    void functionsSeePlainJavaValues() {
+        List<Object> seen = new ArrayList<>();
+        TemplateFunction see = (positional, named) -> seen.addAll(positional);
+        Template.parse("{% if f((1, 'a'|safe), {'k': (2,)}, missing, range(2), [1]|map('string')) %}{% endif %}")
+                .render(Map.of("f", see));
+        assertEquals(Arrays.asList(List.of(1L, "a"), Map.of("k", List.of(2L)), null, List.of(0L, 1L), List.of("1")),
+                seen);
+    }
+
+    @Test
     void unknownJavaTypesAreRefused() {
         Template template = Template.parse("{{ x }}");
         assertThrows(IllegalArgumentException.class, () -> template.render(Map.of("x", new StringBuilder("a"))));
