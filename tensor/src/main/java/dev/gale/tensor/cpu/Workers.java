@@ -125,7 +125,7 @@ public final class Workers implements AutoCloseable {
     }
 
     /// Runs the body for every index in [0, n), in any order, and returns when all are done.
-    /// Throws: what the body threw; indices that had not begun are left out then.
+    /// A body must not start a loop itself. Throws: what the body threw; indices that had not begun are left out then.
     public synchronized void parallelFor(int n, Body body) {
         if (n <= 1 || workers.length == 0) {
             for (int i = 0; i < n; i++) body.run(i, 0);
