@@ -27,13 +27,17 @@ public final class TextGenerator {
     /// The continuation of each prompt, without the prompt, the ending token and what begins with a stop string.
     ///
     /// @param stop strings that end a continuation, perhaps none
-    public List<String> generate(List<String> prompts, GenerationConfig config, List<String> stop, TextListener listener) {
+    public List<String> generate(List<String> prompts, GenerationConfig config, List<String> stop,
+                                 TextListener listener) {
+        List<int[]> ids = prompts.stream().map(prompt -> tokenizer.ids(prompt, true)).toList();
+        return generateFrom(ids, config, stop, listener);
+    }
+
+    /// As `generate`, for prompts that are tokens already: what a chat template wrote has its special tokens.
+    public List<String> generateFrom(List<int[]> ids, GenerationConfig config, List<String> stop,
+                                     TextListener listener) {
         List<Continuation> continuations = new ArrayList<>();
-        List<int[]> ids = new ArrayList<>();
-        for (int i = 0; i < prompts.size(); i++) {
-            continuations.add(new Continuation(i, config, stop, listener));
-            ids.add(tokenizer.ids(prompts.get(i), true));
-        }
+        for (int i = 0; i < ids.size(); i++) continuations.add(new Continuation(i, config, stop, listener));
         TokenListener onToken = (sequence, token) -> continuations.get(sequence).take(token);
         generator.generate(ids, config, onToken);
         return continuations.stream().map(Continuation::finish).toList();
