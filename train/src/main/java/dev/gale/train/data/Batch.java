@@ -16,8 +16,8 @@ import java.util.List;
 public record Batch(int[] ids, int[] positions, int[] start, int[] stop, int[] targets, int sequences,
                     int trainedTokens) {
 
-    /// Lays the examples side by side in their order. Row i predicts the token of row i + 1 if that is trained and of the
-    /// same sequence.
+    /// Lays the examples side by side in their order. Row i predicts the token of row i + 1 if that is trained and of
+    /// the same sequence.
     public static Batch of(List<Example> examples) {
         int tokens = Math.toIntExact(examples.stream().mapToLong(Example::length).sum());
         int[] ids = new int[tokens];

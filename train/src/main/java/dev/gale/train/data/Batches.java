@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
 
-/// The micro-batches of a run, in an order that is a function of seed and epoch. The place in it is two numbers, so a run
-/// that resumes gets exactly the batches that it would have got.
+/// The micro-batches of a run, in an order that is a function of seed and epoch. The place in it is two numbers, so a
+/// run that resumes gets exactly the batches that it would have got.
 ///
 /// A micro-batch has `batchSize` units: examples, or, when packing, bins of at most `maxLength` tokens. The units of an
 /// epoch are shuffled; the last micro-batch of an epoch may be smaller (`dropLast` leaves it out), and so may the last
@@ -109,8 +109,8 @@ public final class Batches {
 
     /// The largest micro-batch that any order of the units can give: what memory must suffice for.
     public Batch largest() {
-        return Batch.of(units.stream().sorted(Comparator.comparingInt(this::length).reversed()).limit(options.batchSize())
-                .flatMap(unit -> IntStream.of(unit).mapToObj(examples::get)).toList());
+        return Batch.of(units.stream().sorted(Comparator.comparingInt(this::length).reversed())
+                .limit(options.batchSize()).flatMap(unit -> IntStream.of(unit).mapToObj(examples::get)).toList());
     }
 
     /// The place in the order and what the order depends on, for a checkpoint.
@@ -130,8 +130,8 @@ public final class Batches {
         identity().forEach((key, value) -> {
             Object saved = state.get(key);
             if (!Objects.equals(String.valueOf(saved), String.valueOf(value))) {
-                throw new InputException("%s was made with %s %s, but this run has %s; use the same data and options to "
-                        .formatted(place, key, saved, value) + "resume");
+                throw new InputException("%s was made with %s %s, but this run has %s; use the same data and "
+                        .formatted(place, key, saved, value) + "options to resume");
             }
         });
         int savedEpoch = number(state, "epoch", place);
@@ -171,8 +171,8 @@ public final class Batches {
         return order;
     }
 
-    /// Sorts runs of 50 batches by length, longest first, and takes the longest unit of all to the front, so that a batch
-    /// holds similar lengths and a lack of memory shows at once. Source: Transformers' `LengthGroupedSampler`.
+    /// Sorts runs of 50 batches by length, longest first, and takes the longest unit of all to the front, so that a
+    /// batch holds similar lengths and a lack of memory shows at once. Source: Transformers' `LengthGroupedSampler`.
     private void groupByLength(int[] shuffled) {
         int run = 50 * options.batchSize();
         for (int from = 0; from < shuffled.length; from += run) {

@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /// Writes conversations as a model expects them, and knows which of the text the assistant says. It renders with the
-/// variables that Transformers passes: `messages`, `tools`, `documents`, `add_generation_prompt` and the special tokens.
-/// May be used from several threads.
+/// variables that Transformers passes: `messages`, `tools`, `documents`, `add_generation_prompt` and the special
+/// tokens. May be used from several threads.
 public final class ChatTemplate {
     private final Template template;
     private final Template toolTemplate;
@@ -30,8 +30,8 @@ public final class ChatTemplate {
         this.specialTokens = specialTokens;
     }
 
-    /// The template of a tokenizer, empty if it has none. Conversations with tools use the one named `tool_use` if there
-    /// is one.
+    /// The template of a tokenizer, empty if it has none. Conversations with tools use the one named `tool_use` if
+    /// there is one.
     ///
     /// Throws InputException when the template is malformed.
     public static Optional<ChatTemplate> of(Tokenizer tokenizer) {
@@ -102,8 +102,8 @@ public final class ChatTemplate {
         return (chat.tools() == null ? template : toolTemplate).render(variables);
     }
 
-    /// The text of a conversation and what of it the assistant says: the `{% generation %}` blocks of the template if it
-    /// has them, else what `TurnSpans` finds by rendering parts of the conversation.
+    /// The text of a conversation and what of it the assistant says: the `{% generation %}` blocks of the template if
+    /// it has them, else what `TurnSpans` finds by rendering parts of the conversation.
     ///
     /// @param place where the conversation comes from, for messages
     ///

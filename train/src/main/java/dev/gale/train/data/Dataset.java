@@ -50,8 +50,8 @@ public final class Dataset {
     private static Dataset split(DatasetConfig config, List<Row> rows) {
         int held = (int) (config.testSize() < 1 ? Math.ceil(config.testSize() * rows.size()) : config.testSize());
         if (held >= rows.size()) {
-            throw new InputException("dataset.test_size %s holds out %d of the %d rows of %s, which leaves none to train "
-                    .formatted(config.testSize(), held, rows.size(), config.path()) + "on");
+            throw new InputException("dataset.test_size %s holds out %d of the %d rows of %s, which leaves none to "
+                    .formatted(config.testSize(), held, rows.size(), config.path()) + "train on");
         }
         BitSet out = new BitSet();
         IntStream.of(Shuffle.permutation(rows.size(), config.shuffleSeed(), 0)).limit(held).forEach(out::set);
@@ -68,8 +68,8 @@ public final class Dataset {
     public List<Example> examples(Tokenizer tokenizer, SftConfig options) {
         List<Example> examples = encode(train, tokenizer, options);
         if (examples.isEmpty()) {
-            throw new InputException(("none of the %d rows of %s has a token to learn; look at max_length (%d) and at what "
-                    + "the loss is taken from").formatted(train.size(), config.path(), options.maxLength()));
+            throw new InputException(("none of the %d rows of %s has a token to learn; look at max_length (%d) and at "
+                    + "what the loss is taken from").formatted(train.size(), config.path(), options.maxLength()));
         }
         return examples;
     }

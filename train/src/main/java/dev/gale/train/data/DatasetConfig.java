@@ -98,6 +98,7 @@ public record DatasetConfig(Path path, Optional<Path> evalPath, Optional<RowForm
         boolean whole = !key.equals("test_size");
         if (value instanceof Number n && Double.isFinite(n.doubleValue())
                 && (!whole || n.doubleValue() == Math.rint(n.doubleValue()))) return n.doubleValue();
-        throw new InputException("dataset.%s must be a %s, got %s".formatted(key, whole ? "whole number" : "number", value));
+        throw new InputException("dataset.%s must be a %s, got %s"
+                .formatted(key, whole ? "whole number" : "number", value));
     }
 }

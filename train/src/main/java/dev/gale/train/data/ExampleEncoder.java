@@ -25,16 +25,17 @@ final class ExampleEncoder {
     }
 
     private static Loss loss(RowFormat format, SftConfig options) {
+        String name = format.name().toLowerCase(Locale.ROOT);
         boolean conversations = format == RowFormat.MESSAGES || format == RowFormat.PROMPT_COMPLETION;
         if (options.assistantOnlyLoss() && !conversations) {
-            throw new InputException("assistant_only_loss needs conversations, but the dataset has the format '%s'; use "
-                    .formatted(format.name().toLowerCase(Locale.ROOT)) + "completion_only_loss or a messages column");
+            throw new InputException(("assistant_only_loss needs conversations, but the dataset has the format '%s'; "
+                    + "use completion_only_loss or a messages column").formatted(name));
         }
         boolean completionOnly = options.completionOnlyLoss().orElse(format.hasPrompt());
         if (completionOnly && !format.hasPrompt()) {
-            throw new InputException("completion_only_loss needs prompts and completions, but the dataset has the format "
-                    + "'%s'; use %s".formatted(format.name().toLowerCase(Locale.ROOT), format == RowFormat.MESSAGES
-                    ? "assistant_only_loss" : "prompt_field and completion_field, or a template"));
+            throw new InputException(("completion_only_loss needs prompts and completions, but the dataset has the "
+                    + "format '%s'; use %s").formatted(name, format == RowFormat.MESSAGES ? "assistant_only_loss"
+                    : "prompt_field and completion_field, or a template"));
         }
         return options.assistantOnlyLoss() ? Loss.ASSISTANT : completionOnly ? Loss.COMPLETION : Loss.EVERYTHING;
     }
@@ -73,7 +74,8 @@ final class ExampleEncoder {
     /// Plain text ends with the end-of-text token, once. A token is part of the completion when any of it is.
     private Example text(Sample.Text sample, String place) {
         if (loss == Loss.ASSISTANT) {
-            throw new InputException(place + ": assistant_only_loss needs messages, but prompt and completion are text");
+            throw new InputException(place
+                    + ": assistant_only_loss needs messages, but prompt and completion are text");
         }
         String text = withoutEnd(sample.prompt() + sample.completion());
         Encoding encoding = tokenizer.encode(text, true);

@@ -53,8 +53,8 @@ final class FormatString {
                 .formatted(source.charAt(at), at + 1) + "write it twice for the brace itself");
     }
 
-    /// The text of a row. Its last column, with what stands behind it, is the completion: what a prompt made from the same
-    /// template leaves open.
+    /// The text of a row. Its last column, with what stands behind it, is the completion: what a prompt made from the
+    /// same template leaves open.
     Sample.Text fill(Row row) {
         StringBuilder text = new StringBuilder();
         int completion = 0;

@@ -92,7 +92,8 @@ final class JsonRows {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(line)).toString();
         } catch (CharacterCodingException e) {
-            throw new InputException("%s, line %d is not UTF-8 text; save the file as UTF-8".formatted(file, number), e);
+            throw new InputException("%s, line %d is not UTF-8 text; save the file as UTF-8"
+                    .formatted(file, number), e);
         }
     }
 
@@ -113,7 +114,9 @@ final class JsonRows {
         try (JsonParser parser = JSON.createParser(reader)) {
             parser.nextToken();
             while (rows.size() < limit && parser.nextToken() != JsonToken.END_ARRAY) {
-                if (parser.currentToken() == null) throw malformed(parser.currentLocation(), "the array has no end", null);
+                if (parser.currentToken() == null) {
+                    throw malformed(parser.currentLocation(), "the array has no end", null);
+                }
                 int line = parser.currentTokenLocation().getLineNr();
                 add(parser.readValueAsTree(), line);
             }

@@ -7,12 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// Best-fit decreasing: the longest item first, each into the bin with the least room that still holds it, a new bin when
-/// none does. Among bins of equal room the one that has had that room the longest is taken; among items of equal length
-/// the earlier one goes first. So the result depends on the lengths only. O(n log n).
+/// Best-fit decreasing: the longest item first, each into the bin with the least room that still holds it, a new bin
+/// when none does. Among bins of equal room the one that has had that room the longest is taken; among items of equal
+/// length the earlier one goes first. So the result depends on the lengths only. O(n log n).
 ///
-/// Source: Johnson, Demers, Ullman, Garey, Graham 1974, "Worst-case performance bounds for simple one-dimensional packing
-/// algorithms": at most 11/9 of the fewest bins possible, plus 6/9.
+/// Source: Johnson, Demers, Ullman, Garey, Graham 1974, "Worst-case performance bounds for simple one-dimensional
+/// packing algorithms": at most 11/9 of the fewest bins possible, plus 6/9.
 public final class Packer {
     private Packer() {}
 

@@ -23,11 +23,11 @@ public enum RowFormat {
     TEMPLATE;
 
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String ALPACA_INPUT = "Below is an instruction that describes a task, paired with an input that "
-            + "provides further context. Write a response that appropriately completes the request.\n\n"
+    private static final String ALPACA_INPUT = "Below is an instruction that describes a task, paired with an input "
+            + "that provides further context. Write a response that appropriately completes the request.\n\n"
             + "### Instruction:\n%s\n\n### Input:\n%s\n\n### Response:\n";
-    private static final String ALPACA_NO_INPUT = "Below is an instruction that describes a task. Write a response that "
-            + "appropriately completes the request.\n\n### Instruction:\n%s\n\n### Response:\n";
+    private static final String ALPACA_NO_INPUT = "Below is an instruction that describes a task. Write a response "
+            + "that appropriately completes the request.\n\n### Instruction:\n%s\n\n### Response:\n";
     private static final Map<String, String> ROLES = Map.ofEntries(Map.entry("human", "user"),
             Map.entry("user", "user"), Map.entry("gpt", "assistant"), Map.entry("chatgpt", "assistant"),
             Map.entry("assistant", "assistant"), Map.entry("model", "assistant"), Map.entry("system", "system"),
@@ -39,12 +39,12 @@ public enum RowFormat {
     static RowFormat of(Row row, DatasetConfig config) {
         Set<String> columns = row.values().keySet();
         if (config.template().isPresent()) return TEMPLATE;
-        if (columns.contains(config.promptField()) && columns.contains(config.completionField())) return PROMPT_COMPLETION;
+        if (columns.containsAll(List.of(config.promptField(), config.completionField()))) return PROMPT_COMPLETION;
         if (columns.contains("messages") || columns.contains("conversations")) return MESSAGES;
         if (columns.contains("instruction") && columns.contains("output")) return ALPACA;
         if (columns.contains(config.textField())) return TEXT;
-        throw new InputException(("%s has none of the columns '%s'; '%s' and '%s'; 'messages'; 'instruction' and 'output';"
-                + " it has: %s; set text_field, or prompt_field and completion_field, or template")
+        throw new InputException(("%s has none of the columns '%s'; '%s' and '%s'; 'messages'; 'instruction' and "
+                + "'output'; it has: %s; set text_field, or prompt_field and completion_field, or template")
                 .formatted(row.place(), config.textField(), config.promptField(), config.completionField(),
                         String.join(", ", columns)));
     }

@@ -2,7 +2,8 @@ package dev.gale.train.data;
 
 import dev.gale.tensor.random.Philox;
 
-/// Permutations that are functions of a seed and a number, so that any of them can be made again without the ones before.
+/// Permutations that are functions of a seed and a number, so that any of them can be made again without the ones
+/// before.
 final class Shuffle {
     /// Keeps these streams apart from others of the same seed.
     private static final int STREAM = 0x73687566;

@@ -10,9 +10,9 @@ import java.util.Map;
 /// Finds what the assistant says in a rendered conversation by rendering variations of it; nothing is searched for in
 /// what people wrote. For the turn at message i:
 ///
-/// - **From prompt and prefix.** Messages before i, rendered with a generation prompt, are what the model would be given;
-///   messages up to i are the conversation at the end of the turn. Where both are prefixes of the whole, the turn is
-///   what lies between them.
+/// - **From prompt and prefix.** Messages before i, rendered with a generation prompt, are what the model would be
+///   given; messages up to i are the conversation at the end of the turn. Where both are prefixes of the whole, the
+///   turn is what lies between them.
 /// - **From substitution.** Where they are not (a template that closes conversations, drops old reasoning or has no
 ///   generation prompt), the turn's text is replaced by one marker and by another; what differs from the whole is the
 ///   text of the turn. What follows it in the conversation that ends here and in the whole is the end of the turn.
@@ -47,8 +47,8 @@ final class TurnSpans {
             Span span = turn(i);
             if (span == null && leftOut(i)) continue;
             if (span == null || span.start() < before || span.end() < span.start()) {
-                throw new InputException(("%s: the chat template does not show where message %d, the assistant's, begins "
-                        + "and ends; use a template with {%% generation %%} or set assistant_only_loss to false")
+                throw new InputException(("%s: the chat template does not show where message %d, the assistant's, "
+                        + "begins and ends; use a template with {%% generation %%} or set assistant_only_loss to false")
                         .formatted(place, i + 1));
             }
             before = span.end();
@@ -77,8 +77,8 @@ final class TurnSpans {
         return closed == null ? null : endOf(i, closed, start, text.end());
     }
 
-    /// Where the whole and the prompt part, when that is inside the generation prompt (one that opens a reasoning block, say,
-    /// which the whole then closes at once or has not); else -1.
+    /// Where the whole and the prompt part, when that is inside the generation prompt (one that opens a reasoning
+    /// block, say, which the whole then closes at once or has not); else -1.
     private int promptEnd(String prompt, String plain) {
         if (prompt == null || plain == null || plain.isEmpty()) return -1;
         if (!full.startsWith(plain) || !prompt.startsWith(plain)) return -1;
@@ -127,8 +127,8 @@ final class TurnSpans {
         return full.equals(without);
     }
 
-    /// The conversation rendered with another text in one turn; null when the turn has none of that kind or the template
-    /// refuses it.
+    /// The conversation rendered with another text in one turn; null when the turn has none of that kind or the
+    /// template refuses it.
     private String renderMarked(List<Map<String, Object>> conversation, int i, String key, String marker) {
         Map<String, Object> turn = new LinkedHashMap<>(conversation.get(i));
         Object marked = marked(turn.get(key), marker);
@@ -161,8 +161,12 @@ final class TurnSpans {
     /// The largest length up to `common` at which no mark like `<|user|>` and no word is cut.
     private static int wholeMarks(String text, int common) {
         int end = common;
-        while (end > 0 && !Character.isWhitespace(text.charAt(end - 1)) && ">]}".indexOf(text.charAt(end - 1)) < 0) end--;
+        while (end > 0 && !endsMark(text.charAt(end - 1))) end--;
         return end;
+    }
+
+    private static boolean endsMark(char c) {
+        return Character.isWhitespace(c) || c == '>' || c == ']' || c == '}';
     }
 
     private static int commonPrefix(String a, String b) {

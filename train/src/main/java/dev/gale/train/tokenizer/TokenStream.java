@@ -2,8 +2,9 @@ package dev.gale.train.tokenizer;
 
 import java.util.Arrays;
 
-/// Decodes tokens as they come and gives out text as soon as it is final: a character whose bytes are spread over several
-/// tokens appears with the last of them. The pieces and `flush()` together are the text of all tokens decoded at once.
+/// Decodes tokens as they come and gives out text as soon as it is final: a character whose bytes are spread over
+/// several tokens appears with the last of them. The pieces and `flush()` together are the text of all tokens decoded
+/// at once.
 ///
 /// Each step decodes two short windows that begin at a token already given out, so that a decoder that treats the
 /// beginning of a text differently (Llama's leading space) sees no beginning in the middle.

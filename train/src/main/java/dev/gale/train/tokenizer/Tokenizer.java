@@ -21,12 +21,13 @@ import java.util.Set;
 import java.util.function.LongFunction;
 import java.util.stream.IntStream;
 
-/// A Hugging Face tokenizer: `tokenizer.json` run by the original library, with the special tokens and chat templates of
-/// `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` beside it. It holds native memory: close
-/// it. Encoding and decoding may be called from several threads.
+/// A Hugging Face tokenizer: `tokenizer.json` run by the original library, with the special tokens and chat templates
+/// of `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` beside it. It holds native memory:
+/// close it. Encoding and decoding may be called from several threads.
 public final class Tokenizer implements AutoCloseable {
     static {
-        // Read once, when the library's classes load: no network, no telemetry, and the plain build on GPU machines too.
+        // Read once, when the library's classes load: no network, no telemetry, and the plain build on GPU machines
+        // too.
         defaultProperty("ai.djl.offline", "true");
         defaultProperty("OPT_OUT_TRACKING", "true");
         defaultProperty("RUST_FLAVOR", "cpu");
@@ -127,9 +128,9 @@ public final class Tokenizer implements AutoCloseable {
         return Arrays.stream(TokenizersLibrary.LIB.getTokenIds(encoding)).mapToInt(Math::toIntExact).toArray();
     }
 
-    /// Text of tokens, exactly as the library's version 0.23 decodes them; ids beyond the vocabulary are left out. There
-    /// a token whose own text the normalizer changes (Llama 2's `<s>` becomes `▁<s>`) decodes as the changed text and is
-    /// not recognized as special; use `text` to be rid of special tokens whatever the tokenizer.
+    /// Text of tokens, exactly as the library's version 0.23 decodes them; ids beyond the vocabulary are left out.
+    /// There a token whose own text the normalizer changes (Llama 2's `<s>` becomes `▁<s>`) decodes as the changed
+    /// text and is not recognized as special; use `text` to be rid of special tokens whatever the tokenizer.
     ///
     /// @param skipSpecial leave out special tokens
     public String decode(int[] tokens, boolean skipSpecial) {
@@ -259,8 +260,8 @@ public final class Tokenizer implements AutoCloseable {
         String token = config.tokens().get(role);
         if (token != null && !ids.containsKey(token)) {
             close();
-            throw new InputException("the config beside %s names %s as %s, but the vocabulary does not have it; correct "
-                    .formatted(source, token, role) + "tokenizer_config.json or special_tokens_map.json");
+            throw new InputException("the config beside %s names %s as %s, but the vocabulary does not have it; "
+                    .formatted(source, token, role) + "correct tokenizer_config.json or special_tokens_map.json");
         }
     }
 
