@@ -1,0 +1,38 @@
+package dev.gale.train.cli;
+
+import dev.gale.nn.LoadOptions;
+import dev.gale.tensor.ops.TensorOps;
+import dev.gale.train.FastLanguageModel;
+import dev.gale.train.SftTrainer;
+import dev.gale.train.config.TrainConfig;
+import dev.gale.train.data.Dataset;
+
+/// A run as a configuration describes it, put together on one implementation of the operations: the computing one to
+/// train, the counting one to plan.
+record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoCloseable {
+
+    /// Reads the data first: a wrong line is found before a model is opened.
+    static TrainRun open(TrainConfig config, TensorOps ops) {
+        Dataset dataset = Dataset.load(config.dataset());
+        FastLanguageModel model = model(config, ops);
+        try {
+            return new TrainRun(model, new SftTrainer(model, dataset, config.training()));
+        } catch (RuntimeException e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    private static FastLanguageModel model(TrainConfig config, TensorOps ops) {
+        if (config.fromScratch()) return FastLanguageModel.fromScratch(config.modelNameOrPath(), config.training().seed(), ops);
+        LoadOptions options = LoadOptions.defaults().withDtype(config.torchDtype().orElse(null))
+                .withTrainable(config.fullFinetuning());
+        FastLanguageModel model = FastLanguageModel.open(config.modelNameOrPath(), options, ops);
+        return config.fullFinetuning() ? model : model.getPeftModel(config.lora(), config.training().seed());
+    }
+
+    @Override
+    public void close() {
+        model.close();
+    }
+}
