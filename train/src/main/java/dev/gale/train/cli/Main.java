@@ -18,8 +18,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         description = "Fine-tunes open language models in plain Java.",
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
-        subcommands = {TrainCommand.class, PlanCommand.class, GenerateCommand.class, MergeCommand.class, VerifyCommand.class, TokenizeCommand.class,
-                DemoCommand.class},
+        subcommands = {TrainCommand.class, PlanCommand.class, GenerateCommand.class, MergeCommand.class,
+                VerifyCommand.class, TokenizeCommand.class, DemoCommand.class},
         footer = {"", "With sources, also: gale test, gale dist [DIR]. gale COMMAND --help says more."})
 public final class Main implements Callable<Integer> {
     @Option(names = "--stacktrace", scope = ScopeType.INHERIT,
