@@ -305,11 +305,11 @@ class PeftModelTest {
             try (PeftModel peft = PeftModel.inject(model, config, 1)) {
                 ops.addScaled(model.head().value(), model.head().value(), 0.5f);
                 float[] adapted = Trained.logits(model, TOKENS);
-                try (PeftModel.Scope disabled = peft.disableAdapter()) {
-                    assertArrayEquals(base, Trained.logits(model, TOKENS));
-                    assertThrows(IllegalStateException.class, peft::disableAdapter);
-                    disabled.close();
-                }
+                PeftModel.Scope disabled = peft.disableAdapter();
+                assertArrayEquals(base, Trained.logits(model, TOKENS));
+                assertThrows(IllegalStateException.class, peft::disableAdapter);
+                disabled.close();
+                disabled.close();
                 assertArrayEquals(adapted, Trained.logits(model, TOKENS));
                 assertEquals(28 + 14 + 1, peft.trainableParameters().size());
             }

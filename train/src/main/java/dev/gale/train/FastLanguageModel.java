@@ -11,11 +11,11 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.tokenizer.Tokenizer;
+import dev.gale.train.tokenizer.TokenizerFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -30,9 +30,6 @@ import java.util.function.Supplier;
 /// }
 /// ```
 public final class FastLanguageModel implements AutoCloseable {
-    private static final List<String> TOKENIZER_FILES = List.of("tokenizer.json", "tokenizer_config.json",
-            "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model", "vocab.json", "merges.txt");
-
     private final Path directory;
     private final TensorOps ops;
     private final CausalLm model;
@@ -149,12 +146,7 @@ public final class FastLanguageModel implements AutoCloseable {
             Files.createDirectories(target);
             if (adapter != null) adapter.save(target);
             else model.save(target, dtype);
-            for (String name : TOKENIZER_FILES) {
-                Path source = directory.resolve(name);
-                if (Files.exists(source) && !source.toRealPath().startsWith(target.toRealPath())) {
-                    Files.copy(source, target.resolve(name), StandardCopyOption.REPLACE_EXISTING);
-                }
-            }
+            TokenizerFiles.copy(directory, target);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);
         }

@@ -43,7 +43,7 @@ public final class TrainStep implements AutoCloseable {
 
     static CrossEntropySpec lossSpec(CausalLm model) {
         long rows = LOGIT_CHUNK_BYTES / (4L * model.head().value().rows());
-        return CrossEntropySpec.chunked((int) Math.clamp(rows, 16, 1024));
+        return CrossEntropySpec.chunked(Math.clamp(rows, 16, 1024));
     }
 
     /// What a step computed; the caller adds time and place.

@@ -39,12 +39,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        LogitsComparison comparison;
-        try (TensorOps ops = new CpuOps();
-             CausalLm base = CausalLm.load(model, LoadOptions.defaults(), ops);
-             PeftModel adapted = adapter == null ? null : PeftModel.load(base, adapter, false)) {
-            comparison = LogitsComparison.of(base, expected);
-        }
+        LogitsComparison comparison = compare();
         boolean close = comparison.maxAbsDiff() <= tolerance;
         PrintWriter out = spec.commandLine().getOut();
         out.printf(Locale.ROOT, "max_abs_diff %.3e%nmean_abs_diff %.3e%ntop1_agreement %.4f%n",
@@ -52,5 +47,14 @@ final class VerifyCommand implements Callable<Integer> {
         out.printf("%s: %d positions, tolerance %s%n", close ? "agrees" : "differs", comparison.positions(), tolerance);
         out.flush();
         return close ? ExitCode.OK : ExitCode.SOFTWARE;
+    }
+
+    private LogitsComparison compare() {
+        try (TensorOps ops = new CpuOps(); CausalLm base = CausalLm.load(model, LoadOptions.defaults(), ops)) {
+            if (adapter == null) return LogitsComparison.of(base, expected);
+            try (PeftModel adapted = PeftModel.load(base, adapter, false)) {
+                return LogitsComparison.of(adapted.model(), expected);
+            }
+        }
     }
 }

@@ -61,7 +61,7 @@ class VerifyCommandTest {
     @Test
     void paddingOnTheLeftAndWhatItPredictsDoNotCount(@TempDir Path folder) {
         try (Safetensors file = Safetensors.open(EXPECTED); ReferenceOps ops = new ReferenceOps()) {
-            int vocab = (int) file.shape("logits").dim(2);
+            int vocab = file.shape("logits").dim(2);
             int[] ids = file.readInts("input_ids");
             int[] mask = file.readInts("attention_mask");
             float[] logits = file.readFloats("logits");
