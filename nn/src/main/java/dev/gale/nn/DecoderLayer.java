@@ -71,7 +71,7 @@ final class DecoderLayer {
         Tensor q = qProj.forward(tape, normed, null, in);                            // [M, H*K]
         Tensor k = kProj.forward(tape, normed, null, in);                            // [M, Hkv*K]
         Tensor v = vProj.forward(tape, normed, null, in);                            // [M, Hkv*K]
-        tape.done(normed);
+        tape.forget(normed);
         F.rope(tape, q, k, rope.cos(), rope.sin(), in.positions(), attention);
         Tensor o = attend.attend(tape, q, k, v);                                     // [M, H*K]
         tape.done(q);
@@ -86,12 +86,12 @@ final class DecoderLayer {
         Tensor normed = postAttentionNorm.forward(tape, h);                          // [M, D]
         Tensor gate = gateProj.forward(tape, normed, null, in);                      // [M, F]
         Tensor up = upProj.forward(tape, normed, null, in);                          // [M, F]
-        tape.done(normed);
+        tape.forget(normed);
         Tensor inner = F.glu(tape, gate, up, activation);                            // [M, F]
         tape.done(gate);
         tape.done(up);
         Tensor y = downProj.forward(tape, inner, h, in);                             // [M, D]
-        tape.done(inner);
+        tape.forget(inner);
         return y;
     }
 

@@ -48,20 +48,29 @@ interface WeightSource {
             if (tensor.storage() instanceof Storage.None) return tensor;           // a plan needs no values
             if (name.endsWith("norm.weight")) ops.fill(tensor, 1f);
             else if (name.endsWith(".bias")) ops.fill(tensor, 0f);
-            else ops.write(tensor, normal(seed, stream, Math.toIntExact(shape.size()), config.initializerRange()));
+            else writeNormal(ops, tensor, seed, stream, config.initializerRange());
             return tensor;
         };
     }
 
-    /// `size` normal numbers, four per Philox block, by Box and Muller's transform.
-    private static float[] normal(long seed, int stream, int size, double deviation) {
+    private static void writeNormal(TensorOps ops, Tensor tensor, long seed, int stream, double deviation) {
+        int piece = 1 << 18;
+        for (long at = 0; at < tensor.size(); at += piece) {
+            ops.write(tensor, at, normal(seed, stream, at, (int) Math.min(piece, tensor.size() - at), deviation));
+        }
+    }
+
+    /// Normal numbers `from`, `from` + 1, ... of a stream, four per Philox block, by Box and Muller's transform.
+    /// Precondition: 4 divides `from`.
+    private static float[] normal(long seed, int stream, long from, int size, double deviation) {
         int perTask = 1 << 14;
         float[] values = new float[size];
         IntStream.range(0, Math.ceilDiv(size, perTask)).parallel().forEach(task -> {
             int[] words = new int[4];
             int end = (int) Math.min(size, (task + 1L) * perTask);
             for (int at = task * perTask; at < end; at += 2) {
-                if (at % 4 == 0) Philox.block((int) seed, (int) (seed >>> 32), at / 4, stream, 0, 0, words);
+                int block = Math.toIntExact((from + at) / 4);
+                if (at % 4 == 0) Philox.block((int) seed, (int) (seed >>> 32), block, stream, 0, 0, words);
                 double radius = deviation * Math.sqrt(-2 * Math.log(((words[at & 2] >>> 8) + 1) * 0x1p-24));
                 double angle = 2 * Math.PI * Philox.uniform(words[at & 2 | 1]);
                 values[at] = (float) (radius * Math.cos(angle));

@@ -11,4 +11,7 @@ public interface Storage {
 
     /// No bytes at all: what a plan computes with.
     record None() implements Storage {}
+
+    /// The bytes were given back.
+    record Released() implements Storage {}
 }

@@ -8,7 +8,7 @@ public final class Tensor {
     private final String name;
     private final DType dtype;
     private final Shape shape;
-    private final Storage storage;
+    private Storage storage;
 
     public Tensor(String name, DType dtype, Shape shape, Storage storage) {
         if (storage instanceof Storage.Host(MemorySegment segment)
@@ -38,6 +38,11 @@ public final class Tensor {
         return storage;
     }
 
+    /// Says where the bytes lie from now on; for implementations of `TensorOps`, which alone know.
+    public void setStorage(Storage storage) {
+        this.storage = storage;
+    }
+
     /// Product of all extents but the last.
     public int rows() {
         return shape.rows();
@@ -57,10 +62,12 @@ public final class Tensor {
     }
 
     /// The host bytes of this tensor.
-    /// Throws: IllegalStateException when the tensor lives elsewhere; `TensorOps.toFloats` reads any tensor.
+    /// Throws: IllegalStateException when the tensor was released or lives elsewhere; `TensorOps.toFloats` reads any tensor.
     public MemorySegment segment() {
         if (storage instanceof Storage.Host(MemorySegment segment)) return segment;
-        throw new IllegalStateException(name + " does not live in host memory; read it through its TensorOps");
+        String reason = storage instanceof Storage.Released ? " was released"
+                : " does not live in host memory; read it through its TensorOps";
+        throw new IllegalStateException(name + reason);
     }
 
     @Override

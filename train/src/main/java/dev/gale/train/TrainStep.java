@@ -20,7 +20,7 @@ import java.util.List;
 /// the same examples gives the same update. Gradients accumulate as sums; the division is part of the update.
 public final class TrainStep implements AutoCloseable {
     /// Logits that exist at once, in bytes: enough rows for a fast product, little beside the model.
-    private static final long LOGIT_CHUNK_BYTES = 16L << 20;
+    private static final long LOGIT_CHUNK_BYTES = 48L << 20;
 
     private final TensorOps ops;
     private final CausalLm model;

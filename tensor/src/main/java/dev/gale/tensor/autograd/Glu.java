@@ -23,6 +23,11 @@ record Glu(Tensor output, Tensor gate, Tensor up, Activation activation) impleme
     }
 
     @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
         Tensor dGate = grads.scratch("d " + gate.name(), gate.shape());
         ops.gluBackward(dGate, dy, dy, gate, up, activation);     // dy becomes dup in place

@@ -25,6 +25,11 @@ public interface Op {
 
     void forward(TensorOps ops);
 
+    /// True when `forward` costs little beside keeping its output, and may be run again to make it from `saved()`.
+    default boolean repeatable() {
+        return false;
+    }
+
     /// Adds this operation's share to the gradients of its inputs and parameters.
     /// @param dy gradient of `output()`, this operation's own now: it gives it on (`Grads.give`) or releases it;
     ///           null when the output is null

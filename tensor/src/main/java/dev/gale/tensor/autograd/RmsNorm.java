@@ -28,6 +28,11 @@ record RmsNorm(Tensor output, Tensor rstd, Tensor x, Parameter weight, float eps
     }
 
     @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
         Tensor dw = weight.trainable() ? grads.of(weight) : null;
         if (!grads.wants(x)) {

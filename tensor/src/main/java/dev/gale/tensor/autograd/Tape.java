@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -20,7 +21,8 @@ import java.util.function.Supplier;
 ///
 /// Memory is decided here and nowhere else. A tensor made through the tape belongs to the innermost open `scope`. It is
 /// released when the scope ends or `done` is called, unless a recorded operation saved it: then after the last
-/// such operation's backward. Tensors not made by this tape (weights, inputs) are never released.
+/// such operation's backward. A tensor that was `forgotten` is released at once and made again when backward comes to an
+/// operation that saved it. Tensors not made by this tape (weights, inputs) are never released.
 /// Releases come in an order that the pass alone decides, so that a plan and a run use memory alike.
 /// Not thread-safe: one tape serves one pass of one thread.
 public final class Tape implements AutoCloseable {
@@ -33,6 +35,8 @@ public final class Tape implements AutoCloseable {
     private final Map<Tensor, Integer> savedBy = new HashMap<>();
     private final Map<Tensor, Set<Tensor>> scopeOf = new LinkedHashMap<>();     // tensors made here and not released
     private final Deque<Set<Tensor>> scopes = new ArrayDeque<>();
+    private final Map<Tensor, Op> repeatable = new HashMap<>();                // what made a tensor and can do so again
+    private final Set<Tensor> forgotten = new HashSet<>();                     // saved, but released
     private boolean metWanted;                                                 // an operation that wants a gradient ran
     private static final Set<Tensor> LEFT = Set.of();                          // scope ended, alive because saved
 
@@ -121,7 +125,9 @@ public final class Tape implements AutoCloseable {
     private void record(Op op) {
         Node node = new Node(op, op.saved(grads));
         for (Tensor tensor : node.saved()) savedBy.merge(tensor, 1, Integer::sum);
-        if (op.output() != null) grads.want(op.output());
+        if (op.output() == null) op.inputs().forEach(repeatable::remove);      // changed in place
+        else grads.want(op.output());
+        if (op.repeatable()) repeatable.put(op.output(), op);
         recorded.add(node);
     }
 
@@ -144,6 +150,28 @@ public final class Tape implements AutoCloseable {
         if (scope == null || scope == LEFT) return;
         scope.remove(tensor);
         leave(tensor);
+    }
+
+    /// As `done`, but what backward will read of this tensor is made again then instead of kept: less memory for a little
+    /// arithmetic. It is kept where its operation was not recorded, cannot be repeated, or what it made was changed since.
+    public void forget(Tensor tensor) {
+        Set<Tensor> scope = scopeOf.get(tensor);
+        if (scope == null || scope == LEFT || !savedBy.containsKey(tensor) || !repeatable.containsKey(tensor)) {
+            done(tensor);
+            return;
+        }
+        scope.remove(tensor);
+        release(tensor);
+        forgotten.add(tensor);
+    }
+
+    private void remember(Tensor tensor) {
+        if (!forgotten.remove(tensor)) return;
+        Op op = repeatable.get(tensor);
+        op.saved(grads).forEach(this::remember);
+        ops.restore(tensor);
+        scopeOf.put(tensor, LEFT);
+        op.forward(ops);
     }
 
     private void leave(Tensor tensor) {
@@ -201,15 +229,20 @@ public final class Tape implements AutoCloseable {
             Node node = recorded.remove(i);
             Op op = node.op();
             Tensor dy = op.output() == null ? null : grads.take(op.output());
-            if (op.output() == null || dy != null) op.backward(ops, dy, grads);
+            if (op.output() == null || dy != null) {
+                node.saved().forEach(this::remember);
+                op.backward(ops, dy, grads);
+            }
             node.saved().forEach(this::unsave);
         }
+        repeatable.clear();
     }
 
     private void unsave(Tensor tensor) {
         int left = savedBy.merge(tensor, -1, Integer::sum);
         if (left > 0) return;
         savedBy.remove(tensor);
+        forgotten.remove(tensor);
         if (scopeOf.get(tensor) == LEFT) release(tensor);
     }
 

@@ -56,9 +56,10 @@ final class CrossEntropy {
         List<Shape> shapes = spec.scratch(x, w);
         Tensor logits = ops.allocate("logits", DType.F32, shapes.get(0));
         Tensor hidden = ops.allocate("trained rows", DType.F32, shapes.get(1));
-        int most = logits.rows();
-        for (int from = 0; from < trained.length; from += most) {
-            int rows = Math.min(most, trained.length - from);
+        int chunks = trained.length == 0 ? 0 : Math.ceilDiv(trained.length, logits.rows());
+        for (int i = 0; i < chunks; i++) {
+            int from = (int) ((long) trained.length * i / chunks);
+            int rows = (int) ((long) trained.length * (i + 1) / chunks) - from;
             chunk(first(logits, rows), first(hidden, rows), from, dx, dw, x);
         }
         ops.release(hidden);

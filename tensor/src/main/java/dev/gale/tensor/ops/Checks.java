@@ -19,6 +19,12 @@ public final class Checks {
         if (dst.size() != length) throw wrong("write", length + " values do not fill dst", "dst", dst);
     }
 
+    public static void write(Tensor dst, long at, int length) {
+        floating("write", "dst", dst);
+        if (at >= 0 && at + length <= dst.size()) return;
+        throw wrong("write", "%d values from %d on do not fit into dst".formatted(length, at), "dst", dst);
+    }
+
     /// Returns: the number of elements.
     public static int read(String op, Tensor src, boolean floats) {
         if (floats) floating(op, "src", src);

@@ -34,13 +34,13 @@ public abstract class HostOps extends PooledOps {
     }
 
     @Override
-    public void write(Tensor dst, float[] values) {
-        Checks.write(dst, values.length, true);
+    public void write(Tensor dst, long at, float[] values) {
+        Checks.write(dst, at, values.length);
         MemorySegment to = dst.segment();
         if (dst.dtype() == DType.F32) {
-            MemorySegment.copy(values, 0, to, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, values.length);
+            MemorySegment.copy(values, 0, to, ValueLayout.JAVA_FLOAT_UNALIGNED, at * Float.BYTES, values.length);
         } else {
-            for (int i = 0; i < values.length; i++) Convert.set(to, dst.dtype(), i, values[i]);
+            for (int i = 0; i < values.length; i++) Convert.set(to, dst.dtype(), at + i, values[i]);
         }
     }
 

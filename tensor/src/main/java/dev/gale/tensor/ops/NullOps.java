@@ -84,8 +84,8 @@ public final class NullOps extends PooledOps {
     // ---- between host and device ----
 
     @Override
-    public void write(Tensor dst, float[] values) {
-        Checks.write(dst, values.length, true);
+    public void write(Tensor dst, long at, float[] values) {
+        Checks.write(dst, at, values.length);
     }
 
     @Override

@@ -30,6 +30,14 @@ abstract class PooledOps implements TensorOps {
     }
 
     @Override
+    public final void restore(Tensor tensor) {
+        if (!(tensor.storage() instanceof Storage.Released)) throw new IllegalStateException(tensor + " was not released");
+        MemoryPool.Block block = pool.allocate(tensor.byteSize());
+        tensor.setStorage(storage(block.chunk(), block.offset(), tensor.byteSize()));
+        live.put(tensor, block);
+    }
+
+    @Override
     public void release(Tensor tensor) {
         MemoryPool.Block block = live.remove(tensor);
         if (block == null) {
@@ -37,6 +45,7 @@ abstract class PooledOps implements TensorOps {
                     + " or was released before");
         }
         pool.release(block);
+        tensor.setStorage(new Storage.Released());
     }
 
     @Override

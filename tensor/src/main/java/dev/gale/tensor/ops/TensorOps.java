@@ -32,6 +32,10 @@ public interface TensorOps extends AutoCloseable {
     /// or was released before.
     void release(Tensor tensor);
 
+    /// Gives a released tensor bytes again, of undefined content.
+    /// Throws: IllegalStateException when it was not released.
+    void restore(Tensor tensor);
+
     /// The same values where this implementation computes: the tensor itself if it is already there
     /// (memory-mapped weights on the CPU are never copied), else a copy that must be released.
     Tensor place(Tensor tensor);
@@ -44,7 +48,14 @@ public interface TensorOps extends AutoCloseable {
     // ---- between host and device ----
 
     /// Writes: `dst =` values, converted to its dtype (round to nearest even).
-    void write(Tensor dst, float[] values);
+    default void write(Tensor dst, float[] values) {
+        Checks.write(dst, values.length, true);
+        write(dst, 0, values);
+    }
+
+    /// As `write`, but only the elements from `at` on, as many as there are values: for tensors larger than Java's arrays
+    /// should be.
+    void write(Tensor dst, long at, float[] values);
 
     /// Writes: `dst =` values; dst is I32.
     void write(Tensor dst, int[] values);

@@ -12,6 +12,7 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.Activation;
+import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.MemoryUse;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.ReferenceOps;
@@ -236,6 +237,70 @@ class TapeTest {
             ops.fill(tape.rootGradient(z), 1f);
             tape.backward();
             assertEquals(before, live());
+        }
+    }
+
+    // ---- forgetting ----
+
+    private Parameter filled(String name, float value, int... dims) {
+        Parameter parameter = new Parameter(name, ops.allocate(name, DType.F32, Shape.of(dims)), true);
+        ops.fill(parameter.value(), value);
+        parameter.grad(ops);
+        return parameter;
+    }
+
+    /// Embedding, two chained norms, glu, linear: gradients of all four weights, and the calls of rmsNormForward.
+    private List<float[]> chainOfNorms(boolean forget) {
+        List<Parameter> weights = List.of(filled("table", 0.5f, 2, 3), filled("norm", 0.7f, 3), filled("again", 0.9f, 3),
+                filled("weight", 0.3f, 4, 3));
+        ops.write(weights.getFirst().value(), new float[] {1, -2, 3, 4, 5, -6});
+        Tensor ids = ops.allocate("ids", DType.I32, Shape.of(2));
+        ops.write(ids, new int[] {1, 0});
+        try (Tape tape = Tape.recording(ops)) {
+            Tensor x = F.embedding(tape, weights.get(0), ids);
+            Tensor first = F.rmsNorm(tape, x, weights.get(1), 1e-5f);
+            Tensor second = F.rmsNorm(tape, first, weights.get(2), 1e-5f);
+            Tensor inner = F.glu(tape, second, second, Activation.SILU);
+            Tensor y = F.linear(tape, inner, weights.get(3), null, null, null, null);
+            long before = live();
+            if (forget) {
+                List.of(first, second, inner).forEach(tape::forget);
+                assertEquals(before - 3 * 64, live());
+            }
+            ops.fill(tape.rootGradient(y), 1f);
+            tape.backward();
+        }
+        return weights.stream().map(parameter -> ops.toFloats(parameter.grad(ops))).toList();
+    }
+
+    @Test
+    void whatWasForgottenIsMadeAgainForBackward() {
+        List<float[]> kept = chainOfNorms(false);
+        counted.reset();
+        assertSameBits(kept, chainOfNorms(true));
+        assertEquals(4, counted.calls().get("rmsNormForward"), "each norm once more");
+        assertEquals(2, counted.calls().get("gluForward"));
+    }
+
+    @Test
+    void whatWasChangedInPlaceIsKept() {
+        Parameter norm = filled("norm", 0.7f, 4);
+        Tensor x = ops.allocate("x", DType.F32, Shape.of(2, 4));
+        Tensor angles = ops.allocate("angles", DType.F32, Shape.of(2, 2));
+        Tensor positions = ops.allocate("positions", DType.I32, Shape.of(2));
+        Tensor stop = ops.allocate("stop", DType.I32, Shape.of(2));
+        ops.write(x, new float[] {1, 2, 3, 4, 5, 6, 7, 8});
+        ops.fill(angles, 0.6f);
+        ops.fill(positions, 0);
+        ops.fill(stop, 2);
+        AttentionSpec spec = new AttentionSpec(1, 1, 4, 0.5f, 0f);
+        try (Tape tape = Tape.recording(ops)) {
+            Tensor q = F.rmsNorm(tape, x, norm, 1e-5f);
+            F.rope(tape, q, q, angles, angles, positions, spec);
+            F.attention(tape, q, q, q, positions, stop, spec);
+            float[] rotated = ops.toFloats(q);
+            tape.forget(q);
+            assertArrayEquals(rotated, ops.toFloats(q));
         }
     }
 

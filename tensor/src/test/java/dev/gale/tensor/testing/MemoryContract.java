@@ -54,6 +54,21 @@ public interface MemoryContract extends Trials {
     }
 
     @Test
+    default void aReleasedTensorCanBeRestoredAndNotRead() {
+        try (TensorOps ops = freshOps()) {
+            Tensor tensor = ops.allocate("t", DType.F32, Shape.of(3));
+            assertThrows(IllegalStateException.class, () -> ops.restore(tensor), "it lives");
+            ops.release(tensor);
+            assertThrows(IllegalStateException.class, () -> ops.toFloats(tensor));
+            ops.allocate("in its place", DType.F32, Shape.of(3));
+            ops.restore(tensor);
+            ops.write(tensor, new float[] {1, 2, 3});
+            assertArrayEquals(new float[] {1, 2, 3}, ops.toFloats(tensor));
+            ops.release(tensor);
+        }
+    }
+
+    @Test
     default void memoryFollowsAllocationsAndMatchesAPlan() {
         try (TensorOps ops = freshOps(); TensorOps plan = new NullOps()) {
             for (TensorOps each : new TensorOps[] {ops, plan}) {
@@ -92,6 +107,17 @@ public interface MemoryContract extends Trials {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(value = DType.class, names = {"F32", "BF16", "F16"})
+    default void aPartIsWrittenWhereItBelongs(DType dtype) {
+        try (TensorOps ops = freshOps()) {
+            Tensor tensor = ops.allocate("t", dtype, Shape.of(2, 3));
+            ops.write(tensor, new float[] {1, 2, 3, 4, 5, 6});
+            ops.write(tensor, 2, new float[] {7, 8});
+            TensorAssert.assertEqual(dtype.name(), new float[] {1, 2, 7, 8, 5, 6}, ops.toFloats(tensor));
+        }
+    }
+
     @Test
     default void intsAndItemsComeBack() {
         try (TensorOps ops = freshOps()) {
@@ -107,6 +133,8 @@ public interface MemoryContract extends Trials {
             assertThrows(ShapeException.class, () -> ops.write(ints, new float[3]));
             assertThrows(ShapeException.class, () -> ops.write(ints, new int[2]));
             assertThrows(ShapeException.class, () -> ops.write(one, new float[2]));
+            assertThrows(ShapeException.class, () -> ops.write(one, 1, new float[1]));
+            assertThrows(ShapeException.class, () -> ops.write(one, -1, new float[1]));
         }
     }
 
