@@ -8,7 +8,7 @@ import dev.gale.train.SftConfig;
 import dev.gale.train.SftTrainer;
 import dev.gale.train.TextGenerator;
 import dev.gale.train.TrainingException;
-import dev.gale.train.data.Example;
+import dev.gale.train.data.Dataset;
 import dev.gale.train.demo.Demo;
 import dev.gale.train.metric.ProgressLine;
 import java.io.PrintWriter;
@@ -65,7 +65,7 @@ final class DemoCommand implements Callable<Integer> {
             List<String> before = answers(model, test);
             out.printf("Exact match before: %s%n", score(test, before));
             out.flush();
-            SftTrainer.Summary summary = train(model, train, demo);
+            SftTrainer.Summary summary = train(model, demo);
             List<String> after = answers(model, test);
             report(out, demo, test, before, after, summary);
             if (matches(test, after) <= matches(test, before)) throw new TrainingException("the demo did not learn its task");
@@ -73,15 +73,15 @@ final class DemoCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    private SftTrainer.Summary train(FastLanguageModel model, List<Demo.Example> train, Demo demo) {
+    private SftTrainer.Summary train(FastLanguageModel model, Demo demo) {
         model.getPeftModel(LoraConfig.builder().r(16).loraAlpha(32).targetModules("all-linear").build());
         SftConfig config = SftConfig.builder().outputDir(demo.adapter()).overwriteOutputDir(true).learningRate(5e-3)
                 .lrSchedulerType("cosine").warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16)
                 .maxSteps(quick ? 192 : -1).gradientCheckpointing(false).maxLength(256)
                 .saveStrategy(SftConfig.SaveStrategy.NO).build();
-        List<Example> examples = train.stream().map(e -> Demo.tokenize(e, model.tokenizer())).toList();
         boolean live = System.console() != null && System.console().isTerminal();
-        return new SftTrainer(model, examples, List.of(), config).observe(steps -> new ProgressLine(System.err, live, steps)).train();
+        return new SftTrainer(model, Dataset.load(demo.trainFile()), config)
+                .observe(steps -> new ProgressLine(System.err, live, steps)).train();
     }
 
     private static List<String> answers(FastLanguageModel model, List<Demo.Example> test) {

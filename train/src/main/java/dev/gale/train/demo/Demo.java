@@ -1,7 +1,6 @@
 package dev.gale.train.demo;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.gale.train.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -9,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -98,18 +96,6 @@ public final class Demo {
         row.put("prompt", example.prompt());
         row.put("completion", example.completion());
         return row;
-    }
-
-    /// The example as the trainer wants it: the completion and the end of text are learned.
-    public static dev.gale.train.data.Example tokenize(Example example, Tokenizer tokenizer) {
-        int[] prompt = tokenizer.ids(example.prompt(), true);
-        int[] completion = tokenizer.ids(example.completion(), false);
-        int[] ids = Arrays.copyOf(prompt, prompt.length + completion.length + 1);
-        System.arraycopy(completion, 0, ids, prompt.length, completion.length);
-        ids[ids.length - 1] = tokenizer.eosId().orElseThrow();
-        boolean[] trained = new boolean[ids.length];
-        Arrays.fill(trained, prompt.length, ids.length, true);
-        return new dev.gale.train.data.Example(ids, trained);
     }
 
     /// Writes what `examples/demo-base.yaml` pretrains the base model with: text, tokenizer and configuration.
