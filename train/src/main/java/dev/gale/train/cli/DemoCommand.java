@@ -79,9 +79,8 @@ final class DemoCommand implements Callable<Integer> {
                 .lrSchedulerType("cosine").warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16)
                 .maxSteps(quick ? 192 : -1).gradientCheckpointing(false).maxLength(256)
                 .saveStrategy(SftConfig.SaveStrategy.NO).build();
-        boolean live = System.console() != null && System.console().isTerminal();
         return new SftTrainer(model, Dataset.load(demo.trainFile()), config)
-                .observe(steps -> new ProgressLine(System.err, live, steps)).train();
+                .observe(ProgressLine::onStandardError).train();
     }
 
     private static List<String> answers(FastLanguageModel model, List<Demo.Example> test) {

@@ -51,8 +51,7 @@ final class TrainCommand implements Callable<Integer> {
         }
         try (TrainRun open = TrainRun.open(run, new CpuOps())) {
             open.model().adapter().ifPresent(adapter -> System.err.println(adapter.trainableReport()));
-            boolean live = System.console() != null && System.console().isTerminal();
-            SftTrainer.Summary summary = open.trainer().observe(steps -> new ProgressLine(System.err, live, steps)).train();
+            SftTrainer.Summary summary = open.trainer().observe(ProgressLine::onStandardError).train();
             out.printf(Locale.ROOT, "%d steps, mean loss %.4f, %.1f s; the result is in %s%n", summary.globalStep(),
                     summary.trainLoss(), summary.seconds(), run.training().outputDir());
         }

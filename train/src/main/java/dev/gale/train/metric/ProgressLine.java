@@ -17,10 +17,16 @@ public final class ProgressLine implements MetricSink {
     private double tokensPerSecond;
     private int shown;
 
-    public ProgressLine(PrintStream out, boolean live, long totalSteps) {
+    ProgressLine(PrintStream out, boolean live, long totalSteps) {
         this.out = out;
         this.live = live;
         this.totalSteps = totalSteps;
+    }
+
+    /// The line of a run of that many steps on standard error, live when the console is a terminal.
+    public static ProgressLine onStandardError(long totalSteps) {
+        boolean live = System.console() != null && System.console().isTerminal();
+        return new ProgressLine(System.err, live, totalSteps);
     }
 
     @Override
