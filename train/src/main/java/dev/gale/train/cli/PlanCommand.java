@@ -3,15 +3,11 @@ package dev.gale.train.cli;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.train.MemoryPlan;
 import dev.gale.train.config.TrainConfig;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `gale plan`: what the largest step of a run needs, without computing it.
@@ -21,15 +17,12 @@ final class PlanCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "CONFIG", description = "Run configuration, YAML.")
-    private Path config;
-
-    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Override one key of the configuration; repeatable.")
-    private List<String> overrides = new ArrayList<>();
+    @Mixin
+    private RunOptions run;
 
     @Override
     public Integer call() {
-        spec.commandLine().getOut().println(plan(TrainConfig.load(config, overrides)));
+        spec.commandLine().getOut().println(plan(run.load()));
         return ExitCode.OK;
     }
 

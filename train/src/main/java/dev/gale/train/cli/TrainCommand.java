@@ -1,21 +1,17 @@
 package dev.gale.train.cli;
 
 import dev.gale.tensor.cpu.CpuOps;
-import dev.gale.train.MemoryPlan;
 import dev.gale.train.SftTrainer;
 import dev.gale.train.config.TrainConfig;
 import dev.gale.train.metric.ProgressLine;
 import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `gale train`: runs what a YAML file describes.
@@ -24,11 +20,8 @@ final class TrainCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "CONFIG", description = "Run configuration, YAML.")
-    private Path config;
-
-    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Override one key of the configuration; repeatable.")
-    private List<String> overrides = new ArrayList<>();
+    @Mixin
+    private RunOptions run;
 
     @Option(names = "--dry-run", description = "Check everything, print the memory plan, and exit.")
     private boolean dryRun;
@@ -39,28 +32,25 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        TrainConfig run = TrainConfig.load(config, overrides);
-        if (resume != null) {
-            run = TrainConfig.load(config, withResume(resume.isEmpty() ? run.training().outputDir().toString() : resume));
-        }
+        TrainConfig config = config();
         PrintWriter out = spec.commandLine().getOut();
         if (dryRun) {
-            MemoryPlan plan = PlanCommand.plan(run);
-            out.println(plan);
+            out.println(PlanCommand.plan(config));
             return ExitCode.OK;
         }
-        try (TrainRun open = TrainRun.open(run, new CpuOps())) {
+        try (TrainRun open = TrainRun.open(config, new CpuOps())) {
             open.model().adapter().ifPresent(adapter -> System.err.println(adapter.trainableReport()));
             SftTrainer.Summary summary = open.trainer().observe(ProgressLine::onStandardError).train();
             out.printf(Locale.ROOT, "%d steps, mean loss %.4f, %.1f s; the result is in %s%n", summary.globalStep(),
-                    summary.trainLoss(), summary.seconds(), run.training().outputDir());
+                    summary.trainLoss(), summary.seconds(), config.training().outputDir());
         }
         return ExitCode.OK;
     }
 
-    private List<String> withResume(String from) {
-        List<String> all = new ArrayList<>(overrides);
-        all.add("resume_from_checkpoint=" + from);
-        return all;
+    private TrainConfig config() {
+        TrainConfig config = run.load();
+        if (resume == null) return config;
+        String from = resume.isEmpty() ? config.training().outputDir().toString() : resume;
+        return run.load("resume_from_checkpoint=" + from);
     }
 }

@@ -1,0 +1,25 @@
+package dev.gale.train.cli;
+
+import dev.gale.train.config.TrainConfig;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// What names a run on the command line: its file, and changes to it.
+final class RunOptions {
+    @Parameters(paramLabel = "CONFIG", description = "Run configuration, YAML.")
+    private Path config;
+
+    @Option(names = "--set", paramLabel = "KEY=VALUE",
+            description = "Override one key of the configuration; repeatable.")
+    private List<String> overrides = new ArrayList<>();
+
+    /// @param more overrides that come last
+    TrainConfig load(String... more) {
+        List<String> all = new ArrayList<>(overrides);
+        all.addAll(List.of(more));
+        return TrainConfig.load(config, all);
+    }
+}
