@@ -2,10 +2,6 @@ package dev.gale.train.data;
 
 import dev.gale.tensor.InputException;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 
 /// Which rows to train on and how to read them; in YAML the `dataset` section, names in snake_case.
@@ -24,10 +20,6 @@ import java.util.Optional;
 public record DatasetConfig(Path path, Optional<Path> evalPath, Optional<RowFormat> format, String textField,
                             String promptField, String completionField, Optional<String> template,
                             Optional<Path> chatTemplate, int maxSamples, double testSize, long shuffleSeed) {
-    /// The keys of the YAML section.
-    public static final List<String> KEYS = List.of("path", "eval_path", "format", "text_field", "prompt_field",
-            "completion_field", "template", "chat_template", "max_samples", "test_size", "shuffle_seed");
-
     public DatasetConfig {
         if (maxSamples < 0) throw new InputException("dataset.max_samples must be at least 0, got " + maxSamples);
         boolean count = testSize >= 1 && testSize == Math.rint(testSize) && testSize < Integer.MAX_VALUE;
@@ -46,24 +38,8 @@ public record DatasetConfig(Path path, Optional<Path> evalPath, Optional<RowForm
 
     /// The defaults: columns tell the format, all rows, none held out.
     public static DatasetConfig of(Path path) {
-        return from(Map.of("path", path.toString()));
-    }
-
-    /// Reads the `dataset` section of a configuration, values as YAML or JSON gives them.
-    ///
-    /// Throws InputException for an unknown key or a value of the wrong kind.
-    public static DatasetConfig from(Map<String, Object> section) {
-        for (String key : section.keySet()) {
-            if (!KEYS.contains(key)) throw InputException.unknown("key of dataset", key, KEYS);
-        }
-        Path path = text(section, "path").map(Path::of).orElseThrow(() ->
-                new InputException("dataset.path is missing; give the path of a JSON or JSONL file"));
-        return new DatasetConfig(path, text(section, "eval_path").map(Path::of),
-                text(section, "format").map(DatasetConfig::format), text(section, "text_field").orElse("text"),
-                text(section, "prompt_field").orElse("prompt"), text(section, "completion_field").orElse("completion"),
-                text(section, "template"), text(section, "chat_template").map(Path::of),
-                (int) number(section, "max_samples", 0), number(section, "test_size", 0),
-                (long) number(section, "shuffle_seed", 42));
+        return new DatasetConfig(path, Optional.empty(), Optional.empty(), "text", "prompt", "completion",
+                Optional.empty(), Optional.empty(), 0, 0, 42);
     }
 
     /// The same data with this formatting template.
@@ -72,33 +48,21 @@ public record DatasetConfig(Path path, Optional<Path> evalPath, Optional<RowForm
                 chatTemplate, maxSamples, testSize, shuffleSeed);
     }
 
+    /// The same data with prompts and completions in these columns.
+    public DatasetConfig withFields(String prompt, String completion) {
+        return new DatasetConfig(path, evalPath, format, textField, prompt, completion, template, chatTemplate,
+                maxSamples, testSize, shuffleSeed);
+    }
+
+    /// The same data with the chat template of this file.
+    public DatasetConfig withChatTemplate(Path file) {
+        return new DatasetConfig(path, evalPath, format, textField, promptField, completionField, template,
+                Optional.of(file), maxSamples, testSize, shuffleSeed);
+    }
+
     /// The same data with these rows held out.
     public DatasetConfig withTestSize(double size) {
         return new DatasetConfig(path, evalPath, format, textField, promptField, completionField, template,
                 chatTemplate, maxSamples, size, shuffleSeed);
-    }
-
-    private static RowFormat format(String name) {
-        List<String> known = Arrays.stream(RowFormat.values()).map(f -> f.name().toLowerCase(Locale.ROOT)).toList();
-        int index = known.indexOf(name.toLowerCase(Locale.ROOT).replace('-', '_'));
-        if (index < 0) throw InputException.unknown("dataset.format", name, known);
-        return RowFormat.values()[index];
-    }
-
-    private static Optional<String> text(Map<String, Object> section, String key) {
-        Object value = section.get(key);
-        if (value == null) return Optional.empty();
-        if (value instanceof String text) return Optional.of(text);
-        throw new InputException("dataset.%s must be text, got %s".formatted(key, value));
-    }
-
-    private static double number(Map<String, Object> section, String key, double usual) {
-        Object value = section.get(key);
-        if (value == null) return usual;
-        boolean whole = !key.equals("test_size");
-        if (value instanceof Number n && Double.isFinite(n.doubleValue())
-                && (!whole || n.doubleValue() == Math.rint(n.doubleValue()))) return n.doubleValue();
-        throw new InputException("dataset.%s must be a %s, got %s"
-                .formatted(key, whole ? "whole number" : "number", value));
     }
 }

@@ -100,6 +100,10 @@ class TrainConfigTest {
                 "dataset:\n  path: a\n  max_samples: -1\n");
         assertRefused("run.yaml, line 3: unknown key 'dataset.pth', did you mean 'dataset.path'?",
                 "dataset:\n  pth: a\n");
+        assertRefused("run.yaml, line 2: format must be one of alpaca,", "dataset: {path: a, format: alpacca}");
+        assertRefused("run.yaml, line 2: dataset.test_size must be a share", "dataset: {path: a, test_size: 1.5}");
+        assertRefused("run.yaml, line 2: path must be text", "dataset: {path: [a]}");
+        assertRefused("run.yaml, line 2: max_samples must be a whole number", "dataset: {path: a, max_samples: 1.5}");
     }
 
     @Test

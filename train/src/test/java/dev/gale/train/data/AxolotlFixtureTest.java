@@ -12,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,7 +34,7 @@ class AxolotlFixtureTest {
         labels.forEach(label -> want.add(label.intValue()));
         Path array = Files.writeString(folder.resolve("d.jsonl"),
                 new ObjectMapper().readTree(data.toFile()).toString());
-        DatasetConfig config = DatasetConfig.from(Map.of("path", array.toString(), "chat_template", template.toString()));
+        DatasetConfig config = DatasetConfig.of(array).withChatTemplate(template);
         SftConfig options = SftConfig.builder().assistantOnlyLoss(true).maxLength(100_000).build();
         try (Tokenizer tokenizer = Tokenizer.load(RealInputs.path("tokenizers/llama2"))) {
             Example example = Dataset.load(config).examples(tokenizer, options).getFirst();

@@ -202,7 +202,7 @@ class ChatTemplateTest {
         }
         Path template = Files.writeString(folder.resolve("own.jinja"), CHATML);
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {
-            DatasetConfig config = DatasetConfig.from(Map.of("path", data.toString(), "chat_template", template.toString()));
+            DatasetConfig config = DatasetConfig.of(data).withChatTemplate(template);
             assertEquals(1, Dataset.load(config).examples(tokenizer, SftConfig.builder().build()).size());
         }
     }

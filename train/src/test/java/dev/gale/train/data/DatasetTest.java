@@ -251,28 +251,14 @@ class DatasetTest {
     }
 
     @Test
-    void theYamlSectionIsChecked() {
-        assertTrue(refusal(() -> DatasetConfig.from(Map.of("path", "x", "tset_size", 1))).contains("test_size"));
-        assertTrue(refusal(() -> DatasetConfig.from(Map.of("text_field", "x"))).contains("dataset.path"));
-        assertTrue(refusal(() -> DatasetConfig.from(Map.of("path", "x", "format", "alpacca"))).contains("alpaca"));
-        assertTrue(refusal(() -> DatasetConfig.from(Map.of("path", "x", "test_size", 1.5))).contains("1.5"));
-        assertTrue(refusal(() -> DatasetConfig.from(Map.of("path", 1))).contains("must be text"));
-        assertTrue(refusal(() -> DatasetConfig.from(Map.of("path", "x", "max_samples", -1))).contains("max_samples"));
-        DatasetConfig config = DatasetConfig.from(Map.of("path", "x", "format", "prompt-completion", "prompt_field", "q",
-                "completion_field", "a", "max_samples", 5));
-        assertEquals(RowFormat.PROMPT_COMPLETION, config.format().orElseThrow());
-        assertEquals(5, config.maxSamples());
-    }
-
-    @Test
     void realDatasetsAreReadAsWhatTheyAre() {
         assertRead("data/alpaca_en_demo.json", 999, RowFormat.ALPACA);
         assertRead("data/c4_demo.jsonl", 300, RowFormat.TEXT);
         assertRead("data/isafpr/chatgpt_isaf_press_releases_ft_test.jsonl", 724, RowFormat.MESSAGES);
         assertRead("data/isafpr/sharegpt_isaf_press_releases_ft_test.jsonl", 724, RowFormat.MESSAGES);
         assertRead("data/mlx-wikisql/train.jsonl", 1000, RowFormat.TEXT);
-        Dataset gsm8k = Dataset.load(DatasetConfig.from(Map.of("path", RealInputs.path("data/gsm8k/test.jsonl").toString(),
-                "prompt_field", "question", "completion_field", "answer")));
+        Dataset gsm8k = Dataset.load(DatasetConfig.of(RealInputs.path("data/gsm8k/test.jsonl"))
+                .withFields("question", "answer"));
         assertEquals(1319, gsm8k.rows());
         assertEquals(RowFormat.PROMPT_COMPLETION, gsm8k.format());
         assertTrue(refusal(() -> Dataset.load(RealInputs.path("data/fms-hf-tuning/json/malformatted_data.json")))
