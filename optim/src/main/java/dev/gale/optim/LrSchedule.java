@@ -1,6 +1,5 @@
 package dev.gale.optim;
 
-import dev.gale.tensor.InputException;
 import java.util.List;
 import java.util.Map;
 
@@ -32,22 +31,10 @@ public sealed interface LrSchedule permits LrCurve, MetricSchedule {
     ///
     /// @param name         `lr_scheduler_type`
     /// @param learningRate the peak, > 0
-    /// @param warmupSteps  steps that climb to it, e.g. from `warmupSteps`
+    /// @param warmupSteps  steps that climb to it
     /// @param totalSteps   optimizer steps of the whole run
     /// @param options      `lr_scheduler_kwargs`: numbers, booleans and strings by their Transformers names
     static LrSchedule of(String name, double learningRate, long warmupSteps, long totalSteps, Map<String, ?> options) {
         return LrSchedules.create(name, learningRate, warmupSteps, totalSteps, options);
-    }
-
-    /// Resolves `warmup_steps` (a count, or a share of the run when below 1) and the older `warmup_ratio`, which counts
-    /// when no steps are given. A share is rounded up.
-    /// Throws: InputException when negative, or a ratio is above 1.
-    static long warmupSteps(double warmupSteps, double warmupRatio, long totalSteps) {
-        if (!(warmupSteps >= 0)) throw new InputException("warmup_steps must be >= 0, got " + warmupSteps);
-        if (!(warmupRatio >= 0 && warmupRatio <= 1)) {
-            throw new InputException("warmup_ratio must be in [0, 1], got " + warmupRatio);
-        }
-        if (warmupSteps >= 1) return (long) warmupSteps;
-        return (long) Math.ceil(totalSteps * (warmupSteps > 0 ? warmupSteps : warmupRatio));
     }
 }

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -152,18 +151,6 @@ class LrScheduleTest {
     void learningRateMustBePositive() {
         for (double lr : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
             assertThrows(InputException.class, () -> LrSchedule.of("linear", lr, 0, 10, Map.of()));
-        }
-    }
-
-    @Test
-    void warmupIsACountOrAShare() {
-        assertEquals(7, LrSchedule.warmupSteps(7, 0, 100));
-        assertEquals(1, LrSchedule.warmupSteps(1, 0.5, 100));
-        assertEquals(10, LrSchedule.warmupSteps(0.1, 0, 99));
-        assertEquals(4, LrSchedule.warmupSteps(0, 0.03, 101));
-        assertEquals(0, LrSchedule.warmupSteps(0, 0, 101));
-        for (List<Double> bad : List.of(List.of(-1.0, 0.0), List.of(0.0, 1.5), List.of(Double.NaN, 0.0))) {
-            assertThrows(InputException.class, () -> LrSchedule.warmupSteps(bad.get(0), bad.get(1), 10));
         }
     }
 }

@@ -19,6 +19,8 @@ class SftConfigTest {
         assertEquals(7, config.evalStepsOf(101));
         assertEquals(1, config.loggingStepsOf(101));
         assertEquals(500, config.saveStepsOf(101));
+        assertEquals(7, SftConfig.builder().warmupSteps(7).build().warmupStepsOf(101));
+        assertEquals(1, SftConfig.builder().warmupSteps(1).build().warmupStepsOf(101));
         assertEquals(0, SftConfig.builder().build().warmupStepsOf(101));
     }
 
@@ -53,6 +55,8 @@ class SftConfigTest {
         assertRefused("num_train_epochs must be above 0", b -> b.numTrainEpochs(0));
         assertRefused("save_steps must be a whole number of steps or a share", b -> b.saveSteps(2.5));
         assertRefused("logging_steps must be", b -> b.loggingSteps(0));
+        assertRefused("warmup_steps must be", b -> b.warmupSteps(-1));
+        assertRefused("warmup_steps must be", b -> b.warmupSteps(Double.NaN));
         assertRefused("optim must be one of [adamw_torch, adamw_torch_fused], found lion", b -> b.optim("lion"));
         assertRefused("did you mean 'cosine'?", b -> b.lrSchedulerType("cosin"));
         assertRefused("set eval_strategy", b -> b.loadBestModelAtEnd(true));
