@@ -16,6 +16,8 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
         Dataset dataset = Dataset.load(config.dataset());
         FastLanguageModel model = model(config, ops);
         try {
+            boolean adapters = !config.fullFinetuning() && !config.fromScratch();
+            if (adapters) model.getPeftModel(config.lora(), config.training().seed());
             return new TrainRun(model, new SftTrainer(model, dataset, config.training()));
         } catch (RuntimeException e) {
             model.close();
@@ -24,11 +26,12 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
     }
 
     private static FastLanguageModel model(TrainConfig config, TensorOps ops) {
-        if (config.fromScratch()) return FastLanguageModel.fromScratch(config.modelNameOrPath(), config.training().seed(), ops);
+        if (config.fromScratch()) {
+            return FastLanguageModel.fromScratch(config.modelNameOrPath(), config.training().seed(), ops);
+        }
         LoadOptions options = LoadOptions.defaults().withDtype(config.torchDtype().orElse(null))
                 .withTrainable(config.fullFinetuning());
-        FastLanguageModel model = FastLanguageModel.open(config.modelNameOrPath(), options, ops);
-        return config.fullFinetuning() ? model : model.getPeftModel(config.lora(), config.training().seed());
+        return FastLanguageModel.open(config.modelNameOrPath(), options, ops);
     }
 
     @Override

@@ -1,0 +1,51 @@
+package dev.gale.train.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.ops.NullOps;
+import dev.gale.train.config.TrainConfig;
+import dev.gale.train.demo.Demo;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainRunTest {
+    private static final String ROW = """
+            {"messages": [{"role": "user", "content": "bought six"}, {"role": "assistant", "content": "clocks"}]}
+            """;
+
+    @TempDir
+    private Path folder;
+    private Path base;
+
+    /// A model folder without a tokenizer.
+    @BeforeEach
+    void writeBase() throws IOException {
+        base = Files.createDirectory(folder.resolve("base"));
+        for (String name : List.of("config.json", "model.safetensors")) {
+            Files.copy(CommandRun.fixture("llama").resolve(name), base.resolve(name));
+        }
+        Files.writeString(folder.resolve("rows.jsonl"), ROW);
+    }
+
+    private TrainConfig config(String... overrides) throws IOException {
+        Path file = Files.writeString(folder.resolve("run.yaml"), "model_name_or_path: %s\ndataset: {path: %s}\n"
+                .formatted(base, folder.resolve("rows.jsonl")));
+        return TrainConfig.load(file, List.of(overrides));
+    }
+
+    @Test
+    void aRefusedAdapterLeavesNoModelOpen() throws IOException {
+        Demo.writeTokenizer(base, 50, 1, 300);
+        NullOps ops = new NullOps();
+        TrainConfig config = config("torch_dtype=bfloat16", "lora.target_modules=[nowhere]");
+        assertThrows(InputException.class, () -> TrainRun.open(config, ops));
+        assertEquals(0, ops.memory().liveBytes());
+    }
+}
