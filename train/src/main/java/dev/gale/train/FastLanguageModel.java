@@ -30,14 +30,12 @@ import java.util.function.Supplier;
 /// }
 /// ```
 public final class FastLanguageModel implements AutoCloseable {
-    private final Path directory;
     private final TensorOps ops;
     private final CausalLm model;
     private final Tokenizer tokenizer;
     private PeftModel adapter;
 
-    private FastLanguageModel(Path directory, TensorOps ops, CausalLm model, Tokenizer tokenizer) {
-        this.directory = directory;
+    private FastLanguageModel(TensorOps ops, CausalLm model, Tokenizer tokenizer) {
         this.ops = ops;
         this.model = model;
         this.tokenizer = tokenizer;
@@ -57,25 +55,35 @@ public final class FastLanguageModel implements AutoCloseable {
 
     /// As `fromPretrained`, computing with ops, which the model owns and closes.
     public static FastLanguageModel open(Path directory, LoadOptions options, TensorOps ops) {
-        return open(directory, ops, () -> CausalLm.load(directory, options, ops));
+        return open(directory, directory, options, ops);
+    }
+
+    /// @param tokenizer folder or `tokenizer.json` from which tokenizer and chat template come
+    public static FastLanguageModel open(Path directory, Path tokenizer, LoadOptions options, TensorOps ops) {
+        return open(tokenizer, ops, () -> CausalLm.load(directory, options, ops));
     }
 
     /// A model with fresh weights in the shape of the folder's `config.json`, every weight trained: for pretraining.
     public static FastLanguageModel fromScratch(Path directory, long seed, TensorOps ops) {
-        return open(directory, ops, () -> {
+        return fromScratch(directory, directory, seed, ops);
+    }
+
+    /// @param tokenizer folder or `tokenizer.json` from which tokenizer and chat template come
+    public static FastLanguageModel fromScratch(Path directory, Path tokenizer, long seed, TensorOps ops) {
+        return open(tokenizer, ops, () -> {
             CausalLm model = CausalLm.random(HfConfig.read(directory), seed, DType.F32, ops);
             model.trainAll();
             return model;
         });
     }
 
-    private static FastLanguageModel open(Path directory, TensorOps ops, Supplier<CausalLm> load) {
+    private static FastLanguageModel open(Path tokenizerSource, TensorOps ops, Supplier<CausalLm> load) {
         CausalLm model = null;
         try {
             model = load.get();
-            Tokenizer tokenizer = Tokenizer.load(directory);
+            Tokenizer tokenizer = Tokenizer.load(tokenizerSource);
             tokenizer.requireFits(model.config().vocabSize());
-            return new FastLanguageModel(directory, ops, model, tokenizer);
+            return new FastLanguageModel(ops, model, tokenizer);
         } catch (RuntimeException e) {
             if (model != null) model.close();
             ops.close();
@@ -146,7 +154,7 @@ public final class FastLanguageModel implements AutoCloseable {
             Files.createDirectories(target);
             if (adapter != null) adapter.save(target);
             else model.save(target, dtype);
-            TokenizerFiles.copy(directory, target);
+            TokenizerFiles.copy(tokenizer.source(), target);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);
         }

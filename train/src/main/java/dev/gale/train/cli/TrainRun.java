@@ -6,6 +6,7 @@ import dev.gale.train.FastLanguageModel;
 import dev.gale.train.SftTrainer;
 import dev.gale.train.config.TrainConfig;
 import dev.gale.train.data.Dataset;
+import java.nio.file.Path;
 
 /// A run as a configuration describes it, put together on one implementation of the operations: the computing one to
 /// train, the counting one to plan.
@@ -26,12 +27,14 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
     }
 
     private static FastLanguageModel model(TrainConfig config, TensorOps ops) {
+        Path directory = config.modelNameOrPath();
+        Path tokenizer = config.tokenizerNameOrPath().orElse(directory);
         if (config.fromScratch()) {
-            return FastLanguageModel.fromScratch(config.modelNameOrPath(), config.training().seed(), ops);
+            return FastLanguageModel.fromScratch(directory, tokenizer, config.training().seed(), ops);
         }
         LoadOptions options = LoadOptions.defaults().withDtype(config.torchDtype().orElse(null))
                 .withTrainable(config.fullFinetuning());
-        return FastLanguageModel.open(config.modelNameOrPath(), options, ops);
+        return FastLanguageModel.open(directory, tokenizer, options, ops);
     }
 
     @Override

@@ -22,7 +22,7 @@ import java.util.Set;
 /// sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command line.
 ///
 /// @param modelNameOrPath     folder of the base model in Hugging Face's layout
-/// @param tokenizerNameOrPath folder or file of another tokenizer than the model's
+/// @param tokenizerNameOrPath folder or `tokenizer.json` of another tokenizer, chat template included, than the model's
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only

@@ -15,12 +15,20 @@ public final class TokenizerFiles {
     private TokenizerFiles() {}
 
     /// Copies those that are there, over what the target has.
-    public static void copy(Path from, Path to) throws IOException {
+    ///
+    /// @param source folder of the tokenizer, or its `tokenizer.json`, which may have another name
+    /// @param to     folder, made when it is not there
+    public static void copy(Path source, Path to) throws IOException {
+        boolean folder = Files.isDirectory(source);
+        Path from = folder ? source : source.toAbsolutePath().getParent();
         Files.createDirectories(to);
-        if (Files.isSameFile(from, to)) return;
         for (String name : NAMES) {
-            Path source = from.resolve(name);
-            if (Files.exists(source)) Files.copy(source, to.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+            copyFile(folder || !name.equals("tokenizer.json") ? from.resolve(name) : source, to.resolve(name));
         }
+    }
+
+    private static void copyFile(Path source, Path target) throws IOException {
+        if (!Files.exists(source) || Files.exists(target) && Files.isSameFile(source, target)) return;
+        Files.copy(source, target, StandardCopyOption.REPLACE_EXISTING);
     }
 }

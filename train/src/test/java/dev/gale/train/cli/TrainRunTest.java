@@ -2,11 +2,13 @@ package dev.gale.train.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.train.config.TrainConfig;
 import dev.gale.train.demo.Demo;
+import dev.gale.train.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,10 +16,15 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainRunTest {
     private static final String ROW = """
             {"messages": [{"role": "user", "content": "bought six"}, {"role": "assistant", "content": "clocks"}]}
+            """;
+    private static final String CONFIG = """
+            {"eos_token": "<|end|>", "chat_template": "{% for m in messages %}{{ m.content }}<|end|>{% endfor %}"}
             """;
 
     @TempDir
@@ -47,5 +54,31 @@ class TrainRunTest {
         TrainConfig config = config("torch_dtype=bfloat16", "lora.target_modules=[nowhere]");
         assertThrows(InputException.class, () -> TrainRun.open(config, ops));
         assertEquals(0, ops.memory().liveBytes());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "/tokenizer.json", "/another-name.json"})
+    void theTokenizerMayComeFromElsewhere(String file) throws IOException {
+        Path other = folder.resolve("tokenizer");
+        Demo.writeTokenizer(other, 50, 1, 300);
+        if (file.contains("another")) Files.move(other.resolve("tokenizer.json"), Path.of(other + file));
+        Files.writeString(other.resolve("tokenizer_config.json"), CONFIG);
+        TrainConfig config = config("tokenizer_name_or_path=" + other + file);
+        Path saved = folder.resolve("saved");
+        try (TrainRun run = TrainRun.open(config, new NullOps())) {
+            assertEquals("<|end|>", run.model().tokenizer().eosToken().orElseThrow());
+            run.model().savePretrained(saved);
+        }
+        try (Tokenizer tokenizer = Tokenizer.load(saved)) {
+            assertEquals(300, tokenizer.vocabSize());
+            assertTrue(tokenizer.chatTemplate().isPresent());
+        }
+    }
+
+    @Test
+    void aTokenizerThatIsNotThereIsNamed() throws IOException {
+        TrainConfig config = config("tokenizer_name_or_path=" + folder.resolve("nowhere"));
+        String message = assertThrows(InputException.class, () -> TrainRun.open(config, new NullOps())).getMessage();
+        assertTrue(message.contains("nowhere"), message);
     }
 }
