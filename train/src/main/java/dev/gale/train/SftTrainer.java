@@ -36,21 +36,30 @@ public final class SftTrainer {
     private final List<Example> train;
     private final List<Example> eval;
     private final SftConfig config;
+    private final List<String> notes = new ArrayList<>();
     private final List<IntFunction<MetricSink>> observers = new ArrayList<>();
 
     /// Trains on a dataset's rows and evaluates on those it holds out, tokenized with the model's tokenizer.
     public SftTrainer(FastLanguageModel model, Dataset dataset, SftConfig config) {
-        this(model, dataset.examples(model.tokenizer(), config), dataset.evalExamples(model.tokenizer(), config), config);
+        this(model, dataset.examples(model.tokenizer(), config), dataset.rows(),
+                dataset.evalExamples(model.tokenizer(), config), dataset.evalRows(), config);
     }
 
     /// @param train examples to learn from, each at most `max_length` long
     /// @param eval  held-out examples, perhaps none
     /// Throws: InputException when there is nothing to learn, nothing to learn with, or an evaluation without examples.
     public SftTrainer(FastLanguageModel model, List<Example> train, List<Example> eval, SftConfig config) {
+        this(model, train, train.size(), eval, eval.size(), config);
+    }
+
+    /// @param trainRows number of rows that gave the examples to learn from
+    /// @param evalRows  number of rows that gave the held-out examples
+    private SftTrainer(FastLanguageModel model, List<Example> train, int trainRows, List<Example> eval, int evalRows,
+                       SftConfig config) {
         this.model = model;
         this.config = config;
-        this.train = prepared(train);
-        this.eval = prepared(eval);
+        this.train = prepared(train, trainRows, "examples");
+        this.eval = prepared(eval, evalRows, "evaluation examples");
         if (this.train.isEmpty()) throw new InputException("the training data has no example with a token to learn");
         if (model.trainable().isEmpty()) {
             throw new InputException("nothing in the model is trainable: call getPeftModel first, or load it with full_finetuning");
@@ -61,9 +70,15 @@ public final class SftTrainer {
         }
     }
 
-    /// Cut to the longest allowed length; those that then have nothing to learn are left out.
-    private List<Example> prepared(List<Example> examples) {
-        return examples.stream().map(e -> e.first(config.maxLength())).filter(e -> e.trainedTokens() > 0).toList();
+    /// Cut to the longest allowed length; those that then have nothing to learn are left out, which a note says.
+    private List<Example> prepared(List<Example> examples, int rows, String what) {
+        List<Example> kept = examples.stream().map(e -> e.first(config.maxLength())).filter(e -> e.trainedTokens() > 0)
+                .toList();
+        if (kept.size() < rows) {
+            notes.add("%d of %d %s have nothing to learn within max_length (%d) and are left out"
+                    .formatted(rows - kept.size(), rows, what, config.maxLength()));
+        }
+        return kept;
     }
 
     /// Adds someone who watches the run, made when the number of its steps is known.
@@ -136,6 +151,7 @@ public final class SftTrainer {
             resume.ifPresent(writer::restore);
             sinks.add(new JsonlSink(output.resolve("metrics.jsonl"), state.globalStep()));
             observers.forEach(observer -> sinks.add(observer.apply(totalSteps)));
+            notes.forEach(note -> sinks.forEach(sink -> sink.note(note)));
             LastEval lastEval = new LastEval();
             TrainLoop loop = new TrainLoop(config, totalSteps, step, schedule, batches, eval.isEmpty() ? null : lastEval,
                     state, sinks, checkpoints, writer, means);

@@ -16,7 +16,9 @@ import dev.gale.tensor.ops.NullOps;
 import dev.gale.train.SftConfig.EvalStrategy;
 import dev.gale.train.SftConfig.SaveStrategy;
 import dev.gale.train.checkpoint.CheckpointStore;
+import dev.gale.train.data.Dataset;
 import dev.gale.train.data.Example;
+import dev.gale.train.metric.MetricSink;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -168,6 +170,31 @@ class SftTrainerTest {
         }
         assertArrayEquals(results.get(0).getFirst(), results.get(1).getFirst(), 0f);
         assertNotEquals(results.get(0).getFirst()[0], results.get(2).getFirst()[0]);
+    }
+
+    @Test
+    void rowsWithoutATokenToLearnAreCounted() throws IOException {
+        Path rows = Files.writeString(folder.resolve("rows.jsonl"), """
+                {"prompt": "a", "completion": " b"}
+                {"prompt": "%s", "completion": " b"}
+                {"prompt": "a", "completion": " c"}
+                """.formatted("too long ".repeat(40)));
+        SftConfig config = config("notes").maxSteps(1).saveStrategy(SaveStrategy.NO).build();
+        List<String> notes = new ArrayList<>();
+        MetricSink sink = new MetricSink() {
+            @Override
+            public void note(String sentence) {
+                notes.add(sentence);
+            }
+        };
+        try (FastLanguageModel model = TinyRuns.adapted(base, 0, new CpuOps())) {
+            new SftTrainer(model, Dataset.load(rows), config).observe(steps -> sink).train();
+            Example prompt = new Example(new int[3], new boolean[3]);
+            SftConfig again = config("again").maxSteps(1).saveStrategy(SaveStrategy.NO).build();
+            new SftTrainer(model, TinyRuns.examples(2), List.of(prompt), again).observe(steps -> sink).train();
+        }
+        assertEquals(List.of("1 of 3 examples have nothing to learn within max_length (32) and are left out",
+                "1 of 1 evaluation examples have nothing to learn within max_length (32) and are left out"), notes);
     }
 
     @Test
