@@ -23,7 +23,8 @@ final class AttentionBackward {
 
     /// @param lse   `[H, M]`
     /// @param delta `[H, M]`, as `deltas` makes it
-    AttentionBackward(AttentionRows layout, Tensor dq, Tensor dO, Tensor q, Tensor k, Tensor v, float[] lse, float[] delta) {
+    AttentionBackward(AttentionRows layout, Tensor dq, Tensor dO, Tensor q, Tensor k, Tensor v, float[] lse,
+                      float[] delta) {
         this.layout = layout;
         this.dq = dq;
         this.dO = dO;
@@ -54,7 +55,8 @@ final class AttentionBackward {
     void run(Team team) {
         int perHead = layout.blocksPerHead();
         int heads = layout.spec.numKvHeads();
-        team.tasks(heads * perHead, (task, scratch) -> block(layout.block(task % heads, perHead - 1 - task / heads), scratch));
+        team.tasks(heads * perHead, (task, scratch) ->
+                block(layout.block(task % heads, perHead - 1 - task / heads), scratch));
     }
 
     private void block(AttentionRows.Block block, Scratch scratch) {
@@ -71,14 +73,15 @@ final class AttentionBackward {
         block.load(staged, dO);
         Tile.packLeft(leftUpstream, staged, layout.stride, rows, layout.width);
         for (int key = block.firstKey; key < block.endKey; key += AttentionRows.KEYS) {
-            keys(block, out, outStride, left, leftUpstream, key, Math.min(AttentionRows.KEYS, block.endKey - key), scratch);
+            int count = Math.min(AttentionRows.KEYS, block.endKey - key);
+            keys(block, out, outStride, left, leftUpstream, key, count, scratch);
         }
         Lanes.scale(out, 0, layout.spec.scale(), rows * outStride);
         block.store(dq, out, outStride);
     }
 
-    private void keys(AttentionRows.Block block, float[] out, int outStride, float[] left, float[] leftUpstream, int key,
-                      int count, Scratch scratch) {
+    private void keys(AttentionRows.Block block, float[] out, int outStride, float[] left, float[] leftUpstream,
+                      int key, int count, Scratch scratch) {
         int width = layout.width;
         int panelSize = Tile.paddedCols(count) * (width + Tile.DEPTH);
         int paddedRows = Tile.paddedRows(block.rows);
@@ -105,26 +108,28 @@ final class AttentionBackward {
             for (int r = row; r < end; r++) {
                 int first = Math.max(layout.start[block.queryOf(r)] - key, from);
                 int last = Math.min(layout.stop[block.queryOf(r)] - key, to);
-                scoreGradients(scores, slopes, r, from, to, first, last, lse[block.statistic(r)], delta[block.statistic(r)]);
+                int statistic = block.statistic(r);
+                scoreGradients(scores, slopes, r, from, to, first, last, lse[statistic], delta[statistic]);
                 for (int j = first; j < last && !finite; j++) {
-                    Lanes.addScaled(out, r * outStride, scores[r * Tile.DEPTH + j], staged, j * layout.stride, layout.stride);
+                    Lanes.addScaled(out, r * outStride, scores[r * Tile.DEPTH + j], staged, j * layout.stride,
+                            layout.stride);
                 }
             }
             if (finite) AttentionRows.weighted(out, outStride, scores, row, from, to, keyRows, count, width);
         }
     }
 
-    /// Turns the scores [first, last) of a row into their gradients `p (dp - delta)`, given dp in slopes; zero in the rest of
-    /// [from, to).
-    private void scoreGradients(float[] scores, float[] slopes, int row, int from, int to, int first, int last, float lse,
-                                float delta) {
+    /// Turns the scores [first, last) of a row into their gradients `p (dp - delta)`, given dp in slopes; zero in the
+    /// rest of [from, to).
+    private void scoreGradients(float[] scores, float[] slopes, int row, int from, int to, int first, int last,
+                                float lse, float delta) {
         int base = row * Tile.DEPTH;
         int begin = base + from / WIDTH * WIDTH;
         int end = base + Lanes.roundUp(to);
         float softcap = layout.spec.softcap();
         for (int i = begin; i < end; i += WIDTH) {
-            gradient(Lanes.at(scores, i), Lanes.at(slopes, i), FloatVector.broadcast(F, lse), FloatVector.broadcast(F, delta), softcap)
-                    .intoArray(scores, i);
+            gradient(Lanes.at(scores, i), Lanes.at(slopes, i), FloatVector.broadcast(F, lse),
+                    FloatVector.broadcast(F, delta), softcap).intoArray(scores, i);
         }
         Arrays.fill(scores, begin, base + Math.max(first, from), 0f);
         Arrays.fill(scores, base + Math.max(from, Math.min(to, last)), end, 0f);

@@ -29,7 +29,8 @@ final class AttentionForward {
     void run(Team team) {
         int perHead = layout.blocksPerHead();
         int heads = layout.spec.numKvHeads();
-        team.tasks(heads * perHead, (task, scratch) -> block(layout.block(task % heads, perHead - 1 - task / heads), scratch));
+        team.tasks(heads * perHead, (task, scratch) ->
+                block(layout.block(task % heads, perHead - 1 - task / heads), scratch));
     }
 
     /// The running state of a block of rows.
@@ -39,8 +40,8 @@ final class AttentionForward {
         int rows = block.rows;
         int padded = Tile.paddedRows(rows);
         int outStride = Tile.paddedCols(layout.width);
-        State state = new State(scratch.get(Use.A, padded), scratch.get(Use.B, padded), scratch.get(Use.OUT, padded * outStride),
-                outStride);
+        State state = new State(scratch.get(Use.A, padded), scratch.get(Use.B, padded),
+                scratch.get(Use.OUT, padded * outStride), outStride);
         Arrays.fill(state.max, 0, rows, Float.NEGATIVE_INFINITY);
         Arrays.fill(state.sum, 0, rows, 0f);
         Arrays.fill(state.out, 0, padded * outStride, 0f);
@@ -58,9 +59,11 @@ final class AttentionForward {
     private void keys(AttentionRows.Block block, State state, float[] left, int key, int count, Scratch scratch) {
         int width = layout.width;
         float[] staged = scratch.get(Use.ROWS, Math.max(block.rows, AttentionRows.KEYS) * layout.stride);
-        float[] keyPanels = scratch.get(Use.PANELS, Tile.paddedCols(count) * (width + Tile.DEPTH));
+        int paddedRows = Tile.paddedRows(block.rows);
+        int paddedKeys = Tile.paddedCols(count);
+        float[] keyPanels = scratch.get(Use.PANELS, paddedKeys * (width + Tile.DEPTH));
         float[] valuePanels = scratch.get(Use.MORE_PANELS, Tile.paddedCols(width) * count);
-        float[] scores = scratch.get(Use.SCORES, Tile.paddedRows(block.rows) * Tile.DEPTH);
+        float[] scores = scratch.get(Use.SCORES, paddedRows * Tile.DEPTH);
         layout.loadKeys(staged, k, block.kvHead, key, count);
         Tile.packRightTransposed(keyPanels, staged, layout.stride, count, width);
         layout.loadKeys(staged, v, block.kvHead, key, count);
@@ -71,19 +74,20 @@ final class AttentionForward {
             int from = Math.max(block.first(row, end) - key, 0);
             int to = Math.min(block.end(row, end) - key, count);
             if (from >= to) continue;
-            AttentionRows.scores(scores, left, row, Tile.paddedRows(block.rows), keyPanels, Tile.paddedCols(count), width, from, to);
+            AttentionRows.scores(scores, left, row, paddedRows, keyPanels, paddedKeys, width, from, to);
             for (int r = row; r < end; r++) {
                 int first = Math.max(layout.start[block.queryOf(r)] - key, from);
                 int last = Math.min(layout.stop[block.queryOf(r)] - key, to);
                 softmax(scores, r, from, to, first, last, state);
                 if (!finite) weightedOneByOne(state, r, scores, staged, first, last);
             }
-            if (finite) AttentionRows.weighted(state.out, state.outStride, scores, row, from, to, valuePanels, count, width);
+            if (!finite) continue;
+            AttentionRows.weighted(state.out, state.outStride, scores, row, from, to, valuePanels, count, width);
         }
     }
 
-    /// Turns the scores [first, last) of a row into exponentials, zero in the rest of [from, to), and rescales what the row
-    /// has summed so far when the maximum rises.
+    /// Turns the scores [first, last) of a row into exponentials, zero in the rest of [from, to), and rescales what the
+    /// row has summed so far when the maximum rises.
     private void softmax(float[] scores, int row, int from, int to, int first, int last, State state) {
         int base = row * Tile.DEPTH;
         int begin = base + from / WIDTH * WIDTH;
@@ -94,7 +98,9 @@ final class AttentionForward {
         }
         float softcap = layout.spec.softcap();
         if (softcap > 0) {
-            for (int i = begin; i < begin + count; i += WIDTH) Maths.softcap(Lanes.at(scores, i), softcap).intoArray(scores, i);
+            for (int i = begin; i < begin + count; i += WIDTH) {
+                Maths.softcap(Lanes.at(scores, i), softcap).intoArray(scores, i);
+            }
         }
         Arrays.fill(scores, begin, base + first, Float.NEGATIVE_INFINITY);
         Arrays.fill(scores, base + last, begin + count, Float.NEGATIVE_INFINITY);
@@ -119,7 +125,8 @@ final class AttentionForward {
     /// The sum over visible keys alone: 0 times a value that is not finite would spread to rows that do not see it.
     private void weightedOneByOne(State state, int row, float[] scores, float[] values, int first, int last) {
         for (int j = first; j < last; j++) {
-            Lanes.addScaled(state.out, row * state.outStride, scores[row * Tile.DEPTH + j], values, j * layout.stride, layout.stride);
+            float weight = scores[row * Tile.DEPTH + j];
+            Lanes.addScaled(state.out, row * state.outStride, weight, values, j * layout.stride, layout.stride);
         }
     }
 

@@ -12,8 +12,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Gradients of attention with respect to keys and values: one block of keys against every block of rows that sees it, in
-/// order; scores lie transposed, a row per key.
+/// Gradients of attention with respect to keys and values: one block of keys against every block of rows that sees it,
+/// in order; scores lie transposed, a row per key.
 final class AttentionKeyGradients {
     private static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
 
@@ -27,8 +27,8 @@ final class AttentionKeyGradients {
     private final float[] lse;
     private final float[] delta;
 
-    AttentionKeyGradients(AttentionRows layout, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, float[] lse,
-                          float[] delta) {
+    AttentionKeyGradients(AttentionRows layout, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v,
+                          float[] lse, float[] delta) {
         this.layout = layout;
         this.dk = dk;
         this.dv = dv;
@@ -42,7 +42,8 @@ final class AttentionKeyGradients {
 
     void run(Team team) {
         int heads = layout.spec.numKvHeads();
-        team.tasks(heads * layout.keyBlocks(), (task, scratch) -> block(task % heads, task / heads * AttentionRows.KEYS, scratch));
+        team.tasks(heads * layout.keyBlocks(), (task, scratch) ->
+                block(task % heads, task / heads * AttentionRows.KEYS, scratch));
     }
 
     /// What stands above each column of a block of scores: its row's range of keys and statistics. Padding sees no key.
@@ -72,7 +73,8 @@ final class AttentionKeyGradients {
     }
 
     /// Operands of one block of keys.
-    private record Keys(int first, int count, float[] left, float[] leftValues, float[] dk, float[] dv, int outStride) {}
+    private record Keys(int first, int count, float[] left, float[] leftValues, float[] dk, float[] dv,
+                        int outStride) {}
 
     private void block(int kvHead, int first, Scratch scratch) {
         int count = Math.min(AttentionRows.KEYS, layout.keys - first);
@@ -116,7 +118,8 @@ final class AttentionKeyGradients {
         Tile.packRight(queryRows, queries, layout.stride, width, rows);
         Tile.packRightTransposed(upstreamPanels, upstream, layout.stride, rows, width);
         Tile.packRight(upstreamRows, upstream, layout.stride, width, rows);
-        boolean finite = Lanes.finite(queries, 0, rows * layout.stride) && Lanes.finite(upstream, 0, rows * layout.stride);
+        boolean finite = Lanes.finite(queries, 0, rows * layout.stride)
+                && Lanes.finite(upstream, 0, rows * layout.stride);
         Columns columns = columns(block);
         for (int key = 0; key < keys.count; key += Tile.ROWS) {
             int endKey = Math.min(keys.count, key + Tile.ROWS);
@@ -130,7 +133,9 @@ final class AttentionKeyGradients {
                 AttentionRows.weighted(keys.dv, keys.outStride, scores, key, from, to, upstreamRows, rows, width);
                 AttentionRows.weighted(keys.dk, keys.outStride, slopes, key, from, to, queryRows, rows, width);
             } else {
-                for (int j = key; j < endKey; j++) oneByOne(keys, j, scores, slopes, queries, upstream, from, to, columns);
+                for (int j = key; j < endKey; j++) {
+                    oneByOne(keys, j, scores, slopes, queries, upstream, from, to, columns);
+                }
             }
         }
     }
@@ -145,7 +150,8 @@ final class AttentionKeyGradients {
         return 0;
     }
 
-    /// Turns a key's scores into probabilities and dp in slopes into gradients of scores, zero where a row does not see it.
+    /// Turns a key's scores into probabilities and dp in slopes into gradients of scores, zero where a row does not see
+    /// it.
     private void probabilities(float[] scores, float[] slopes, int row, int key, int from, int to, Columns columns) {
         float softcap = layout.spec.softcap();
         int base = row * Tile.DEPTH;
@@ -156,15 +162,17 @@ final class AttentionKeyGradients {
                     .and(IntVector.fromArray(I, columns.stop, i).compare(VectorOperators.GT, key)).cast(F);
             FloatVector zero = FloatVector.zero(F);
             FloatVector p = Maths.exp(Maths.softcap(raw, softcap).sub(lse));
-            FloatVector ds = AttentionBackward.gradient(raw, Lanes.at(slopes, base + i), lse, Lanes.at(columns.delta, i), softcap);
+            FloatVector ds = AttentionBackward.gradient(raw, Lanes.at(slopes, base + i), lse,
+                    Lanes.at(columns.delta, i), softcap);
             zero.blend(p, visible).intoArray(scores, base + i);
             zero.blend(ds, visible).intoArray(slopes, base + i);
         }
     }
 
-    /// The sums over visible rows alone: 0 times a value that is not finite would spread to keys that the row does not see.
-    private void oneByOne(Keys keys, int row, float[] scores, float[] slopes, float[] queries, float[] upstream, int from, int to,
-                          Columns columns) {
+    /// The sums over visible rows alone: 0 times a value that is not finite would spread to keys that the row does not
+    /// see.
+    private void oneByOne(Keys keys, int row, float[] scores, float[] slopes, float[] queries, float[] upstream,
+                          int from, int to, Columns columns) {
         int key = keys.first + row;
         for (int r = from; r < to; r++) {
             if (columns.start[r] > key || columns.stop[r] <= key) continue;

@@ -89,14 +89,18 @@ final class AttentionRows {
         /// First key that one of these rows sees.
         int first(int fromRow, int endRow) {
             int first = Integer.MAX_VALUE;
-            for (int i = queryOf(fromRow); i <= queryOf(endRow - 1); i++) if (start[i] < stop[i]) first = Math.min(first, start[i]);
+            for (int i = queryOf(fromRow); i <= queryOf(endRow - 1); i++) {
+                if (start[i] < stop[i]) first = Math.min(first, start[i]);
+            }
             return first;
         }
 
         /// End of the keys that one of these rows sees.
         int end(int fromRow, int endRow) {
             int end = 0;
-            for (int i = queryOf(fromRow); i <= queryOf(endRow - 1); i++) if (start[i] < stop[i]) end = Math.max(end, stop[i]);
+            for (int i = queryOf(fromRow); i <= queryOf(endRow - 1); i++) {
+                if (start[i] < stop[i]) end = Math.max(end, stop[i]);
+            }
             return end;
         }
 
@@ -159,8 +163,8 @@ final class AttentionRows {
     }
 
     /// `out += weights * right` for one tile of rows, of which the weights [from, end) count; right has `depth` rows.
-    static void weighted(float[] out, int outStride, float[] weights, int row, int from, int end, float[] right, int depth,
-                         int cols) {
+    static void weighted(float[] out, int outStride, float[] weights, int row, int from, int end, float[] right,
+                         int depth, int cols) {
         if (from >= end) return;
         for (int col = 0; col < cols; col += Tile.COLS) {
             Tile.multiply(weights, row * Tile.DEPTH + from, right, col * depth + from * Tile.COLS, end - from,

@@ -16,8 +16,8 @@ import dev.gale.tensor.ops.LowRankGrads;
 
 /// Every operation on the CPU: the Vector API at the machine's preferred width, all cores.
 ///
-/// Numerics: F32 sums, in an order that shapes alone decide; the number of threads never changes a bit, and neither does
-/// whether the JVM has compiled the code yet. Not thread-safe: one caller at a time.
+/// Numerics: F32 sums, in an order that shapes alone decide; the number of threads never changes a bit, and neither
+/// does whether the JVM has compiled the code yet. Not thread-safe: one caller at a time.
 public final class CpuOps extends HostOps {
     private final Team team;
     private final Elementwise elementwise;
@@ -119,7 +119,8 @@ public final class CpuOps extends HostOps {
     // ---- matrix products ----
 
     @Override
-    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate) {
+    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha,
+                       boolean accumulate) {
         Checks.matmul(c, a, transposeA, b, transposeB);
         single("matmul", c);
         gemm.run(c, accumulate ? Start.OLD : Start.ZERO, term(a, transposeA, b, transposeB, alpha));
@@ -146,7 +147,8 @@ public final class CpuOps extends HostOps {
     }
 
     @Override
-    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
+    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side,
+                               LowRankGrads sideGrads) {
         Checks.linearBackward(dx, dy, w, side, sideGrads);
         Start start = accumulate ? Start.OLD : Start.ZERO;
         if (dx != null) single("linearBackward", dx);
@@ -155,11 +157,13 @@ public final class CpuOps extends HostOps {
             return;
         }
         Tensor dLow = sideGrads.dLow();
+        Tensor dA = sideGrads.dA();
+        Tensor dB = sideGrads.dB();
         Tensor dInput = sideGrads.dInput();
         single("linearBackward", dLow);
         gemm.run(dLow, Start.ZERO, term(dy, false, side.b(), false, side.scale()));
-        if (sideGrads.dA() != null) gemm.run(sideGrads.dA(), Start.OLD, term(dLow, true, side.input(), false, 1f));
-        if (sideGrads.dB() != null) gemm.run(sideGrads.dB(), Start.OLD, term(dy, true, side.low(), false, side.scale()));
+        if (dA != null) gemm.run(dA, Start.OLD, term(dLow, true, side.input(), false, 1f));
+        if (dB != null) gemm.run(dB, Start.OLD, term(dy, true, side.low(), false, side.scale()));
         Term share = term(dLow, false, side.a(), false, 1f);
         if (dInput != null) {
             single("linearBackward", dInput);
@@ -173,7 +177,8 @@ public final class CpuOps extends HostOps {
 
     /// Products accumulate in their result, which must not round in between.
     private static void single(String op, Tensor result) {
-        if (result.dtype() != DType.F32) throw new ShapeException("%s: on the CPU the result must be F32: %s".formatted(op, result));
+        if (result.dtype() == DType.F32) return;
+        throw new ShapeException("%s: on the CPU the result must be F32: %s".formatted(op, result));
     }
 
     // ---- normalisation, position, activation ----
@@ -191,7 +196,8 @@ public final class CpuOps extends HostOps {
     }
 
     @Override
-    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
+    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec,
+                     boolean transpose) {
         Checks.rope(q, k, cos, sin, positions, spec);
         if (q != null) rotation.rotate(q, cos, sin, positions, spec.headDim(), transpose);
         if (k != null) rotation.rotate(k, cos, sin, positions, spec.headDim(), transpose);
@@ -219,8 +225,8 @@ public final class CpuOps extends HostOps {
     }
 
     @Override
-    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
-                                  Tensor start, Tensor stop, AttentionSpec spec) {
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o,
+                                  Tensor lse, Tensor start, Tensor stop, AttentionSpec spec) {
         Checks.attentionBackward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
         AttentionRows layout = new AttentionRows(q, k, toInts(start), toInts(stop), spec);
         float[] sums = toFloats(lse);
@@ -233,8 +239,8 @@ public final class CpuOps extends HostOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                                   CrossEntropySpec spec) {
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
+                                   Tensor targets, CrossEntropySpec spec) {
         Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
         new CrossEntropy(this, team, gemm, w, toInts(targets), spec).run(stats, tokenLoss, dx, dw, x);
     }

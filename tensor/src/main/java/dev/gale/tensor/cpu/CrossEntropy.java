@@ -18,7 +18,8 @@ import java.util.List;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 
-/// Head and loss over chunks of trained rows: their hidden states are gathered, so that rows without a target cost nothing.
+/// Head and loss over chunks of trained rows: their hidden states are gathered, so that rows without a target cost
+/// nothing.
 final class CrossEntropy {
     private static final int SUM_BLOCK = 1024;       // lanes are summed in F32 for so many logits, then in double
 

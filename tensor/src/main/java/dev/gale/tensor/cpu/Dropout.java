@@ -51,8 +51,8 @@ final class Dropout {
         return Convert.getInt(rng.segment(), i);
     }
 
-    /// Philox4x32-10 of blocks `block, block + 1, ...`; every lane holds a 32-bit word in its lower half. Block numbers wrap
-    /// as the contract's 32-bit counter does.
+    /// Philox4x32-10 of blocks `block, block + 1, ...`; every lane holds a 32-bit word in its lower half. Block numbers
+    /// wrap as the contract's 32-bit counter does.
     private static void mask(float[] values, int at, int threshold, float scale, Key key, long block) {
         LongVector c0 = LongVector.broadcast(L, block).addIndex(1).and(LOW);
         LongVector c1 = LongVector.broadcast(L, key.stream & LOW);
@@ -63,8 +63,10 @@ final class Dropout {
         for (int round = 0; round < 10; round++) {
             LongVector p0 = c0.and(LOW).mul(FIRST.and(LOW));      // masked, so that a 32-bit multiplication will do
             LongVector p1 = c2.and(LOW).mul(SECOND.and(LOW));
-            c0 = p1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c1).lanewise(VectorOperators.XOR, key0 & LOW);
-            c2 = p0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c3).lanewise(VectorOperators.XOR, key1 & LOW);
+            c0 = p1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c1)
+                    .lanewise(VectorOperators.XOR, key0 & LOW);
+            c2 = p0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c3)
+                    .lanewise(VectorOperators.XOR, key1 & LOW);
             c1 = p1.and(LOW);
             c3 = p0.and(LOW);
             key0 += 0x9E3779B9;

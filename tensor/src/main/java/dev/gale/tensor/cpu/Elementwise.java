@@ -69,7 +69,9 @@ final class Elementwise {
             Lanes.load(total, 0, sums, from, to - from);
             for (int r = 0; r < x.rows(); r++) {
                 Lanes.load(row, 0, x, (long) r * cols + from, to - from);
-                for (int i = 0; i < to - from; i += Lanes.WIDTH) Lanes.at(total, i).add(Lanes.at(row, i)).intoArray(total, i);
+                for (int i = 0; i < to - from; i += Lanes.WIDTH) {
+                    Lanes.at(total, i).add(Lanes.at(row, i)).intoArray(total, i);
+                }
             }
             Lanes.store(sums, from, total, 0, to - from);
         });
@@ -96,7 +98,9 @@ final class Elementwise {
                 long at = (long) Convert.getInt(ids.segment(), r) * cols + from;
                 Lanes.load(total, 0, dTable, at, to - from);
                 Lanes.load(row, 0, dy, (long) r * cols + from, to - from);
-                for (int i = 0; i < to - from; i += Lanes.WIDTH) Lanes.at(total, i).add(Lanes.at(row, i)).intoArray(total, i);
+                for (int i = 0; i < to - from; i += Lanes.WIDTH) {
+                    Lanes.at(total, i).add(Lanes.at(row, i)).intoArray(total, i);
+                }
                 Lanes.store(dTable, at, total, 0, to - from);
             }
         });

@@ -11,11 +11,11 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/// `c = sum of terms + what it starts from`, each term a matrix product: blocked for the caches, both operands packed into
-/// scratch (widening 16-bit weights on the way), all threads.
+/// `c = sum of terms + what it starts from`, each term a matrix product: blocked for the caches, both operands packed
+/// into scratch (widening 16-bit weights on the way), all threads.
 ///
-/// Numerics: every element of c is summed over k alone in the same order, whatever m, n, its place and the threads: slices of
-/// k of a length that k fixes, one chain of fused multiply-adds in each, slices added one after the other.
+/// Numerics: every element of c is summed over k alone in the same order, whatever m, n, its place and the threads:
+/// slices of k of a length that k fixes, one chain of fused multiply-adds in each, slices added one after the other.
 /// Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
 final class Gemm {
     private static final int ROW_BLOCK = 24 * Tile.ROWS;               // left block of 150 KB: second-level cache
@@ -90,8 +90,8 @@ final class Gemm {
         return (int) ((long) tiles * part / parts);
     }
 
-    /// The split with the least estimated time of the slowest thread. More tasks even out threads that the system disturbs,
-    /// fewer pack less.
+    /// The split with the least estimated time of the slowest thread. More tasks even out threads that the system
+    /// disturbs, fewer pack less.
     private Split split(int m, int n, long depth) {
         int threads = team.workers.threads();
         Split best = new Split(1, 1);
@@ -116,7 +116,8 @@ final class Gemm {
         return best;
     }
 
-    private static void columns(Tensor c, Start start, Term[] terms, int row0, int row1, int col0, int col1, Scratch scratch) {
+    private static void columns(Tensor c, Start start, Term[] terms, int row0, int row1, int col0, int col1,
+                                Scratch scratch) {
         float[] left = scratch.get(Use.LEFT, ROW_BLOCK * Tile.DEPTH);
         float[] right = scratch.get(Use.PANELS, COL_BLOCK * Tile.DEPTH);
         float[] stage = scratch.get(Use.STAGE, Tile.COLS * Tile.DEPTH + COL_BLOCK);
@@ -148,7 +149,8 @@ final class Gemm {
         for (int col = col0; col < col1; col += Tile.COLS) {
             int cols = Math.min(Tile.COLS, col1 - col);
             for (int row = row0; row < row1; row += Tile.ROWS) {
-                Tile.multiply(left, (row - row0) * Tile.DEPTH, right, (col - col0) * depth, depth, tile, 0, Tile.COLS, false);
+                Tile.multiply(left, (row - row0) * Tile.DEPTH, right, (col - col0) * depth, depth,
+                        tile, 0, Tile.COLS, false);
                 int rows = Math.min(Tile.ROWS, row1 - row);
                 long at = (row * stride + col) * 4;
                 if (cols == Tile.COLS) merge(to, at, stride * 4, tile, rows, alpha, fresh);
@@ -158,7 +160,8 @@ final class Gemm {
     }
 
     /// `c = alpha * tile` when fresh, else `c += alpha * tile`.
-    private static void merge(MemorySegment c, long at, long stride, float[] tile, int rows, float alpha, boolean fresh) {
+    private static void merge(MemorySegment c, long at, long stride, float[] tile, int rows, float alpha,
+                              boolean fresh) {
         FloatVector scale = FloatVector.broadcast(F, alpha);
         for (int r = 0; r < rows; r++, at += stride) {
             FloatVector first = FloatVector.fromArray(F, tile, r * Tile.COLS);
@@ -225,7 +228,9 @@ final class Gemm {
         } else {
             for (int r = 0; r < rows; r++) Lanes.load(left, r * Tile.DEPTH, tensor, (row0 + r) * stride + k0, depth);
         }
-        for (int r = rows; r < Tile.paddedRows(rows); r++) Arrays.fill(left, r * Tile.DEPTH, r * Tile.DEPTH + depth, 0f);
+        for (int r = rows; r < Tile.paddedRows(rows); r++) {
+            Arrays.fill(left, r * Tile.DEPTH, r * Tile.DEPTH + depth, 0f);
+        }
     }
 
     private static void packRight(float[] right, float[] stage, Operand operand, int k0, int k1, int col0, int col1) {
@@ -235,7 +240,9 @@ final class Gemm {
         if (operand.transposed) {
             for (int col = col0; col < col1; col += Tile.COLS) {
                 int cols = Math.min(Tile.COLS, col1 - col);
-                for (int j = 0; j < cols; j++) Lanes.load(stage, j * Tile.DEPTH, tensor, (col + j) * stride + k0, depth);
+                for (int j = 0; j < cols; j++) {
+                    Lanes.load(stage, j * Tile.DEPTH, tensor, (col + j) * stride + k0, depth);
+                }
                 Tile.panelTransposed(right, (col - col0) * depth, stage, 0, Tile.DEPTH, cols, depth);
             }
         } else {

@@ -16,8 +16,8 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// Vectors of the machine's preferred width, and the way between tensors and `float[]`.
 ///
-/// All arithmetic of the CPU implementation runs on `float[]`: the compiler makes better code for arrays than for memory
-/// segments, and the three floating dtypes need one kernel instead of three.
+/// All arithmetic of the CPU implementation runs on `float[]`: the compiler makes better code for arrays than for
+/// memory segments, and the three floating dtypes need one kernel instead of three.
 final class Lanes {
     static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED.vectorBitSize() < 128
             ? FloatVector.SPECIES_128 : FloatVector.SPECIES_PREFERRED;
@@ -76,7 +76,8 @@ final class Lanes {
         return FloatVector.fromArray(F, values, i);
     }
 
-    /// Sum of the lanes, pairwise: the order is the same in interpreted and in compiled code, unlike that of `reduceLanes`.
+    /// Sum of the lanes, pairwise: the order is the same in interpreted and in compiled code, unlike that of
+    /// `reduceLanes`.
     static float sum(FloatVector v) {
         float[] lanes = v.toArray();
         for (int half = lanes.length / 2; half > 0; half /= 2) {

@@ -6,8 +6,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// Elementary functions on vectors, from multiplications and fused multiply-adds alone: unlike the library's, they give the
-/// same bits interpreted, compiled and on every machine. NaN gives NaN.
+/// Elementary functions on vectors, from multiplications and fused multiply-adds alone: unlike the library's, they give
+/// the same bits interpreted, compiled and on every machine. NaN gives NaN.
 /// Source: own least-squares polynomials on the reduced ranges.
 final class Maths {
     private static final float LOG2_E = 1.44269504f;
@@ -71,7 +71,8 @@ final class Maths {
         p = p.fma(square, FloatVector.broadcast(F, -0.3333328f));
         FloatVector small = p.mul(square).fma(x, x);
         FloatVector size = x.abs();
-        FloatVector large = FloatVector.broadcast(F, 1f).sub(FloatVector.broadcast(F, 2f).div(exp(size.add(size)).add(1f)));
+        FloatVector part = FloatVector.broadcast(F, 2f).div(exp(size.add(size)).add(1f));
+        FloatVector large = FloatVector.broadcast(F, 1f).sub(part);
         large = large.blend(large.neg(), x.compare(VectorOperators.LT, 0f));
         return small.blend(large, size.compare(VectorOperators.GT, TANH_SMALL));
     }

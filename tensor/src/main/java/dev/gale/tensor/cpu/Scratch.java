@@ -3,7 +3,9 @@ package dev.gale.tensor.cpu;
 /// The working memory of one thread: arrays that grow to the largest size asked for and are used again.
 final class Scratch {
     /// What an array is for; uses that are live at the same time are different.
-    enum Use { LEFT, PANELS, TILE, STAGE, SCORES, SLOPES, ROWS, MORE_ROWS, OUT, MORE_OUT, MORE_PANELS, VECTORS, A, B, C, D }
+    enum Use {
+        LEFT, PANELS, MORE_PANELS, TILE, STAGE, SCORES, SLOPES, ROWS, MORE_ROWS, OUT, MORE_OUT, VECTORS, A, B, C, D
+    }
 
     private final float[][] arrays = new float[Use.values().length][];
 

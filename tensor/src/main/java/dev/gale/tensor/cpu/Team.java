@@ -58,7 +58,9 @@ final class Team implements AutoCloseable {
     void columns(int cols, int rows, ColumnBody body) {
         long grain = Math.clamp(GRAIN / Math.max(1, rows) / CACHE_LINE * CACHE_LINE, CACHE_LINE, BLOCK);
         workers.parallelRanges(cols, grain, (from, to, worker) -> {
-            for (long at = from; at < to; at += BLOCK) body.run((int) at, (int) Math.min(at + BLOCK, to), scratch[worker]);
+            for (long at = from; at < to; at += BLOCK) {
+                body.run((int) at, (int) Math.min(at + BLOCK, to), scratch[worker]);
+            }
         });
     }
 

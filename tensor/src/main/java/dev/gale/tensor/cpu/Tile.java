@@ -27,9 +27,11 @@ final class Tile {
         return (cols + COLS - 1) / COLS * COLS;
     }
 
-    /// `c[r, j] = sum_k a[r, k] b[k, j]` or, with add, `+=`; each element is one chain of fused multiply-adds in order of k.
+    /// `c[r, j] = sum_k a[r, k] b[k, j]` or, with add, `+=`; each element is one chain of fused multiply-adds in order
+    /// of k.
     /// Precondition: 1 <= depth <= DEPTH.
-    static void multiply(float[] a, int fromA, float[] b, int fromB, int depth, float[] c, int fromC, int strideC, boolean add) {
+    static void multiply(float[] a, int fromA, float[] b, int fromB, int depth, float[] c, int fromC, int strideC,
+                         boolean add) {
         FloatVector zero = FloatVector.zero(F);
         FloatVector c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero;
         FloatVector c21 = zero, c30 = zero, c31 = zero, c40 = zero, c41 = zero;
@@ -73,9 +75,10 @@ final class Tile {
     }
 
     /// `out = left * right` or, with add, `+=`, for whole blocks in scratch memory.
-    /// Layouts: depth is cut into slices of `DEPTH`; left holds for each slice `paddedRows(rows)` rows, right for each slice
-    /// its panels; out has room for padded rows and columns.
-    static void multiplyBlock(float[] out, int stride, boolean add, float[] left, int rows, float[] right, int depth, int cols) {
+    /// Layouts: depth is cut into slices of `DEPTH`; left holds for each slice `paddedRows(rows)` rows, right for each
+    /// slice its panels; out has room for padded rows and columns.
+    static void multiplyBlock(float[] out, int stride, boolean add, float[] left, int rows, float[] right, int depth,
+                              int cols) {
         int paddedRows = paddedRows(rows);
         int paddedCols = paddedCols(cols);
         for (int k = 0; k < depth; k += DEPTH) {
@@ -113,12 +116,14 @@ final class Tile {
         for (int k = 0; k < depth; k += DEPTH) {
             int slice = Math.min(DEPTH, depth - k);
             for (int j = 0; j < cols; j += COLS) {
-                panelTransposed(right, k * padded + j * slice, src, j * stride + k, stride, Math.min(COLS, cols - j), slice);
+                panelTransposed(right, k * padded + j * slice, src, j * stride + k, stride,
+                        Math.min(COLS, cols - j), slice);
             }
         }
     }
 
-    /// Writes `src [depth, cols]` as the right operand of `multiplyBlock`. Reads whole vectors: src rows need padded columns.
+    /// Writes `src [depth, cols]` as the right operand of `multiplyBlock`. Reads whole vectors: src rows need padded
+    /// columns.
     static void packRight(float[] right, float[] src, int stride, int cols, int depth) {
         int padded = paddedCols(cols);
         for (int k = 0; k < depth; k++) {
@@ -143,7 +148,9 @@ final class Tile {
     static void panelTransposed(float[] right, int to, float[] src, int from, int stride, int cols, int depth) {
         int whole = Transpose.AVAILABLE && cols == COLS ? depth / WIDTH * WIDTH : 0;
         if (whole > 0) {
-            for (int j = 0; j < COLS; j += WIDTH) Transpose.columns(right, to + j, src, from + j * stride, stride, whole);
+            for (int j = 0; j < COLS; j += WIDTH) {
+                Transpose.columns(right, to + j, src, from + j * stride, stride, whole);
+            }
         }
         for (int j = 0; j < COLS; j++) {
             for (int k = whole; k < depth; k++) right[to + k * COLS + j] = j < cols ? src[from + j * stride + k] : 0f;

@@ -3,8 +3,8 @@ package dev.gale.tensor.cpu;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/// A fixed team of threads for loops that last microseconds: the caller takes part, idle workers spin for a moment and then
-/// park. One loop runs at a time; a second caller waits. The threads are daemons.
+/// A fixed team of threads for loops that last microseconds: the caller takes part, idle workers spin for a moment and
+/// then park. One loop runs at a time; a second caller waits. The threads are daemons.
 public final class Workers implements AutoCloseable {
     /// System property that sets the number of threads, the caller included; default all processors.
     public static final String THREADS = "gale.threads";
@@ -158,8 +158,8 @@ public final class Workers implements AutoCloseable {
         }
     }
 
-    /// Splits [0, n) into ranges of at least `grain`, all but the last a multiple of `grain` long, and runs the body for
-    /// each; where the borders lie depends on the number of threads.
+    /// Splits [0, n) into ranges of at least `grain`, all but the last a multiple of `grain` long, and runs the body
+    /// for each; where the borders lie depends on the number of threads.
     public void parallelRanges(long n, long grain, RangeBody body) {
         long grains = Math.ceilDiv(n, grain);
         int parts = (int) Math.min(grains, threads() == 1 ? 1 : 4L * threads());
