@@ -8,6 +8,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.Activation;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -31,6 +32,9 @@ public final class HfConfig {
     /// it is there.
     /// Throws: InputException when the file is missing, is not JSON, or asks for something Gale does not know.
     public static ModelConfig read(Path dir) {
+        if (Files.exists(dir) && !Files.isDirectory(dir)) {
+            throw new InputException("%s is a file; give a model folder".formatted(dir));
+        }
         Path file = dir.resolve("config.json");
         ModelConfig config = parse(json(file), file.toString());
         Path generation = dir.resolve("generation_config.json");
@@ -48,8 +52,9 @@ public final class HfConfig {
         } catch (NoSuchFileException e) {
             throw new InputException("%s does not exist; give a model folder".formatted(file), e);
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not JSON (%s); download it again".formatted(file, e.getOriginalMessage()),
-                    e);
+            throw new InputException("%s is not JSON (%s); download it again".formatted(file, JsonProblem.where(e)), e);
+        } catch (CharacterCodingException e) {
+            throw new InputException("%s is not UTF-8 text; download it again".formatted(file), e);
         } catch (IOException e) {
             throw new InputException("%s cannot be read (%s); check its permissions".formatted(file, e), e);
         }
@@ -64,8 +69,9 @@ public final class HfConfig {
         int hidden = fields.positive("hidden_size");
         int heads = fields.positive("num_attention_heads");
         int kvHeads = fields.positive("num_key_value_heads", heads);
-        if (hidden % heads != 0) {
-            throw fields.bad("hidden_size %d is not a multiple of num_attention_heads %d".formatted(hidden, heads));
+        if (hidden % heads != 0 && !fields.has("head_dim")) {
+            throw fields.bad("hidden_size %d is not a multiple of num_attention_heads %d and there is no head_dim"
+                    .formatted(hidden, heads));
         }
         if (heads % kvHeads != 0) {
             throw fields.bad("num_attention_heads %d is not a multiple of num_key_value_heads %d"

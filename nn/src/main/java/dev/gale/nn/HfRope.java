@@ -17,6 +17,9 @@ final class HfRope {
     static RopeConfig parse(Fields model, int headDim, int maxSeqLen) {
         JsonNode node = model.has("rope_parameters") ? model.json().get("rope_parameters")
                 : model.json().path("rope_scaling");
+        if (!(node.isObject() || node.isNull() || node.isMissingNode())) {
+            throw model.bad("rope_scaling must be an object or null, got " + node);
+        }
         Fields rope = new Fields(model.place(), node);
         Type type = type(rope);
         double theta = rope.number("rope_theta", model.number("rope_theta", 10_000));

@@ -2,6 +2,7 @@ package dev.gale.nn;
 
 import dev.gale.nn.safetensors.WeightFiles;
 import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
@@ -19,10 +20,14 @@ interface WeightSource {
     /// Throws: InputException when the source has none of that name and shape.
     Tensor get(String name, Shape shape);
 
-    /// Weights of opened files, converted where the options say so.
+    /// Weights of opened files, converted where the options say so; they must be floating numbers.
     static WeightSource files(WeightFiles files, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
         return (name, shape) -> {
             Tensor stored = files.tensor(name, shape);
+            if (!stored.dtype().floating()) {
+                throw new InputException("%s: tensor %s holds %s instead of floating numbers; convert the file"
+                        .formatted(files.file(name), name, stored.dtype()));
+            }
             Tensor placed = ops.place(stored);
             DType dtype = options.trainable() ? DType.F32 : options.dtype();
             boolean asItIs = (dtype == null || dtype == stored.dtype()) && !options.trainable();

@@ -106,7 +106,8 @@ class HfConfigTest {
     @Test
     void contradictionsAreRejected() {
         rejects("hidden_size 64 is not a multiple of num_attention_heads 5",
-                json -> json.put("num_attention_heads", 5));
+                json -> json.put("num_attention_heads", 5).remove("head_dim"));
+        assertEquals(16, with(json -> json.put("num_attention_heads", 6)).headDim());
         rejects("num_attention_heads 4 is not a multiple of num_key_value_heads 3",
                 json -> json.put("num_key_value_heads", 3));
         rejects("the required field 'hidden_size' is missing", json -> json.remove("hidden_size"));

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.nn.AtomicFile;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
@@ -41,7 +42,8 @@ final class LoraConfigJson {
             if (!json.isObject()) throw new InputException(file + " holds no JSON object; give a PEFT adapter");
             return new LoraConfigJson(json, file.toString()).config();
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not JSON (%s)".formatted(file, e.getOriginalMessage()), e);
+            throw new InputException("%s is not JSON (%s); save the adapter again"
+                    .formatted(file, JsonProblem.where(e)), e);
         } catch (IOException e) {
             boolean missing = e instanceof NoSuchFileException || e instanceof java.io.FileNotFoundException;
             throw new InputException(missing ? file + " is missing; give the folder of a PEFT adapter"

@@ -90,7 +90,7 @@ public final class PeftModel implements AutoCloseable {
                 known.put(AdapterFile.name(parameter.name()), parameter.value().shape());
             }
             known.putIfAbsent(AdapterFile.name("lm_head.weight"), model.head().value().shape());
-            PeftModel peft = new PeftModel(model, config, 0, trainable, embeddings(file, known));
+            PeftModel peft = empty(model, config, trainable, embeddings(file, known), dir);
             try {
                 AdapterFile.read(file, peft.tensors(), known, config, peft.ops);
             } catch (RuntimeException e) {
@@ -98,6 +98,15 @@ public final class PeftModel implements AutoCloseable {
                 throw e;
             }
             return peft;
+        }
+    }
+
+    private static PeftModel empty(CausalLm model, LoraConfig config, boolean trainable, Set<String> extra, Path dir) {
+        try {
+            return new PeftModel(model, config, 0, trainable, extra);
+        } catch (InputException e) {
+            throw new InputException("%s: %s; give the base model it was made for"
+                    .formatted(dir.resolve(AdapterFile.CONFIG), e.getMessage()), e);
         }
     }
 

@@ -48,14 +48,20 @@ public record GenerationConfig(int maxNewTokens, boolean doSample, double temper
         if (!Files.exists(file)) return none;
         JsonNode json = HfConfig.json(file);
         try {
-            return new GenerationConfig(json.path("max_new_tokens").asInt(none.maxNewTokens),
+            return new GenerationConfig((int) number(json, "max_new_tokens", none.maxNewTokens),
                     json.path("do_sample").asBoolean(none.doSample),
-                    json.path("temperature").asDouble(none.temperature), json.path("top_k").asInt(none.topK),
-                    json.path("top_p").asDouble(none.topP),
-                    json.path("repetition_penalty").asDouble(none.repetitionPenalty), none.eosTokenIds, none.seed);
+                    number(json, "temperature", none.temperature), (int) number(json, "top_k", none.topK),
+                    number(json, "top_p", none.topP), number(json, "repetition_penalty", none.repetitionPenalty),
+                    none.eosTokenIds, none.seed);
         } catch (InputException e) {
             throw new InputException("%s: %s; correct the file".formatted(file, e.getMessage()), e);
         }
+    }
+
+    private static double number(JsonNode json, String name, double otherwise) {
+        if (!json.hasNonNull(name)) return otherwise;
+        if (json.get(name).isNumber()) return json.get(name).asDouble();
+        throw new InputException("%s must be a number, got %s".formatted(name, json.get(name)));
     }
 
     public GenerationConfig withMaxNewTokens(int maxNewTokens) {

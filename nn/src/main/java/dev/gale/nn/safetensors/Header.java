@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Shape;
 import java.io.IOException;
@@ -47,7 +48,7 @@ record Header(Map<String, Entry> entries, Map<String, String> metadata) {
                 }
             }
         } catch (JsonProcessingException e) {
-            throw bad(file, "its header is not JSON (%s)".formatted(e.getOriginalMessage()));
+            throw bad(file, "its header is not JSON (%s)".formatted(JsonProblem.of(e)));
         } catch (IOException e) {
             throw bad(file, "its header cannot be read (%s)".formatted(e.getMessage()));
         }

@@ -3,6 +3,7 @@ package dev.gale.nn.safetensors;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
@@ -55,6 +56,10 @@ public final class WeightFiles implements AutoCloseable {
             throw new InputException(index + " has no weight_map; download it again");
         }
         for (Map.Entry<String, JsonNode> field : map.properties()) {
+            if (!field.getValue().isTextual()) {
+                throw new InputException("%s names no file for tensor %s, but %s; download it again"
+                        .formatted(index, field.getKey(), field.getValue()));
+            }
             Path shard = dir.resolve(field.getValue().asText());
             if (!dir.toAbsolutePath().normalize().equals(shard.toAbsolutePath().normalize().getParent())) {
                 throw new InputException("%s puts tensor %s into %s, which is outside its folder; download it again"
@@ -77,7 +82,7 @@ public final class WeightFiles implements AutoCloseable {
         try {
             return new ObjectMapper().readTree(index.toFile());
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not JSON (%s); download it again".formatted(index, e.getOriginalMessage()),
+            throw new InputException("%s is not JSON (%s); download it again".formatted(index, JsonProblem.where(e)),
                     e);
         } catch (IOException e) {
             throw new InputException("%s cannot be read (%s); check its permissions".formatted(index, e.getMessage()),
@@ -96,6 +101,11 @@ public final class WeightFiles implements AutoCloseable {
     /// Names of all tensors.
     public Set<String> names() {
         return Collections.unmodifiableSet(byTensor.keySet());
+    }
+
+    /// The file that holds a tensor.
+    public Path file(String name) {
+        return byTensor.get(name).file();
     }
 
     public boolean has(String name) {

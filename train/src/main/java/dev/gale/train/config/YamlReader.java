@@ -12,12 +12,16 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /// Reads YAML into `ConfigValue`s. Keys that are given twice are refused, and so are aliases, of which a configuration
 /// has no need. Words like `no` and `on` stay words.
 final class YamlReader {
     private static final YAMLFactory YAML = YAMLFactory.builder()
             .enable(YAMLParser.Feature.PARSE_BOOLEAN_LIKE_WORDS_AS_STRINGS).build();
+
+    private static final Pattern PROBLEM = Pattern.compile("(?m)^(\\S.*)\\R in .*, line (\\d+), column \\d+:");
 
     private final YAMLParser parser;
     private final String source;
@@ -53,12 +57,23 @@ final class YamlReader {
             }
             return top;
         } catch (JsonProcessingException e) {
-            String line = hasLines && e.getLocation() != null ? ", line " + e.getLocation().getLineNr() : "";
-            String problem = e.getOriginalMessage().strip().lines().findFirst().orElse("");
-            throw new InputException("%s%s: this is not YAML (%s)".formatted(source, line, problem), e);
+            throw notYaml(e, source, hasLines);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /// The parser says what it was doing, where that began, what it found and where; the last two help.
+    private static InputException notYaml(JsonProcessingException e, String source, boolean hasLines) {
+        String problem = e.getOriginalMessage().strip().lines().findFirst().orElse("");
+        String line = e.getLocation() == null ? "" : ", line " + e.getLocation().getLineNr();
+        Matcher found = PROBLEM.matcher(e.getOriginalMessage());
+        while (found.find()) {
+            problem = found.group(1);
+            line = ", line " + found.group(2);
+        }
+        return new InputException("%s%s: this is not YAML (%s); correct it"
+                .formatted(source, hasLines ? line : "", problem), e);
     }
 
     private ConfigValue value(JsonToken token) throws IOException {

@@ -7,6 +7,7 @@ import dev.gale.train.jinja.Template;
 import dev.gale.train.jinja.TemplateException;
 import dev.gale.train.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,8 +24,10 @@ public final class ChatTemplate {
     private final Template template;
     private final Template toolTemplate;
     private final Map<String, String> specialTokens;
+    private final String source;
 
-    private ChatTemplate(Template template, Template toolTemplate, Map<String, String> specialTokens) {
+    private ChatTemplate(Template template, Template toolTemplate, Map<String, String> specialTokens, String source) {
+        this.source = source;
         this.template = template;
         this.toolTemplate = toolTemplate;
         this.specialTokens = specialTokens;
@@ -38,7 +41,7 @@ public final class ChatTemplate {
         String place = "the chat template of " + tokenizer.source();
         Map<String, String> templates = tokenizer.chatTemplates();
         return tokenizer.chatTemplate().map(source -> new ChatTemplate(parse(source, place),
-                parse(templates.getOrDefault("tool_use", source), place), tokenizer.specialTokens()));
+                parse(templates.getOrDefault("tool_use", source), place), tokenizer.specialTokens(), place));
     }
 
     /// The template of a file, with special tokens by name, e.g. `eos_token`.
@@ -46,8 +49,11 @@ public final class ChatTemplate {
     /// Throws InputException when the file is missing or malformed.
     public static ChatTemplate load(Path file, Map<String, String> specialTokens) {
         try {
-            Template template = parse(Files.readString(file), "the chat template " + file);
-            return new ChatTemplate(template, template, specialTokens);
+            String place = "the chat template " + file;
+            Template template = parse(Files.readString(file), place);
+            return new ChatTemplate(template, template, specialTokens, place);
+        } catch (CharacterCodingException e) {
+            throw new InputException("the chat template %s is not UTF-8 text; save it as UTF-8".formatted(file), e);
         } catch (IOException e) {
             throw new InputException("the chat template %s cannot be read (%s); give the path of a Jinja file"
                     .formatted(file, e), e);
@@ -59,7 +65,7 @@ public final class ChatTemplate {
     /// Throws InputException when it is malformed.
     public static ChatTemplate parse(String source, Map<String, String> specialTokens) {
         Template template = parse(source, "the chat template");
-        return new ChatTemplate(template, template, specialTokens);
+        return new ChatTemplate(template, template, specialTokens, "the chat template");
     }
 
     private static Template parse(String source, String place) {
@@ -76,7 +82,7 @@ public final class ChatTemplate {
     ///
     /// Throws InputException when the template refuses it.
     public String render(List<Map<String, Object>> messages, boolean addGenerationPrompt) {
-        return render(new Sample.Chat(messages, 0, null, Map.of()), addGenerationPrompt, "the conversation");
+        return render(new Sample.Chat(messages, 0, null, Map.of()), addGenerationPrompt, "");
     }
 
     String render(Sample.Chat chat, boolean addGenerationPrompt, String place) {
@@ -87,8 +93,8 @@ public final class ChatTemplate {
         try {
             return rendering(chat, chat.messages(), addGenerationPrompt);
         } catch (TemplateException e) {
-            throw new InputException("%s: the chat template does not accept the conversation (%s)"
-                    .formatted(place, firstLine(e)), e);
+            throw new InputException("%s%s does not accept the conversation (%s); correct one of them"
+                    .formatted(place.isEmpty() ? "" : place + ": ", source, firstLine(e)), e);
         }
     }
 

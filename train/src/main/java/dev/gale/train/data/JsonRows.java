@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -102,7 +103,8 @@ final class JsonRows {
             add(OBJECT.readTree(text), number);
         } catch (JsonProcessingException e) {
             throw new InputException("%s, line %d is not valid JSON (column %d: %s); correct or remove the line"
-                    .formatted(file, number, e.getLocation() == null ? 1 : e.getLocation().getColumnNr(), first(e)), e);
+                    .formatted(file, number, e.getLocation() == null ? 1 : e.getLocation().getColumnNr(),
+                            JsonProblem.of(e)), e);
         }
     }
 
@@ -124,7 +126,7 @@ final class JsonRows {
                 throw malformed(parser.currentLocation(), "something follows the array", null);
             }
         } catch (JsonProcessingException e) {
-            throw malformed(e.getLocation(), first(e), e);
+            throw malformed(e.getLocation(), JsonProblem.of(e), e);
         } catch (CharacterCodingException e) {
             throw new InputException("%s is not UTF-8 text; save the file as UTF-8".formatted(file), e);
         }
@@ -133,10 +135,6 @@ final class JsonRows {
     private InputException malformed(JsonLocation at, String what, Throwable cause) {
         return new InputException("%s, line %d, column %d is not valid JSON (%s); correct the file"
                 .formatted(file, at == null ? 1 : at.getLineNr(), at == null ? 1 : at.getColumnNr(), what), cause);
-    }
-
-    private static String first(JsonProcessingException e) {
-        return e.getOriginalMessage().lines().findFirst().orElse("malformed");
     }
 
     private void add(JsonNode node, int line) {

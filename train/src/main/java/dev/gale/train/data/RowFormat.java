@@ -2,6 +2,7 @@ package dev.gale.train.data;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -104,7 +105,7 @@ public enum RowFormat {
             return JSON.readValue(text, Object.class);
         } catch (JsonProcessingException e) {
             throw new InputException("%s: column 'tools' is text but not JSON (%s)"
-                    .formatted(row.place(), e.getOriginalMessage().lines().findFirst().orElse("")), e);
+                    .formatted(row.place(), JsonProblem.of(e)), e);
         }
     }
 

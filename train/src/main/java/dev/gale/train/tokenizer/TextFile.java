@@ -1,13 +1,12 @@
 package dev.gale.train.tokenizer;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.gale.tensor.InputException;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// Small UTF-8 files, read whole, and sentences about what is wrong with them.
+/// Small UTF-8 files, read whole.
 final class TextFile {
     private TextFile() {}
 
@@ -21,12 +20,5 @@ final class TextFile {
         } catch (IOException e) {
             throw new InputException("%s cannot be read (%s)".formatted(file, e), e);
         }
-    }
-
-    /// What the JSON parser says and where, on one line.
-    static String where(JsonProcessingException e) {
-        String message = e.getOriginalMessage().lines().findFirst().orElse("malformed");
-        return e.getLocation() == null ? message : "line %d, column %d: %s"
-                .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr(), message);
     }
 }

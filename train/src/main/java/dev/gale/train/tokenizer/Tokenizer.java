@@ -4,6 +4,7 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import dev.gale.train.tokenizer.TokenizerFile.AddedToken;
 import java.io.ByteArrayInputStream;
@@ -81,8 +82,8 @@ public final class Tokenizer implements AutoCloseable {
             Path folder = path.toAbsolutePath().getParent();
             return new Tokenizer(path, json, file, TokenizerConfig.read(folder, file));
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not valid JSON (%s); download it again".formatted(path, TextFile.where(e)),
-                    e);
+            throw new InputException("%s is not valid JSON (%s); download it again".formatted(path,
+                    JsonProblem.where(e)), e);
         } catch (IOException e) {
             throw new InputException("%s is not a tokenizer: %s; download it again or export it with Transformers"
                     .formatted(path, e.getMessage()), e);

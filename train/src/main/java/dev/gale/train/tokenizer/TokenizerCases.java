@@ -3,6 +3,7 @@ package dev.gale.train.tokenizer;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -49,7 +50,7 @@ public final class TokenizerCases {
         try {
             cases = JSON.readTree(TextFile.read(file));
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not valid JSON (%s)".formatted(file, TextFile.where(e)), e);
+            throw new InputException("%s is not valid JSON (%s)".formatted(file, JsonProblem.where(e)), e);
         }
         if (!cases.isArray() || cases.isEmpty()) {
             throw new InputException("%s holds no cases; a JSON array of objects with text and ids is expected"

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -86,7 +87,7 @@ record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates
             return JSON.readTree(text(file));
         } catch (JsonProcessingException e) {
             throw new InputException("%s is not valid JSON: %s; correct it or download it again"
-                    .formatted(file, TextFile.where(e)), e);
+                    .formatted(file, JsonProblem.where(e)), e);
         }
     }
 
