@@ -30,12 +30,14 @@ import java.util.function.Supplier;
 /// }
 /// ```
 public final class FastLanguageModel implements AutoCloseable {
+    private final Path directory;
     private final TensorOps ops;
     private final CausalLm model;
     private final Tokenizer tokenizer;
     private PeftModel adapter;
 
-    private FastLanguageModel(TensorOps ops, CausalLm model, Tokenizer tokenizer) {
+    private FastLanguageModel(Path directory, TensorOps ops, CausalLm model, Tokenizer tokenizer) {
+        this.directory = directory;
         this.ops = ops;
         this.model = model;
         this.tokenizer = tokenizer;
@@ -60,7 +62,7 @@ public final class FastLanguageModel implements AutoCloseable {
 
     /// @param tokenizer folder or `tokenizer.json` from which tokenizer and chat template come
     public static FastLanguageModel open(Path directory, Path tokenizer, LoadOptions options, TensorOps ops) {
-        return open(tokenizer, ops, () -> CausalLm.load(directory, options, ops));
+        return open(directory, tokenizer, ops, () -> CausalLm.load(directory, options, ops));
     }
 
     /// A model with fresh weights in the shape of the folder's `config.json`, every weight trained: for pretraining.
@@ -70,20 +72,21 @@ public final class FastLanguageModel implements AutoCloseable {
 
     /// @param tokenizer folder or `tokenizer.json` from which tokenizer and chat template come
     public static FastLanguageModel fromScratch(Path directory, Path tokenizer, long seed, TensorOps ops) {
-        return open(tokenizer, ops, () -> {
+        return open(directory, tokenizer, ops, () -> {
             CausalLm model = CausalLm.random(HfConfig.read(directory), seed, DType.F32, ops);
             model.trainAll();
             return model;
         });
     }
 
-    private static FastLanguageModel open(Path tokenizerSource, TensorOps ops, Supplier<CausalLm> load) {
+    private static FastLanguageModel open(Path directory, Path tokenizerSource, TensorOps ops,
+                                          Supplier<CausalLm> load) {
         CausalLm model = null;
         try {
             model = load.get();
             Tokenizer tokenizer = Tokenizer.load(tokenizerSource);
             tokenizer.requireFits(model.config().vocabSize());
-            return new FastLanguageModel(ops, model, tokenizer);
+            return new FastLanguageModel(directory, ops, model, tokenizer);
         } catch (RuntimeException e) {
             if (model != null) model.close();
             ops.close();
@@ -115,6 +118,11 @@ public final class FastLanguageModel implements AutoCloseable {
 
     private void requireNoAdapter() {
         if (adapter != null) throw new IllegalStateException("this model has an adapter already");
+    }
+
+    /// The folder that the model came from.
+    Path directory() {
+        return directory;
     }
 
     public TensorOps ops() {

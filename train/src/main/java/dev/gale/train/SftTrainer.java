@@ -8,6 +8,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.checkpoint.CheckpointStore;
+import dev.gale.train.checkpoint.OutputFolder;
 import dev.gale.train.data.Batch;
 import dev.gale.train.data.BatchOptions;
 import dev.gale.train.data.Batches;
@@ -28,6 +29,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /// Supervised fine-tuning of whatever is trainable in a model: an adapter, or every weight. Builds the run and owns its
 /// files; the steps are `TrainLoop`'s.
@@ -47,7 +49,8 @@ public final class SftTrainer {
 
     /// @param train examples to learn from, each at most `max_length` long
     /// @param eval  held-out examples, perhaps none
-    /// Throws: InputException when there is nothing to learn, nothing to learn with, or an evaluation without examples.
+    /// Throws: InputException when there is nothing to learn, nothing to learn with, an evaluation without examples, an
+    /// example longer than the model's context, or the output would replace the model.
     public SftTrainer(FastLanguageModel model, List<Example> train, List<Example> eval, SftConfig config) {
         this(model, train, train.size(), eval, eval.size(), config);
     }
@@ -60,6 +63,8 @@ public final class SftTrainer {
         this.config = config;
         this.train = prepared(train, trainRows, "examples");
         this.eval = prepared(eval, evalRows, "evaluation examples");
+        requireContext();
+        OutputFolder.requireApart(config.outputDir(), model.directory());
         if (this.train.isEmpty()) throw new InputException("the training data has no example with a token to learn");
         if (model.trainable().isEmpty()) {
             throw new InputException("nothing in the model is trainable: call getPeftModel first, or load it with full_finetuning");
@@ -79,6 +84,14 @@ public final class SftTrainer {
                     .formatted(rows - kept.size(), rows, what, config.maxLength()));
         }
         return kept;
+    }
+
+    private void requireContext() {
+        int context = model.model().maxSeqLen();
+        int longest = Stream.concat(train.stream(), eval.stream()).mapToInt(Example::length).max().orElse(0);
+        if (longest <= context) return;
+        throw new InputException("an example has %d tokens, but the model takes at most %d: set max_length to that"
+                .formatted(longest, context));
     }
 
     /// Adds someone who watches the run, made when the number of its steps is known.
@@ -134,10 +147,9 @@ public final class SftTrainer {
     /// history and its checkpoints into `output_dir`.
     /// Throws: InputException when the output folder holds another run; TrainingException when a step cannot go on.
     public Summary train() {
+        Optional<Path> resume = checkFolders(config);
         Path output = config.outputDir();
         CheckpointStore checkpoints = new CheckpointStore(output);
-        Optional<Path> resume = config.resumeFromCheckpoint().map(SftTrainer::checkpoint);
-        if (resume.isEmpty()) requireFresh(checkpoints);
         Batches batches = batches();
         int totalSteps = totalSteps(batches);
         LrSchedule schedule = LrSchedule.of(config.lrSchedulerType(), config.learningRate(), config.warmupStepsOf(totalSteps),
@@ -176,16 +188,28 @@ public final class SftTrainer {
         }
     }
 
-    private static Path checkpoint(Path given) {
-        return given.getFileName().toString().startsWith("checkpoint-") ? given : new CheckpointStore(given).requireLatest();
+    /// Whether a run can begin or go on: what `train` finds out first, for those who want to know before they open a
+    /// model. Returns the checkpoint to go on from, if there shall be one.
+    /// Throws: InputException when `output_dir` cannot be written or holds another run, or there is no checkpoint.
+    public static Optional<Path> checkFolders(SftConfig config) {
+        OutputFolder.requireWritable("output_dir", config.outputDir());
+        Optional<Path> resume = config.resumeFromCheckpoint().map(SftTrainer::checkpoint);
+        if (resume.isEmpty() && !config.overwriteOutputDir()) requireFresh(config);
+        return resume;
     }
 
-    private void requireFresh(CheckpointStore checkpoints) {
-        if (config.overwriteOutputDir()) return;
-        checkpoints.latest().ifPresent(latest -> {
+    private static Path checkpoint(Path given) {
+        Path name = given.getFileName();
+        boolean itself = name != null && name.toString().startsWith("checkpoint-");
+        return itself ? CheckpointStore.require(given) : new CheckpointStore(given).requireLatest();
+    }
+
+    private static void requireFresh(SftConfig config) {
+        new CheckpointStore(config.outputDir()).latest().ifPresent(latest -> {
             throw new InputException("%s holds a run already (%s): go on with --resume, choose another output_dir, or set overwrite_output_dir"
                     .formatted(config.outputDir(), latest.getFileName()));
         });
+        OutputFolder.requireNoResult(config.outputDir());
     }
 
     private void finish(Path output, CheckpointStore checkpoints, TrainerState state, List<MetricSink> sinks, RunCheckpoint writer,

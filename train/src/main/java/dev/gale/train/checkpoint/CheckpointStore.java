@@ -68,6 +68,14 @@ public final class CheckpointStore {
                 outputDir + " has no checkpoint to resume from: start the run without --resume"));
     }
 
+    /// A checkpoint's own folder.
+    /// Throws: InputException when it is none.
+    public static Path require(Path checkpoint) {
+        if (Files.isRegularFile(checkpoint.resolve("trainer_state.json"))) return checkpoint;
+        throw new InputException(checkpoint
+                + " is no checkpoint: it has no trainer_state.json; resume from another one");
+    }
+
     /// Deletes the oldest checkpoints until `limit` are left, but never the newest nor `best`; a limit below 1 keeps all.
     public void prune(int limit, String best) {
         if (limit < 1) return;

@@ -7,6 +7,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.train.checkpoint.OutputFolder;
 import dev.gale.train.tokenizer.TokenizerFiles;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -42,6 +43,7 @@ final class MergeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         DType target = LoadOptions.dtype(dtype);
+        OutputFolder.requireWritable("--output", output);
         requireFree(output);
         try (TensorOps ops = new CpuOps();
              CausalLm base = CausalLm.load(model, LoadOptions.defaults().withDtype(target), ops);
@@ -58,13 +60,9 @@ final class MergeCommand implements Callable<Integer> {
 
     private static void requireFree(Path output) throws IOException {
         if (!Files.exists(output)) return;
-        boolean free = Files.isDirectory(output);
-        if (free) {
-            try (Stream<Path> entries = Files.list(output)) {
-                free = entries.findAny().isEmpty();
-            }
+        try (Stream<Path> entries = Files.list(output)) {
+            if (entries.findAny().isEmpty()) return;
         }
-        if (free) return;
         throw new InputException("--output " + output + " is there already and not empty: name a new folder");
     }
 }

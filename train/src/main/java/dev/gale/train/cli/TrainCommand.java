@@ -33,6 +33,7 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         TrainConfig config = config();
+        SftTrainer.checkFolders(config.training());
         PrintWriter out = spec.commandLine().getOut();
         if (dryRun) {
             out.println(PlanCommand.plan(config));
