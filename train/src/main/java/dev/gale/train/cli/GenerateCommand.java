@@ -7,6 +7,7 @@ import dev.gale.train.TextGenerator;
 import dev.gale.train.data.ChatTemplate;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -79,6 +80,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (stop.contains("")) throw new InputException("--stop is empty: give the text to end before");
         PrintWriter out = spec.commandLine().getOut();
         try (FastLanguageModel loaded = FastLanguageModel.fromPretrained(model)) {
             if (adapter != null) loaded.loadAdapter(adapter, false);
@@ -105,8 +107,14 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private static String read(Path file) throws IOException {
-        if (Files.isRegularFile(file)) return Files.readString(file);
-        throw new InputException("--prompt-file " + file + " is not there: name a text file");
+        if (!Files.isRegularFile(file)) {
+            throw new InputException("--prompt-file " + file + " is not there: name a text file");
+        }
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException e) {
+            throw new InputException("--prompt-file " + file + " is not UTF-8 text: save it as UTF-8", e);
+        }
     }
 
     /// What the model's folder recommends, changed by the options given; options of sampling turn it on.

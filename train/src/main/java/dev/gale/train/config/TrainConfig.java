@@ -8,6 +8,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -58,6 +59,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     public static TrainConfig load(Path file, List<String> overrides) {
         try {
             return parse(Files.readString(file), file.toString(), overrides);
+        } catch (CharacterCodingException e) {
+            throw new InputException("%s is not UTF-8 text: give the path of a YAML file".formatted(file), e);
         } catch (IOException e) {
             throw new InputException("%s cannot be read: give the path of a YAML file".formatted(file), e);
         }
@@ -83,7 +86,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
                     top.get("lora").place(), model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(LoadOptions.dtype(model.torchDtype)), model.fullFinetuning, model.fromScratch,
+                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
     }
 
@@ -152,8 +155,25 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         });
     }
 
+    private static DType dtype(String name, Map<String, ConfigValue> top) {
+        try {
+            return LoadOptions.dtype(name);
+        } catch (InputException e) {
+            throw new InputException("%s: torch_dtype: %s"
+                    .formatted(top.get("torch_dtype").place(), e.getMessage()), e);
+        }
+    }
+
+    private static ModuleNames pattern(String key, ConfigValue given, String pattern) {
+        try {
+            return ModuleNames.matching(pattern);
+        } catch (InputException e) {
+            throw new InputException("%s: %s: %s".formatted(given.place(), key, e.getMessage()), e);
+        }
+    }
+
     private static ModuleNames moduleNames(String key, ConfigValue given) {
-        if (given.value() instanceof String pattern) return ModuleNames.matching(pattern);
+        if (given.value() instanceof String pattern) return pattern(key, given, pattern);
         List<String> names = new ArrayList<>();
         for (ConfigValue name : given.list()) {
             if (!(name.value() instanceof String text)) {
