@@ -75,7 +75,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private SftTrainer.Summary train(FastLanguageModel model, Demo demo) {
         model.getPeftModel(LoraConfig.builder().r(16).loraAlpha(32).targetModules("all-linear").build());
-        SftConfig config = SftConfig.builder().outputDir(demo.adapter()).overwriteOutputDir(true).learningRate(5e-3)
+        SftConfig config = SftConfig.builder().outputDir(demo.adapter()).overwriteOutputDir(true).learningRate(2e-3)
                 .lrSchedulerType("cosine").warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16)
                 .maxSteps(quick ? 192 : -1).gradientCheckpointing(false).maxLength(256)
                 .saveStrategy(SftConfig.SaveStrategy.NO).build();

@@ -22,7 +22,8 @@ final class Corpus {
         int kind = random.nextInt(20);
         if (kind < 11) return questions();
         if (kind < 15) return records();
-        return kind < 19 ? objects() : counting();
+        if (kind < 18) return objects();
+        return kind < 19 ? counting() : spelling();
     }
 
     private String questions() {
@@ -58,6 +59,16 @@ final class Corpus {
             String home = Words.pick(random, Words.CITIES);
             text.append("%s of %s has a %s %s. {\"owner\": \"%s\", \"home\": \"%s\", \"thing\": \"%s\", \"color\": \"%s\"}\n"
                     .formatted(owner, home, color, item[0], owner, home, item[0], color));
+        }
+        return text.toString().strip();
+    }
+
+    /// Words that the other documents lack: a token that pretraining never meets cannot be taught by an adapter later.
+    private String spelling() {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0, n = 2 + random.nextInt(4); i < n; i++) {
+            String word = Words.pick(random, Words.COMMON);
+            text.append("Spell %s: %s. ".formatted(word, String.join(" ", word.split(""))));
         }
         return text.toString().strip();
     }

@@ -37,6 +37,7 @@ record Order(String name, String city, String item, String plural, int quantity,
 
     /// The fact as JSON, the answer that the demo teaches.
     String json() {
-        return "{\"name\": \"%s\", \"city\": \"%s\", \"item\": \"%s\"}".formatted(name, city, item);
+        return "{\"name\": \"%s\", \"city\": \"%s\", \"item\": \"%s\", \"quantity\": %d}"
+                .formatted(name, city, item, quantity);
     }
 }

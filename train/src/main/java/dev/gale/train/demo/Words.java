@@ -33,6 +33,12 @@ final class Words {
     static final List<String> DAYS = split("Monday Tuesday Wednesday Thursday Friday Saturday Sunday");
     static final List<String> COLORS = split("red blue green yellow black white brown grey orange purple");
 
+    /// Words to spell.
+    static final List<String> COMMON = split("""
+            name city item quantity day date time week month year person people place street number amount price total
+            value key field label title text word letter line page list order customer address email phone country
+            answer question result status note message user id type kind size count unit""");
+
     private Words() {}
 
     private static List<String> split(String text) {
