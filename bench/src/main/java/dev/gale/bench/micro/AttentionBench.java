@@ -18,7 +18,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /// Causal attention of 9 query and 3 key-value heads of width 64 over one sequence. Forward is `2 t² 64 9` floating point
-/// operations (visible pairs only), backward `5 t² 64 9`: divide by the time.
+/// operations (visible pairs only), backward `5 t² 64 9`.
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -50,6 +50,13 @@ public class AttentionBench {
         start = ranges[0];
         stop = ranges[1];
         forward();
+    }
+
+    /// What a benchmark here measures.
+    static KernelBench.Meaning meaning(String method, int tokens) {
+        double pairs = 0.5 * tokens * (tokens + 1.0) * SPEC.queryWidth();
+        return new KernelBench.Meaning("attention " + method, tokens + "x9/3x64",
+                (method.equals("forward") ? 4 : 10) * pairs, "GFLOP/s", Runtime.getRuntime().availableProcessors());
     }
 
     @TearDown

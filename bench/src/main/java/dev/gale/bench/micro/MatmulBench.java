@@ -20,8 +20,8 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/// `y = x wᵀ` at shapes of a 135M Llama and of a larger one. A call is `2 m n k` floating point operations: divide by the
-/// time. EJML's threads are its own pool of all cores.
+/// `y = x wᵀ` at shapes of a 135M Llama and of a larger one. A call is `2 m n k` floating point operations.
+/// EJML's threads are its own pool of all cores.
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -55,6 +55,21 @@ public class MatmulBench {
     static int[] dims(String shape) {
         String[] parts = shape.split("x");
         return new int[] {Integer.parseInt(parts[0]), Integer.parseInt(parts[1]), Integer.parseInt(parts[2])};
+    }
+
+    /// What a benchmark here measures.
+    static KernelBench.Meaning meaning(String method, String shape) {
+        int[] dims = dims(shape);
+        String op = switch (method) {
+            case "gale" -> "sgemm";
+            case "galeBf16Weight" -> "sgemm bf16 weight";
+            case "ejml" -> "sgemm: EJML";
+            case "ejmlThreads" -> "sgemm: EJML threads";
+            default -> "sgemm: naive loop";
+        };
+        boolean alone = method.equals("ejml") || method.equals("naive");
+        return new KernelBench.Meaning(op, shape, 2.0 * dims[0] * dims[1] * dims[2], "GFLOP/s",
+                alone ? 1 : Runtime.getRuntime().availableProcessors());
     }
 
     @TearDown

@@ -29,14 +29,15 @@ import java.util.Locale;
 import java.util.Random;
 
 /// A whole LoRA step of a 135M Llama shape on the CPU: time, tokens/s, peak memory against the plan. The peer runs the
-/// same shape in Transformers and PEFT. Usage: `StepBench [tokens] [steps] [checkpointing]`.
+/// same shape in Transformers and PEFT: bench/peer/hf_lora_step.py.
 public final class StepBench {
     private static final ModelConfig SHAPE = new ModelConfig("LlamaForCausalLM", 576, 1536, 30, 9, 3, 64, 49152, 2048, 1e-5,
             Activation.SILU, false, false, true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.F32, 0.02);
 
     private StepBench() {}
 
-    public static void main(String[] args) throws IOException {
+    /// @param args tokens, steps, whether to checkpoint; each may be left out
+    public static void run(String[] args, BenchCsv csv) throws IOException {
         int tokens = args.length > 0 ? Integer.parseInt(args[0]) : 512;
         int steps = args.length > 1 ? Integer.parseInt(args[1]) : 6;
         boolean checkpointing = args.length > 2 && Boolean.parseBoolean(args[2]);
@@ -53,13 +54,11 @@ public final class StepBench {
             long rss = peakResidentBytes();
             System.out.printf(Locale.ROOT, "step %.3f s, %.1f tokens/s, %.1f GFLOP/s, tensors %.1f MB, process peak %.1f MB (plan %.1f MB)%n",
                     best, tokens / best, flops / best / 1e9, memory.reservedBytes() / 1e6, rss / 1e6, planned / 1e6);
-            BenchCsv csv = new BenchCsv(Path.of("bench/results/cpu-step.csv"));
             String shape = "llama-135m lora-r16 1x" + tokens + (checkpointing ? " checkpointing" : "");
-            csv.add("lora_step", shape, tokens / best, "tokens/s");
-            csv.add("lora_step", shape, best, "s");
-            csv.add("lora_step", shape, rss / 1e6, "MB peak resident");
-            csv.add("lora_step", shape, memory.reservedBytes() / 1e6, "MB tensors");
-            csv.add("lora_step", shape, planned / 1e6, "MB planned");
+            csv.add("lora step", shape, ops.threads(), tokens / best, "tokens/s");
+            csv.add("lora step", shape, ops.threads(), best, "s");
+            csv.add("lora step", shape, ops.threads(), rss / 1e6, "MB peak");
+            csv.add("lora step", shape, ops.threads(), planned / 1e6, "MB planned");
         }
     }
 
