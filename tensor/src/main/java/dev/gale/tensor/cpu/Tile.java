@@ -146,9 +146,9 @@ final class Tile {
 
     /// One panel from `cols <= COLS` rows of the transposed operand: `right[k, j] = src[j, k]`. Past cols, zeros.
     static void panelTransposed(float[] right, int to, float[] src, int from, int stride, int cols, int depth) {
-        int whole = Transpose.AVAILABLE && cols == COLS ? depth / WIDTH * WIDTH : 0;
+        int whole = Transpose.AVAILABLE && cols == COLS ? depth / Transpose.BLOCK * Transpose.BLOCK : 0;
         if (whole > 0) {
-            for (int j = 0; j < COLS; j += WIDTH) {
+            for (int j = 0; j < COLS; j += Transpose.BLOCK) {
                 Transpose.columns(right, to + j, src, from + j * stride, stride, whole);
             }
         }
