@@ -26,6 +26,7 @@ class ArchitectureTest {
             "nn", List.of("dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson"),
             "optim", List.of("dev.gale.optim", "dev.gale.tensor"),
             "kernels-tornado", List.of("dev.gale.kernels", "dev.gale.tensor", "uk.ac.manchester.tornado"),
+            "kernels-tornado/tornado-api-stub", List.of("uk.ac.manchester.tornado.api", "dev.gale.tornado.stub"),
             "peft", List.of("dev.gale.peft", "dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson"),
             "train", List.of("dev.gale.train", "dev.gale.peft", "dev.gale.optim", "dev.gale.nn", "dev.gale.tensor",
                     "com.fasterxml.jackson", "picocli", "ai.djl.huggingface", "org.slf4j"),

@@ -1,0 +1,125 @@
+package uk.ac.manchester.tornado.api.types.arrays;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// Off-heap `int`s behind a header.
+public final class IntArray extends TornadoNativeArray {
+    private static final int BYTES = 4;
+    private final MemorySegment segment;
+    private final int size;
+
+    public IntArray(int numberOfElements) {
+        this(allocate(numberOfElements, BYTES));
+    }
+
+    private IntArray(MemorySegment withHeader) {
+        segment = withHeader;
+        size = writeHeader(withHeader, BYTES);
+    }
+
+    public static IntArray fromArray(int[] values) {
+        IntArray array = new IntArray(values.length);
+        for (int i = 0; i < values.length; i++) array.set(i, values[i]);
+        return array;
+    }
+
+    public static IntArray fromElements(int... values) {
+        return fromArray(values);
+    }
+
+    /// A copy of the bytes of a segment without header.
+    public static IntArray fromSegment(MemorySegment data) {
+        IntArray array = new IntArray(elements(data, BYTES));
+        array.getSegment().copyFrom(data);
+        return array;
+    }
+
+    /// An array over a segment that begins with a header; nothing is copied.
+    public static IntArray fromSegmentShallow(MemorySegment withHeader) {
+        return new IntArray(withHeader);
+    }
+
+    public static void initialize(IntArray array, int value) {
+        array.init(value);
+    }
+
+    public static IntArray concat(IntArray... arrays) {
+        int total = 0;
+        for (IntArray array : arrays) total += array.getSize();
+        IntArray joined = new IntArray(total);
+        int at = 0;
+        for (IntArray array : arrays) {
+            joined.getSegment().asSlice((long) at * BYTES).copyFrom(array.getSegment());
+            at += array.getSize();
+        }
+        return joined;
+    }
+
+    public void set(int index, int value) {
+        segment.set(ValueLayout.JAVA_INT, offset(index), value);
+    }
+
+    public int get(int index) {
+        return segment.get(ValueLayout.JAVA_INT, offset(index));
+    }
+
+    public int[] toHeapArray() {
+        int[] values = new int[size];
+        for (int i = 0; i < size; i++) values[i] = get(i);
+        return values;
+    }
+
+    @Override
+    public void clear() {
+        getSegment().fill((byte) 0);
+    }
+
+    public void init(int value) {
+        for (int i = 0; i < size; i++) set(i, value);
+    }
+
+    @Override
+    public int getElementSize() {
+        return BYTES;
+    }
+
+    @Override
+    public int getSize() {
+        return size;
+    }
+
+    @Override
+    public MemorySegment getSegment() {
+        return segment.asSlice(ARRAY_HEADER);
+    }
+
+    @Override
+    public MemorySegment getSegmentWithHeader() {
+        return segment;
+    }
+
+    @Override
+    public long getNumBytesOfSegmentWithHeader() {
+        return segment.byteSize();
+    }
+
+    @Override
+    public long getNumBytesOfSegment() {
+        return segment.byteSize() - ARRAY_HEADER;
+    }
+
+    /// A copy of `length` elements from `offset` on.
+    public IntArray slice(int offset, int length) {
+        if (offset < 0 || length < 0 || offset + length > size) {
+            throw new IllegalArgumentException(
+                    "elements " + offset + " to " + (offset + length) + " are not all within the " + size + " of this");
+        }
+        return fromSegment(getSegment().asSlice((long) offset * BYTES, (long) length * BYTES));
+    }
+
+    private long offset(int index) {
+        if (index < 0 || index >= size) throw outOfBounds(index);
+        return ARRAY_HEADER + (long) index * BYTES;
+    }
+}
