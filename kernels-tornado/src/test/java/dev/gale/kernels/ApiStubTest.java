@@ -14,6 +14,8 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,8 +49,16 @@ class ApiStubTest {
 
     /// Names of the stand-in's classes, or none when this was compiled against the real API.
     private static List<String> stubClasses() throws Exception {
-        Path root = Path.of(KernelContext.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-        try (Stream<Path> files = Files.isDirectory(root) ? Files.walk(root) : Stream.empty()) {
+        Path source = Path.of(KernelContext.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+        if (Files.isDirectory(source)) return classes(source);
+        if (!source.getFileName().toString().contains("stub")) return List.of();
+        try (FileSystem jar = FileSystems.newFileSystem(source)) {
+            return classes(jar.getPath("/"));
+        }
+    }
+
+    private static List<String> classes(Path root) throws IOException {
+        try (Stream<Path> files = Files.walk(root)) {
             return files.map(file -> root.relativize(file).toString().replace('/', '.').replace('\\', '.'))
                     .filter(name -> name.startsWith(API) && name.endsWith(".class"))
                     .map(name -> name.substring(0, name.length() - ".class".length())).sorted().toList();
@@ -97,7 +107,8 @@ class ApiStubTest {
 
     private static Set<String> enumConstants(Class<?> type) {
         if (!type.isEnum()) return Set.of();
-        return new TreeSet<>(Arrays.stream(type.getFields()).filter(Field::isEnumConstant).map(Field::getName).toList());
+        Stream<Field> constants = Arrays.stream(type.getFields()).filter(Field::isEnumConstant);
+        return new TreeSet<>(constants.map(Field::getName).toList());
     }
 
     @Test

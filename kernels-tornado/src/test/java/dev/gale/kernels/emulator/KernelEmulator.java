@@ -98,6 +98,14 @@ public final class KernelEmulator {
         if (!differences.isEmpty()) throw new KernelFault(String.join("; ", differences));
     }
 
+    /// Runs a kernel by its name, with casts of local memory to `FloatArray` as the CUDA backend has them: see
+    /// `SharedFloats`. The arrays to compare are among the arguments.
+    /// @param arguments what the kernel takes after its context
+    public void run(Class<?> owner, String kernel, Object... arguments) {
+        if (watched == null) arrays(arguments);
+        run(SharedFloats.kernel(owner, kernel, arguments));
+    }
+
     private String again(List<Watched> arrays, List<byte[]> inputs, List<byte[]> results, Order order,
                          boolean otherPoison, Consumer<KernelContext> kernel) {
         for (Watched array : arrays) array.restore(inputs.get(array.position()));

@@ -153,7 +153,9 @@ class KernelEmulatorTest {
         FloatArray in = numbers(3 * GROUP);
         FloatArray out = new FloatArray(3 * GROUP);
         groups(3).run(ctx -> reverse(ctx, out, in, true));
-        for (int i = 0; i < out.getSize(); i++) assertEquals(in.get(i / GROUP * GROUP + GROUP - 1 - i % GROUP), out.get(i));
+        for (int i = 0; i < out.getSize(); i++) {
+            assertEquals(in.get(i / GROUP * GROUP + GROUP - 1 - i % GROUP), out.get(i));
+        }
         groups(3).run(ctx -> reuse(ctx, out, true));
         for (int i = 0; i < out.getSize(); i++) assertEquals((i % GROUP + 7) % GROUP * 6, out.get(i));
     }
@@ -162,8 +164,8 @@ class KernelEmulatorTest {
     void missingBarriersAreFound() {
         FloatArray in = numbers(2 * GROUP);
         FloatArray out = new FloatArray(2 * GROUP);
-        assertFault(groups(2), ctx -> reverse(ctx, out, in, false), "race: ascending and descending", "FloatArray of 128",
-                "has at [0] once NaN");
+        assertFault(groups(2), ctx -> reverse(ctx, out, in, false), "race: ascending and descending",
+                "FloatArray of 128", "has at [0] once NaN");
         assertFault(groups(2), ctx -> reuse(ctx, out, false), "race", "has at [");
     }
 
@@ -186,7 +188,8 @@ class KernelEmulatorTest {
         assertFault(groups(1), ctx -> earlyReturn(ctx, out), "thread (0, 0, 0) waits at localBarrier",
                 "KernelEmulatorTest.java", "thread (60, 0, 0) has ended");
         assertFault(groups(1), ctx -> twoBarriers(ctx, out), "divergence", "thread (0, 0, 0)", "thread (32, 0, 0)");
-        assertFault(groups(1), ctx -> barrierAgainstSum(ctx, out), "thread (0, 0, 0) waits at localBarrier", "has ended");
+        assertFault(groups(1), ctx -> barrierAgainstSum(ctx, out), "thread (0, 0, 0) waits at localBarrier",
+                "thread (32, 0, 0) has ended");
         assertFault(groups(1), ctx -> halfAWarp(ctx, out), "waits at simdSum", "thread (16, 0, 0) has ended");
         assertFault(KernelEmulator.grid(48).group(16), ctx -> halfAWarp(ctx, out), "no multiple of 32");
     }

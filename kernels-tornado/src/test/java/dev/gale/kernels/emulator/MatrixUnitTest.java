@@ -67,6 +67,28 @@ class MatrixUnitTest {
         ctx.mmaStore(sum, c, 0, 0, N);
     }
 
+    /// The accumulator goes to local memory, where each lane finds its own four elements again: at x, x + 1, x + 72 and
+    /// x + 73, whatever the lane, with an offset for each.
+    static void throughLocalMemory(KernelContext ctx, FloatArray c, IntArray a, IntArray b) {
+        int[] aTile = ctx.allocateIntLocalArray(256);
+        int[] bTile = ctx.allocateIntLocalArray(128);
+        float[] shared = ctx.allocateFloatLocalArray(4 + 144);
+        FloatArray target = (FloatArray) (Object) shared;
+        int lane = ctx.localIdx;
+        for (int i = lane; i < 128; i += 32) aTile[i] = a.get(i / 8 * 16 + i % 8);
+        for (int i = lane; i < 64; i += 32) bTile[i] = b.get(i);
+        ctx.localBarrier();
+        float[] sum = ctx.mmaFragment(0f);
+        sum = ctx.mmaBF16(ctx.mmaLoadA(aTile, 16, 0), ctx.mmaLoadB(bTile, 16, 0), sum, MMAShape.M16N8K16);
+        int x = 2 * lane + (lane >> 4);
+        ctx.mmaStore(sum, target, 0, x - (lane >> 2) * 9 - (lane & 3) * 2, 9);
+        int at = (lane >> 2) * N + (lane & 3) * 2;
+        c.set(at, shared[4 + x]);
+        c.set(at + 1, shared[4 + x + 1]);
+        c.set(at + 8 * N, shared[4 + x + 72]);
+        c.set(at + 8 * N + 1, shared[4 + x + 73]);
+    }
+
     static void load(KernelContext ctx, FloatArray c, int byteOffset) {
         int[] tile = ctx.allocateIntLocalArray(256);
         for (int i = ctx.localIdx; i < 256; i += 32) tile[i] = 0;
@@ -131,6 +153,18 @@ class MatrixUnitTest {
         IntArray left = pack(a, true);
         IntArray right = pack(transpose(b), true);
         KernelEmulator.grid(32).group(32).run(ctx -> perLane(ctx, c, left, right));
+        assertProduct(a, b, c);
+    }
+
+    @Test
+    void accumulatorsMayGoToLocalMemory() {
+        float[] a = random(M * K, 5);
+        float[] b = random(K * N, 6);
+        for (int m = 0; m < M; m++) for (int k = 16; k < K; k++) a[m * K + k] = 0;
+        FloatArray c = new FloatArray(M * N);
+        IntArray left = pack(a, true);
+        IntArray right = pack(b, true);
+        KernelEmulator.grid(32).group(32).run(MatrixUnitTest.class, "throughLocalMemory", c, left, right);
         assertProduct(a, b, c);
     }
 

@@ -80,7 +80,8 @@ class StubPlanTest {
         ImmutableTaskGraph last = new TaskGraph("last").consumeFromDevice("first", out)
                 .task("more", StubPlanTest::increment, out, 4).snapshot();
         assertRefused(() -> new TornadoExecutionPlan(last, first).execute(), "the graph first, but none has run");
-        TornadoExecutionPlan plan = new TornadoExecutionPlan(first, other, last).withGridScheduler(grid("first.square"));
+        TornadoExecutionPlan plan = new TornadoExecutionPlan(first, other, last);
+        plan.withGridScheduler(grid("first.square"));
         assertRefused(plan::execute, "the graph other does not hold on the device");
         plan.freeDeviceMemory().withGraph(0).execute();
         plan.withGraph(2).execute();

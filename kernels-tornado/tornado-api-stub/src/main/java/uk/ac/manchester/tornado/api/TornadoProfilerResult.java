@@ -59,4 +59,8 @@ public class TornadoProfilerResult {
     public long getTotalDeviceMemoryUsage() {
         return 0;
     }
+
+    public String getProfileLog() {
+        return "";
+    }
 }

@@ -1,0 +1,97 @@
+package dev.gale.kernels.emulator;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassTransform;
+import java.lang.classfile.Opcode;
+import java.lang.classfile.instruction.TypeCheckInstruction;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.ConstantDescs;
+import java.lang.constant.MethodTypeDesc;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+
+/// Lets `(FloatArray) (Object) shared`, with which a kernel hands local memory to `mmaStore`, run on the JVM. The CUDA
+/// backend emits no code for that cast and takes the address as that of an array with a header: element i of the
+/// `FloatArray` is `shared[i + 4]`. Here the kernel's class is loaded again with such casts turned into calls of
+/// `cast`. Helpers that it calls in other classes must be public.
+public final class SharedFloats extends ClassLoader {
+    private static final ClassDesc ARRAY = FloatArray.class.describeConstable().orElseThrow();
+    private static final ClassDesc SELF = SharedFloats.class.describeConstable().orElseThrow();
+    private final String owner;
+
+    private SharedFloats(Class<?> owner) {
+        super(owner.getClassLoader());
+        this.owner = owner.getName();
+    }
+
+    /// What the cast means on the device.
+    public static FloatArray cast(Object value) {
+        if (!(value instanceof float[] shared)) return (FloatArray) value;
+        float first = shared[0];
+        FloatArray view = FloatArray.fromSegmentShallow(MemorySegment.ofArray(shared));
+        shared[0] = first;                            // the view wrote its size there, which the device does not
+        return view;
+    }
+
+    static Consumer<KernelContext> kernel(Class<?> owner, String name, Object[] arguments) {
+        try {
+            Class<?> loaded = Class.forName(owner.getName(), true, new SharedFloats(owner));
+            Method method = Arrays.stream(loaded.getDeclaredMethods())
+                    .filter(each -> each.getName().equals(name) && each.getParameterCount() == arguments.length + 1)
+                    .findFirst().orElseThrow(() -> new IllegalArgumentException("%s has no kernel %s of %d arguments"
+                            .formatted(owner.getName(), name, arguments.length)));
+            method.setAccessible(true);
+            MethodHandle bound = MethodHandles.insertArguments(MethodHandles.lookup().unreflect(method), 1, arguments);
+            return context -> call(bound, context);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalArgumentException("cannot load " + owner.getName() + " again", e);
+        }
+    }
+
+    private static void call(MethodHandle kernel, KernelContext context) {
+        try {
+            kernel.invokeExact(context);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError("a kernel cannot throw a checked exception", e);
+        }
+    }
+
+    @Override
+    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+        if (!name.equals(owner) && !name.startsWith(owner + "$")) return super.loadClass(name, resolve);
+        synchronized (getClassLoadingLock(name)) {
+            Class<?> loaded = findLoadedClass(name);
+            if (loaded != null) return loaded;
+            byte[] bytes = rewritten(name);
+            return defineClass(name, bytes, 0, bytes.length);
+        }
+    }
+
+    private byte[] rewritten(String name) throws ClassNotFoundException {
+        try (InputStream in = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
+            if (in == null) throw new ClassNotFoundException(name);
+            ClassFile format = ClassFile.of();
+            MethodTypeDesc type = MethodTypeDesc.of(ARRAY, ConstantDescs.CD_Object);
+            return format.transformClass(format.parse(in.readAllBytes()),
+                    ClassTransform.transformingMethodBodies((code, element) -> {
+                        boolean cast = element instanceof TypeCheckInstruction check
+                                && check.opcode() == Opcode.CHECKCAST && check.type().asSymbol().equals(ARRAY);
+                        if (cast) code.invokestatic(SELF, "cast", type);
+                        else code.with(element);
+                    }));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
