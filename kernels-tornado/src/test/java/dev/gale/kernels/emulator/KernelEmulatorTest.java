@@ -89,6 +89,11 @@ class KernelEmulatorTest {
         out.set(ctx.globalIdx, 1);
     }
 
+    static void unequalLocalArrays(KernelContext ctx, FloatArray out) {
+        float[] tile = ctx.allocateFloatLocalArray(ctx.localIdx < 32 ? GROUP : 2 * GROUP);
+        out.set(ctx.globalIdx, tile.length);
+    }
+
     static void tooMuchLocalMemory(KernelContext ctx, FloatArray out) {
         float[] tile = ctx.allocateFloatLocalArray(12 * 1024 + 1);
         tile[ctx.localIdx] = 1;
@@ -175,6 +180,15 @@ class KernelEmulatorTest {
         assertFault(groups(1), ctx -> partlyWritten(ctx, out), "reads local memory that no thread wrote", "at [5]");
     }
 
+    private record Arrays(FloatArray out) {}
+
+    @Test
+    void arraysInFieldsAreComparedToo() {
+        Arrays arrays = new Arrays(new FloatArray(GROUP));
+        assertFault(groups(1), ctx -> sameElement(ctx, arrays.out()), "race", "at [0] once 1.0, once 0.0");
+        assertThrows(IllegalArgumentException.class, () -> groups(1).run(ctx -> sameElement(ctx, null)));
+    }
+
     @Test
     void racesAreFound() {
         FloatArray out = new FloatArray(GROUP);
@@ -201,6 +215,7 @@ class KernelEmulatorTest {
                 "KernelEmulatorTest.java", "IndexOutOfBounds");
         assertFault(groups(1), ctx -> localOutOfBounds(ctx, out), "thread (63, 0, 0)", "Index 64", "int[64]");
         assertFault(groups(1), ctx -> tooMuchLocalMemory(ctx, out), "49156 bytes of local memory");
+        assertFault(groups(1), ctx -> unequalLocalArrays(ctx, out), "local array 0 is float[64] for other threads");
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Random;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.enums.MMAShape;
@@ -89,6 +90,18 @@ class MatrixUnitTest {
         c.set(at + 8 * N + 1, shared[4 + x + 73]);
     }
 
+    /// Half of the lanes leave the product out.
+    static void halfAProduct(KernelContext ctx, FloatArray c, boolean store) {
+        int[] tile = ctx.allocateIntLocalArray(128);
+        for (int i = ctx.localIdx; i < 128; i += 32) tile[i] = 0;
+        ctx.localBarrier();
+        HalfFloat[] a = ctx.mmaLoadA(tile, 16);
+        HalfFloat[] b = ctx.mmaLoadB(tile, 16);
+        float[] sum = ctx.mmaFragment(0f);
+        if (ctx.localIdx < 16) sum = ctx.mmaBF16(a, b, sum, MMAShape.M16N8K16);
+        if (store) ctx.mmaStore(sum, c, 0, 0, N);
+    }
+
     static void load(KernelContext ctx, FloatArray c, int byteOffset) {
         int[] tile = ctx.allocateIntLocalArray(256);
         for (int i = ctx.localIdx; i < 256; i += 32) tile[i] = 0;
@@ -171,14 +184,20 @@ class MatrixUnitTest {
     @Test
     void rowsLieWithinTheTileAtMultiplesOfSixteenBytes() {
         FloatArray c = new FloatArray(32);
-        assertFault(c, 8, "which is not a multiple of 16");
-        assertFault(c, 528, "reads 16 bytes at byte 1024 of a local array of 1024 bytes");
-        assertFault(c, -16, "at byte -16");
+        assertFault(ctx -> load(ctx, c, 8), "which is not a multiple of 16");
+        assertFault(ctx -> load(ctx, c, 528), "reads 16 bytes at byte 1024 of a local array of 1024 bytes");
+        assertFault(ctx -> load(ctx, c, -16), "at byte -16");
     }
 
-    private static void assertFault(FloatArray c, int byteOffset, String part) {
-        KernelFault fault = assertThrows(KernelFault.class, () ->
-                KernelEmulator.grid(32).group(32).run(ctx -> load(ctx, c, byteOffset)));
+    @Test
+    void everyLaneTakesPartInAProduct() {
+        FloatArray c = new FloatArray(M * N);
+        assertFault(ctx -> halfAProduct(ctx, c, true), "thread (0, 0, 0) waits at mmaStore, MatrixUnitTest.java:");
+        assertFault(ctx -> halfAProduct(ctx, c, false), "mma number 1 of a warp was reached by 16 of its 32 lanes");
+    }
+
+    private static void assertFault(Consumer<KernelContext> kernel, String part) {
+        KernelFault fault = assertThrows(KernelFault.class, () -> KernelEmulator.grid(32).group(32).run(kernel));
         assertTrue(fault.getMessage().contains(part), fault.getMessage());
     }
 }

@@ -71,6 +71,7 @@ final class Strand {
 
     /// The kernel's line that waits or fails, from a stack.
     static String line(StackTraceElement[] stack) {
+        if (stack.length == 0) return "a line that the JVM no longer records without -XX:-OmitStackTraceInFastThrow";
         for (StackTraceElement frame : stack) {
             boolean own = frame.getClassName().startsWith("dev.gale.kernels.emulator.")
                     && !frame.getClassName().contains("Test");

@@ -4,7 +4,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
@@ -12,26 +15,39 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 record Watched(int position, TornadoNativeArray array) {
 
     static List<Watched> of(Object... arguments) {
+        Set<Object> seen = Collections.newSetFromMap(new IdentityHashMap<>());
         List<Watched> arrays = new ArrayList<>();
         for (Object argument : arguments) {
-            if (argument instanceof TornadoNativeArray array) arrays.add(new Watched(arrays.size(), array));
+            if (argument instanceof TornadoNativeArray array && seen.add(array)) {
+                arrays.add(new Watched(arrays.size(), array));
+            }
         }
         return arrays;
     }
 
-    /// The arrays that a lambda captured, in the order in which its body names them.
+    /// The arrays that a lambda captured, itself or in the fields of an object of Gale, in the order in which its body
+    /// names them.
     static List<Watched> captured(Object lambda) {
         List<Object> values = new ArrayList<>();
-        for (Field field : lambda.getClass().getDeclaredFields()) {
+        for (Object value : fields(lambda)) {
+            values.add(value);
+            if (value != null && value.getClass().getName().startsWith("dev.gale.")) values.addAll(fields(value));
+        }
+        return of(values.toArray());
+    }
+
+    private static List<Object> fields(Object owner) {
+        List<Object> values = new ArrayList<>();
+        for (Field field : owner.getClass().getDeclaredFields()) {
             try {
                 field.setAccessible(true);
-                values.add(field.get(lambda));
+                values.add(field.get(owner));
             } catch (ReflectiveOperationException | RuntimeException e) {
                 throw new IllegalArgumentException(
                         "cannot see the arrays of this kernel: name them with arrays(...)", e);
             }
         }
-        return of(values.toArray());
+        return values;
     }
 
     byte[] copy() {
