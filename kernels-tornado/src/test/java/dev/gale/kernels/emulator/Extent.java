@@ -3,10 +3,6 @@ package dev.gale.kernels.emulator;
 /// Three numbers, x fastest: a grid, a group or a place in one.
 record Extent(int x, int y, int z) {
 
-    static Extent of(long[] extents) {
-        return new Extent(Math.toIntExact(extents[0]), Math.toIntExact(extents[1]), Math.toIntExact(extents[2]));
-    }
-
     int size() {
         return Math.multiplyExact(Math.multiplyExact(x, y), z);
     }
