@@ -1,0 +1,124 @@
+package dev.gale.kernels;
+
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.BFloat16;
+
+/// 16-bit floating point numbers in kernels. TornadoVM does not reinterpret bits, so what a device has no instruction for is
+/// computed from sign, exponent and mantissa. Rounds to nearest even.
+public final class Halves {
+    /// System property that says whether the device converts BF16 itself; the CUDA backend does. It must be set before the first
+    /// kernel is loaded, as the answer is compiled in.
+    public static final String PROPERTY = "gale.kernels.bf16";
+
+    private static final boolean CONVERTS_BF16 = !"false".equals(System.getProperty(PROPERTY));
+    private static final float LARGE = 3e38f;
+
+    private Halves() {}
+
+    public static float fromBf16(short bits) {
+        float value;
+        if (CONVERTS_BF16) value = BFloat16.bf16ToFloat(bits);
+        else value = decodeBf16(bits);
+        return value;
+    }
+
+    public static short toBf16(float value) {
+        short bits;
+        if (CONVERTS_BF16) bits = BFloat16.bf16FromFloat(value);
+        else bits = (short) encodeBf16(value);
+        return bits;
+    }
+
+    /// Sign, 8 bits of exponent, 7 of mantissa.
+    static float decodeBf16(int bits) {
+        return decoded(bits, 128, 255, 134);
+    }
+
+    /// Sign, 5 bits of exponent, 10 of mantissa.
+    static float fromF16(int bits) {
+        return decoded(bits, 1024, 31, 25);
+    }
+
+    /// @param one   what the leading bit of a mantissa counts
+    /// @param last  exponent of infinity and NaN
+    /// @param shift mantissas count units of two to the exponent minus this
+    private static float decoded(int bits, int one, int last, int shift) {
+        int unsigned = bits < 0 ? bits + 65536 : bits;
+        int sign = unsigned / 32768;
+        int exponent = unsigned / one - 32768 / one * sign;
+        int mantissa = unsigned - unsigned / one * one;
+        float value = mantissa;
+        int power = 1 - shift;
+        if (exponent > 0) {
+            value += one;
+            power = exponent - shift;
+        }
+        for (; power >= 16; power -= 16) value *= 65536f;
+        for (; power > 0; power--) value *= 2f;
+        for (; power <= -16; power += 16) value *= 0x1p-16f;
+        for (; power < 0; power++) value *= 0.5f;
+        if (exponent == last) value = mantissa == 0 ? LARGE * exponent : TornadoMath.sqrt(-1f * mantissa);
+        return sign == 1 ? -value : value;
+    }
+
+    static int encodeBf16(float value) {
+        float magnitude = TornadoMath.abs(value);
+        float units = magnitude;                     // in multiples of the spacing at the exponent where rounding begins
+        int exponent = 0;
+        int doublings = 133;
+        if (magnitude >= 0x1p-62f) {
+            exponent = 64;
+            doublings = 69;
+        }
+        if (magnitude >= 4f) {
+            exponent = 128;
+            doublings = 5;
+        }
+        if (magnitude >= 0x1p66f) {
+            exponent = 192;
+            units = magnitude * 0x1p-59f;
+            doublings = 0;
+        }
+        for (; doublings > 0; doublings--) units *= 2f;
+        int bits = rounded(units, exponent, 128);
+        if (magnitude >= 3.3961775e38f) bits = 32640;
+        if (magnitude != magnitude) bits = 32704;
+        return signed(bits, value);
+    }
+
+    static int toF16(float value) {
+        float magnitude = TornadoMath.abs(value);
+        int bits = rounded(magnitude * 0x1p24f, 0, 1024);
+        if (magnitude >= 65520f) bits = 31744;
+        if (magnitude != magnitude) bits = 32256;
+        return signed(bits, value);
+    }
+
+    /// Exponent and mantissa of a magnitude, as one number: a carry out of the mantissa raises the exponent, as it should.
+    ///
+    /// @param units    the magnitude in multiples of the spacing that `exponent` has
+    /// @param one      what the leading bit of a mantissa counts; units is at least that unless exponent is 0
+    private static int rounded(float units, int exponent, int one) {
+        float left = units;
+        int power = exponent;
+        for (int step = 0; step < 72; step++) {
+            if (left >= 2 * one) {
+                left *= 0.5f;
+                power++;
+            }
+        }
+        int whole = (int) left;
+        float rest = left - whole;
+        int odd = whole - whole / 2 * 2;
+        if (rest > 0.5f) whole++;
+        else if (rest == 0.5f) whole += odd;
+        return whole + power * one;
+    }
+
+    private static int signed(int bits, float value) {
+        int result = bits;
+        if (value < 0f) result = bits - 32768;
+        else if (1f / value < 0f) result = bits - 32768;       // -0
+        return result;
+    }
+}

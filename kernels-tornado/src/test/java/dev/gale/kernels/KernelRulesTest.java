@@ -1,0 +1,49 @@
+package dev.gale.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/// What a kernel must keep to for TornadoVM's sake and no run on the JVM can show.
+class KernelRulesTest {
+    private static final Path SOURCES = Path.of("src/main/java/dev/gale/kernels");
+    private static final Pattern KERNEL = Pattern.compile("public static void (\\w+)\\(KernelContext(.*?)\\n    }\\n", Pattern.DOTALL);
+
+    /// Name and text of every kernel.
+    private static List<String[]> kernels() throws IOException {
+        List<String[]> kernels = new ArrayList<>();
+        try (Stream<Path> files = Files.list(SOURCES)) {
+            for (Path file : files.filter(path -> path.toString().endsWith("Kernels.java")).sorted().toList()) {
+                Matcher kernel = KERNEL.matcher(Files.readString(file));
+                while (kernel.find()) kernels.add(new String[] {kernel.group(1), kernel.group(2)});
+            }
+        }
+        assertTrue(kernels.size() > 20, () -> "only " + kernels.size() + " kernels found");
+        return kernels;
+    }
+
+    /// See `Reduce`: without a private array, reads of local memory leave their branches and barriers are dropped.
+    @Test
+    void kernelsWithLocalMemoryHaveAPrivateArray() throws IOException {
+        List<String> without = kernels().stream()
+                .filter(kernel -> kernel[1].contains("LocalArray(") && !kernel[1].contains("Reduce.")
+                        && !kernel[1].contains("new float[") && !kernel[1].contains("new int["))
+                .map(kernel -> kernel[0]).toList();
+        assertEquals(List.of(), without);
+    }
+
+    /// The views of a chunk have one element, whatever the chunk's size.
+    @Test
+    void kernelsDoNotAskViewsForTheirSize() throws IOException {
+        assertEquals(List.of(), kernels().stream().filter(kernel -> kernel[1].contains(".getSize(")).map(kernel -> kernel[0]).toList());
+    }
+}
