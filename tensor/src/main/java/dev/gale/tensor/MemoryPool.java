@@ -11,9 +11,10 @@ import java.util.function.LongConsumer;
 public final class MemoryPool {
     /// Offsets and sizes of blocks are multiples of this.
     public static final long ALIGNMENT = 64;
-    /// Smallest chunk; a larger request gets a chunk of its own size.
+    /// Smallest chunk on the host.
     public static final long CHUNK_BYTES = 16L << 20;
 
+    private final long chunkBytes;
     private final LongConsumer grow;
     private final TreeSet<Block> free = new TreeSet<>(Comparator.comparingLong(Block::bytes)
             .thenComparingInt(Block::chunk).thenComparingLong(Block::offset));
@@ -22,8 +23,10 @@ public final class MemoryPool {
     private long peakLive;
     private long reserved;
 
+    /// @param chunkBytes smallest chunk; a larger request gets a chunk of its own size
     /// @param grow takes the size of each new chunk and provides it; chunks are numbered from 0 in order of these calls
-    public MemoryPool(LongConsumer grow) {
+    public MemoryPool(long chunkBytes, LongConsumer grow) {
+        this.chunkBytes = chunkBytes;
         this.grow = grow;
     }
 
@@ -63,7 +66,7 @@ public final class MemoryPool {
         if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);
         Block found = free.ceiling(new Block(this, -1, 0, rounded));
-        if (found == null) found = newChunk(Math.max(CHUNK_BYTES, rounded));
+        if (found == null) found = newChunk(Math.max(chunkBytes, rounded));
         else free.remove(found);
         Block block = new Block(this, found.chunk, found.offset, rounded);
         block.live = true;

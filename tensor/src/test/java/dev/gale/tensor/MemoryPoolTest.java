@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class MemoryPoolTest {
     private final List<Long> chunks = new ArrayList<>();
-    private final MemoryPool pool = new MemoryPool(chunks::add);
+    private final MemoryPool pool = new MemoryPool(MemoryPool.CHUNK_BYTES, chunks::add);
 
     @Test
     void randomUseNeverOverlapsAndEndsWithOneFreeBlockPerChunk() {
@@ -72,7 +72,7 @@ class MemoryPoolTest {
     void aBlockIsReleasedOnceAndByItsOwnPoolOnly() {
         MemoryPool.Block block = pool.allocate(0);
         assertEquals(MemoryPool.ALIGNMENT, pool.liveBytes());
-        assertThrows(IllegalStateException.class, () -> new MemoryPool(bytes -> {}).release(block));
+        assertThrows(IllegalStateException.class, () -> new MemoryPool(MemoryPool.CHUNK_BYTES, bytes -> {}).release(block));
         pool.release(block);
         assertThrows(IllegalStateException.class, () -> pool.release(block));
         MemoryPool.Block again = pool.allocate(0);                   // same place, another block
@@ -83,7 +83,7 @@ class MemoryPoolTest {
 
     @Test
     void aChunkThatCannotBeProvidedLeavesThePoolAsItWas() {
-        MemoryPool poor = new MemoryPool(bytes -> {
+        MemoryPool poor = new MemoryPool(MemoryPool.CHUNK_BYTES, bytes -> {
             if (bytes > MemoryPool.CHUNK_BYTES) throw new OutOfMemoryError("no more");
         });
         assertThrows(OutOfMemoryError.class, () -> poor.allocate(1L << 30));

@@ -17,13 +17,17 @@ public abstract class HostOps extends PooledOps {
     private final Arena arena = Arena.ofShared();
     private final List<MemorySegment> chunks = new ArrayList<>();
 
+    protected HostOps() {
+        super(MemoryPool.CHUNK_BYTES);
+    }
+
     @Override
-    final void grow(long bytes) {
+    protected final void grow(long bytes) {
         chunks.add(arena.allocate(bytes, MemoryPool.ALIGNMENT));
     }
 
     @Override
-    final Storage storage(int chunk, long offset, long bytes) {
+    protected final Storage storage(int chunk, long offset, long bytes) {
         return new Storage.Host(chunks.get(chunk).asSlice(offset, bytes));
     }
 

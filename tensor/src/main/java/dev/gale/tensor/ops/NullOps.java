@@ -1,6 +1,7 @@
 package dev.gale.tensor.ops;
 
 import dev.gale.tensor.DType;
+import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import java.util.HashMap;
@@ -23,6 +24,16 @@ import java.util.Map;
 public final class NullOps extends PooledOps {
     private final Map<String, OpCount> counts = new LinkedHashMap<>();
     private final Map<Tensor, int[]> written = new HashMap<>();
+
+    /// Plans memory as the CPU takes it.
+    public NullOps() {
+        this(MemoryPool.CHUNK_BYTES);
+    }
+
+    /// @param chunkBytes smallest chunk that the planned device takes at once
+    public NullOps(long chunkBytes) {
+        super(chunkBytes);
+    }
 
     @Override
     public String name() {
@@ -62,10 +73,10 @@ public final class NullOps extends PooledOps {
     // ---- memory ----
 
     @Override
-    void grow(long bytes) {}
+    protected void grow(long bytes) {}
 
     @Override
-    Storage storage(int chunk, long offset, long bytes) {
+    protected Storage storage(int chunk, long offset, long bytes) {
         return new Storage.None();
     }
 

@@ -10,15 +10,20 @@ import java.util.Map;
 
 /// Implementations whose tensors lie in a `MemoryPool`: computing ones and `NullOps` alike, so that a plan's bytes are
 /// a run's bytes.
-abstract class PooledOps implements TensorOps {
-    private final MemoryPool pool = new MemoryPool(this::grow);
+public abstract class PooledOps implements TensorOps {
+    private final MemoryPool pool;
     private final Map<Tensor, MemoryPool.Block> live = new HashMap<>();
 
+    /// @param chunkBytes smallest chunk of memory to take at once
+    protected PooledOps(long chunkBytes) {
+        pool = new MemoryPool(chunkBytes, this::grow);
+    }
+
     /// Provides the next chunk of the pool.
-    abstract void grow(long bytes);
+    protected abstract void grow(long bytes);
 
     /// The bytes of a part of a chunk.
-    abstract Storage storage(int chunk, long offset, long bytes);
+    protected abstract Storage storage(int chunk, long offset, long bytes);
 
     @Override
     public final Tensor allocate(String name, DType dtype, Shape shape) {

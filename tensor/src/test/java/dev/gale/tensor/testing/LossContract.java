@@ -6,6 +6,7 @@ import static dev.gale.tensor.testing.Trials.times;
 
 import dev.gale.tensor.DType;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -80,13 +81,14 @@ public interface LossContract extends Trials {
                 .inout("stats", new float[2], 2).output("tokenLoss", 4).output("dx", 4, 1)
                 .input("x", new float[] {1, 1, 1000, -1000}, 4, 1).input("w", new float[] {-1, 1, 1}, 3, 1)
                 .ints("targets", 1, 2, 0, 0);
-        compare(trial).exact("stats").within("tokenLoss", times(8 * ULP, trial.reference().get("tokenLoss")))
+        compare(trial).relative("stats", 4 * ULP).within("tokenLoss", times(8 * ULP, trial.reference().get("tokenLoss")))
                 .within("dx", new double[] {4 * ULP, 4 * ULP, 4 * ULP, 4 * ULP});
     }
 
     @ParameterizedTest
     @ValueSource(ints = {-1, 11, -101})
     default void targetsOutsideTheVocabularyAreRefused(int target) {
+        Assumptions.assumeTrue(seesIds(), "targets are on the device");
         Trial trial = new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), null, null, null, t.get("x"),
                 t.get("w"), t.get("targets"), CrossEntropySpec.chunked(2)))
                 .inout("stats", new float[2], 2).input("x", uniform(5, 1), 1, 5).input("w", uniform(55, 2), 11, 5)

@@ -9,6 +9,11 @@ interface Trials {
 
     TensorOps freshOps();
 
+    /// Whether ids and targets are looked at before the work is handed to a device.
+    default boolean seesIds() {
+        return true;
+    }
+
     default void assertExact(Trial trial) {
         Trial.Outputs want = trial.reference();
         Trial.Outputs got = trial.runTwice(this::freshOps);

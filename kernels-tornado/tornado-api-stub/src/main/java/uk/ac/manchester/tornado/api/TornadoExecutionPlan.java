@@ -1,17 +1,22 @@
 package uk.ac.manchester.tornado.api;
 
+import dev.gale.tornado.stub.DeviceViews;
 import dev.gale.tornado.stub.GridRunners;
 import dev.gale.tornado.stub.JvmRuntime;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
 import uk.ac.manchester.tornado.api.exceptions.TornadoRuntimeException;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /// Runs graphs in order on the JVM. Devices, compilation, profiling and CUDA graphs are accepted and change nothing.
 public class TornadoExecutionPlan implements AutoCloseable {
@@ -24,6 +29,7 @@ public class TornadoExecutionPlan implements AutoCloseable {
     private GridScheduler grids;
     private int selected = -1;
     private final Map<String, ImmutableTaskGraph> ran = new HashMap<>();
+    private final Set<Object> mapped = Collections.newSetFromMap(new IdentityHashMap<>());
     private ImmutableTaskGraph last;
     private boolean closed;
 
@@ -94,6 +100,7 @@ public class TornadoExecutionPlan implements AutoCloseable {
     /// TornadoVM takes consumed arrays from the graph that ran last, whatever the name: an array must pass through
     /// every graph between producer and consumer.
     private void checkConsumed(ImmutableTaskGraph graph, TaskGraph.Consumed consumed) {
+        if (last == null && mapped.contains(consumed.array())) return;
         ImmutableTaskGraph producer = consumed.producer() == null ? last : ran.get(consumed.producer());
         String array = "the graph " + graph.name + " consumes a " + consumed.array().getClass().getSimpleName();
         if (producer == null) {
@@ -106,6 +113,17 @@ public class TornadoExecutionPlan implements AutoCloseable {
                         array + " that the graph " + holder.name + " does not hold on the device");
             }
         }
+    }
+
+    /// Makes an array of graph `to` a view of the memory of an array of graph `from`. Only whole arrays are mapped in place.
+    public void mapOnDeviceMemoryRegion(Object view, Object onto, long offset, int from, int to) {
+        if (graphs.size() < 2) throw new TornadoRuntimeException("mapping needs a plan of at least two graphs");
+        if (offset != 0) throw new UnsupportedOperationException("TornadoVM copies from an offset instead of mapping");
+        if (!graphs.get(from).held.contains(onto)) {
+            throw new TornadoRuntimeException("the graph " + graphs.get(from).name + " does not hold the array to map onto");
+        }
+        DeviceViews.map((TornadoNativeArray) view, (TornadoNativeArray) onto);
+        mapped.add(view);
     }
 
     public TornadoExecutionPlan withGraph(int index) {

@@ -7,7 +7,8 @@ import uk.ac.manchester.tornado.api.types.BFloat16;
 /// Off-heap bfloat16 numbers, as their bits, behind a header.
 public final class BFloat16Array extends TornadoNativeArray {
     private static final int BYTES = 2;
-    private final MemorySegment segment;
+    private MemorySegment segment;
+    private int limit;
     private final int size;
 
     public BFloat16Array(int numberOfElements) {
@@ -17,6 +18,7 @@ public final class BFloat16Array extends TornadoNativeArray {
     private BFloat16Array(MemorySegment withHeader) {
         segment = withHeader;
         size = writeHeader(withHeader, BYTES);
+        limit = size;
     }
 
     public static BFloat16Array fromShorts(short... bits) {
@@ -129,8 +131,14 @@ public final class BFloat16Array extends TornadoNativeArray {
         return fromSegment(getSegment().asSlice((long) offset * BYTES, (long) length * BYTES));
     }
 
+    @Override
+    void mapOnto(MemorySegment withHeader) {
+        segment = withHeader;
+        limit = elements(withHeader.asSlice(ARRAY_HEADER), BYTES);
+    }
+
     private long offset(int index) {
-        if (index < 0 || index >= size) throw outOfBounds(index);
+        if (index < 0 || index >= limit) throw outOfBounds(index);
         return ARRAY_HEADER + (long) index * BYTES;
     }
 }

@@ -7,7 +7,8 @@ import uk.ac.manchester.tornado.api.types.HalfFloat;
 /// Off-heap `byte`s behind a header.
 public final class ByteArray extends TornadoNativeArray {
     private static final int BYTES = 1;
-    private final MemorySegment segment;
+    private MemorySegment segment;
+    private int limit;
     private final int size;
 
     public ByteArray(int numberOfElements) {
@@ -17,6 +18,7 @@ public final class ByteArray extends TornadoNativeArray {
     private ByteArray(MemorySegment withHeader) {
         segment = withHeader;
         size = writeHeader(withHeader, BYTES);
+        limit = size;
     }
 
     public static ByteArray fromArray(byte[] values) {
@@ -135,8 +137,14 @@ public final class ByteArray extends TornadoNativeArray {
         return fromSegment(getSegment().asSlice((long) offset * BYTES, (long) length * BYTES));
     }
 
+    @Override
+    void mapOnto(MemorySegment withHeader) {
+        segment = withHeader;
+        limit = elements(withHeader.asSlice(ARRAY_HEADER), BYTES);
+    }
+
     private long offset(int index) {
-        if (index < 0 || index >= size) throw outOfBounds(index);
+        if (index < 0 || index >= limit) throw outOfBounds(index);
         return ARRAY_HEADER + (long) index * BYTES;
     }
 }

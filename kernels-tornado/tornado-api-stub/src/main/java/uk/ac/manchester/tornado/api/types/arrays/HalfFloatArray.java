@@ -7,7 +7,8 @@ import uk.ac.manchester.tornado.api.types.HalfFloat;
 /// Off-heap IEEE halves behind a header.
 public final class HalfFloatArray extends TornadoNativeArray {
     private static final int BYTES = 2;
-    private final MemorySegment segment;
+    private MemorySegment segment;
+    private int limit;
     private final int size;
 
     public HalfFloatArray(int numberOfElements) {
@@ -17,6 +18,7 @@ public final class HalfFloatArray extends TornadoNativeArray {
     private HalfFloatArray(MemorySegment withHeader) {
         segment = withHeader;
         size = writeHeader(withHeader, BYTES);
+        limit = size;
     }
 
     public static HalfFloatArray fromArray(HalfFloat[] values) {
@@ -125,8 +127,14 @@ public final class HalfFloatArray extends TornadoNativeArray {
         return fromSegment(getSegment().asSlice((long) offset * BYTES, (long) length * BYTES));
     }
 
+    @Override
+    void mapOnto(MemorySegment withHeader) {
+        segment = withHeader;
+        limit = elements(withHeader.asSlice(ARRAY_HEADER), BYTES);
+    }
+
     private long offset(int index) {
-        if (index < 0 || index >= size) throw outOfBounds(index);
+        if (index < 0 || index >= limit) throw outOfBounds(index);
         return ARRAY_HEADER + (long) index * BYTES;
     }
 }

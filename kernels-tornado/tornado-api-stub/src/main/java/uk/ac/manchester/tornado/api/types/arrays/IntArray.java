@@ -6,7 +6,8 @@ import java.lang.foreign.ValueLayout;
 /// Off-heap `int`s behind a header.
 public final class IntArray extends TornadoNativeArray {
     private static final int BYTES = 4;
-    private final MemorySegment segment;
+    private MemorySegment segment;
+    private int limit;
     private final int size;
 
     public IntArray(int numberOfElements) {
@@ -16,6 +17,7 @@ public final class IntArray extends TornadoNativeArray {
     private IntArray(MemorySegment withHeader) {
         segment = withHeader;
         size = writeHeader(withHeader, BYTES);
+        limit = size;
     }
 
     public static IntArray fromArray(int[] values) {
@@ -118,8 +120,14 @@ public final class IntArray extends TornadoNativeArray {
         return fromSegment(getSegment().asSlice((long) offset * BYTES, (long) length * BYTES));
     }
 
+    @Override
+    void mapOnto(MemorySegment withHeader) {
+        segment = withHeader;
+        limit = elements(withHeader.asSlice(ARRAY_HEADER), BYTES);
+    }
+
     private long offset(int index) {
-        if (index < 0 || index >= size) throw outOfBounds(index);
+        if (index < 0 || index >= limit) throw outOfBounds(index);
         return ARRAY_HEADER + (long) index * BYTES;
     }
 }

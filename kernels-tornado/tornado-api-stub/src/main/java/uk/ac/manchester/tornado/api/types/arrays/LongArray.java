@@ -6,7 +6,8 @@ import java.lang.foreign.ValueLayout;
 /// Off-heap `long`s behind a header.
 public final class LongArray extends TornadoNativeArray {
     private static final int BYTES = 8;
-    private final MemorySegment segment;
+    private MemorySegment segment;
+    private int limit;
     private final int size;
 
     public LongArray(int numberOfElements) {
@@ -16,6 +17,7 @@ public final class LongArray extends TornadoNativeArray {
     private LongArray(MemorySegment withHeader) {
         segment = withHeader;
         size = writeHeader(withHeader, BYTES);
+        limit = size;
     }
 
     public static LongArray fromArray(long[] values) {
@@ -118,8 +120,14 @@ public final class LongArray extends TornadoNativeArray {
         return fromSegment(getSegment().asSlice((long) offset * BYTES, (long) length * BYTES));
     }
 
+    @Override
+    void mapOnto(MemorySegment withHeader) {
+        segment = withHeader;
+        limit = elements(withHeader.asSlice(ARRAY_HEADER), BYTES);
+    }
+
     private long offset(int index) {
-        if (index < 0 || index >= size) throw outOfBounds(index);
+        if (index < 0 || index >= limit) throw outOfBounds(index);
         return ARRAY_HEADER + (long) index * BYTES;
     }
 }

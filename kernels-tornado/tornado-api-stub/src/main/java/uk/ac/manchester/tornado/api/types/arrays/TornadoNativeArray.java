@@ -1,5 +1,6 @@
 package uk.ac.manchester.tornado.api.types.arrays;
 
+import dev.gale.tornado.stub.DeviceViews;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,6 +25,13 @@ public abstract sealed class TornadoNativeArray permits FloatArray, IntArray, Lo
     public abstract int getElementSize();
 
     protected void clear() {}
+
+    static {
+        DeviceViews.mapping((view, onto) -> view.mapOnto(onto.getSegmentWithHeader()));
+    }
+
+    /// Elements are from now on those of other memory; the size stays.
+    abstract void mapOnto(MemorySegment withHeader);
 
     static MemorySegment allocate(int elements, int elementBytes) {
         return Arena.ofAuto().allocate((long) elements * elementBytes + ARRAY_HEADER, 8);

@@ -1,0 +1,89 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.AttentionGradientKernels;
+import dev.gale.kernels.AttentionKernels;
+import dev.gale.kernels.HeadShape;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.AttentionSpec;
+import java.util.List;
+
+/// Which kernels make attention and its gradients.
+final class Attentions {
+    private final DeviceOps ops;
+
+    Attentions(DeviceOps ops) {
+        this.ops = ops;
+    }
+
+    void forward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop, AttentionSpec spec) {
+        int queries = q.rows();
+        if (queries == 0) return;
+        int shape = shape(spec, q, 0);
+        float scale = spec.scale();
+        float softcap = spec.softcap();
+        Tensor ranges = ranges(start, stop, queries, k.rows());
+        ops.launch("attentionForward", grid(queries, spec.numHeads()), List.of(shape, queries, scale, softcap),
+                (graph, id, a) -> graph.task(id, AttentionKernels::attentionForward, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.halves(0), a.floats(1), a.floats(2), a.halves(2), a.floats(3), a.halves(3), a.floats(4),
+                        a.halves(4), a.ints(5), shape, queries, scale, softcap), o, lse, q, k, v, ranges);
+        ops.release(ranges);
+    }
+
+    void backward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse, Tensor start,
+                  Tensor stop, AttentionSpec spec) {
+        int queries = q.rows();
+        int keys = k.rows();
+        int heads = spec.numHeads();
+        if (queries == 0) {
+            ops.fill(dk, 0f);
+            ops.fill(dv, 0f);
+            return;
+        }
+        int shape = shape(spec, q, 0);
+        Tensor ranges = ranges(start, stop, queries, keys);
+        Tensor stats = ops.allocate("attention stats", DType.F32, Shape.of(2, heads, queries));
+        int groups = Math.ceilDiv(Math.multiplyExact(queries, heads), AttentionGradientKernels.DELTA_ROWS);
+        ops.launch("attentionDelta", Grid.groups(groups, AttentionGradientKernels.GROUP), List.of(shape, queries),
+                (graph, id, a) -> graph.task(id, AttentionGradientKernels::attentionDelta, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3), shape, queries),
+                stats, dO, o, lse);
+        gradient("dq", dq, shape(spec, q, HeadShape.DQ), grid(queries, heads), spec, q, dO, k, v, stats, ranges);
+        gradient("dk", dk, shape(spec, q, HeadShape.DK), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);
+        gradient("dv", dv, shape(spec, q, HeadShape.DV), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);
+        ops.release(stats);
+        ops.release(ranges);
+    }
+
+    private void gradient(String name, Tensor out, int shape, Grid grid, AttentionSpec spec, Tensor x1, Tensor x2, Tensor y1,
+                          Tensor y2, Tensor stats, Tensor ranges) {
+        if (out.size() == 0) return;
+        int queries = stats.shape().dim(2);
+        int keys = (name.equals("dq") ? y1 : x1).rows();
+        float scale = spec.scale();
+        float softcap = spec.softcap();
+        ops.launch("attentionGradient " + name, grid, List.of(shape, queries, keys, scale, softcap),
+                (graph, id, a) -> graph.task(id, AttentionGradientKernels::attentionGradient, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.halves(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3), a.halves(3),
+                        a.floats(4), a.halves(4), a.floats(5), a.ints(6), shape, queries, keys, scale, softcap),
+                out, x1, x2, y1, y2, stats, ranges);
+    }
+
+    private Tensor ranges(Tensor start, Tensor stop, int queries, int keys) {
+        Tensor ranges = ops.allocate("ranges", DType.I32, Shape.of(AttentionKernels.rangesLength(queries, keys)));
+        int groups = AttentionKernels.blocks(queries) + AttentionKernels.blocks(keys);
+        ops.launch("attentionRanges", Grid.groups(groups, AttentionKernels.GROUP), List.of(queries, keys),
+                (graph, id, a) -> graph.task(id, AttentionKernels::attentionRanges, a.context(), a.table(), a.slot(), a.ints(0),
+                        a.ints(1), a.ints(2), queries, keys), ranges, start, stop);
+        return ranges;
+    }
+
+    private static Grid grid(int rows, int heads) {
+        return new Grid(AttentionKernels.blocks(rows), heads, AttentionKernels.GROUP, 1);
+    }
+
+    private static int shape(AttentionSpec spec, Tensor q, int gradient) {
+        return HeadShape.of(Launch.type(q.dtype()), gradient, spec.numHeads(), spec.numKvHeads(), spec.headDim());
+    }
+}

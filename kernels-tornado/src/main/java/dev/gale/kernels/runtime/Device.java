@@ -1,0 +1,33 @@
+package dev.gale.kernels.runtime;
+
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
+
+/// A device of TornadoVM and how graphs are run on it.
+///
+/// @param cudaGraphs whether graphs are replayed as CUDA graphs
+record Device(TornadoDevice device, KernelContext context, boolean cudaGraphs) {
+
+    /// Makes a graph executable that works on chunks.
+    ///
+    /// @param views of each chunk that the graph's tasks use
+    TornadoExecutionPlan plan(TaskGraph graph, GridScheduler grids, Map<DeviceChunk, ? extends Collection<Object>> views) {
+        List<DeviceChunk> chunks = List.copyOf(views.keySet());
+        int last = chunks.size();
+        ImmutableTaskGraph[] graphs = new ImmutableTaskGraph[last + 1];
+        for (int i = 0; i < last; i++) graphs[i] = chunks.get(i).owner();
+        graphs[last] = graph.snapshot();
+        TornadoExecutionPlan plan = new TornadoExecutionPlan(graphs);
+        for (int i = 0; i < last; i++) chunks.get(i).map(plan, views.get(chunks.get(i)), i, last);
+        TornadoExecutionPlan chosen = plan.withDevice(device).withGridScheduler(grids);
+        if (cudaGraphs) chosen = chosen.withCUDAGraph();
+        return chosen.withGraph(last);
+    }
+}

@@ -1,0 +1,137 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.tensor.Convert;
+import dev.gale.tensor.Storage;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.Checks;
+import dev.gale.tensor.ops.PooledOps;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Memory on a device and the way there and back. Operations queue launches; reading a value runs what waits. Launches run in
+/// the order in which they were queued, so memory may be released, and be handed out again, while launches that use it wait.
+abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+
+    private final Device device;
+    private final LaunchQueue queue;
+    private final Staging staging;
+    private final List<DeviceChunk> chunks = new ArrayList<>();
+    private boolean closed;
+
+    /// @param chunkBytes smallest chunk of device memory to take at once
+    DeviceOps(Device device, long chunkBytes) {
+        super(chunkBytes);
+        this.device = device;
+        queue = new LaunchQueue(device);
+        staging = new Staging(device);
+    }
+
+    /// Queues a kernel.
+    final void launch(String kernel, Grid grid, List<Number> constants, Launch.Task task, Tensor... operands) {
+        queue.add(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
+    }
+
+    final LaunchQueue queue() {
+        return queue;
+    }
+
+    @Override
+    protected final void grow(long bytes) {
+        chunks.add(new DeviceChunk(chunks.size(), bytes, device));
+    }
+
+    @Override
+    protected final Storage storage(int chunk, long offset, long bytes) {
+        return new DeviceStorage(chunks.get(chunk), offset);
+    }
+
+    @Override
+    public Tensor place(Tensor tensor) {
+        if (tensor.storage() instanceof DeviceStorage) return tensor;
+        Tensor placed = allocate(tensor.name(), tensor.dtype(), tensor.shape());
+        upload(placed, 0, tensor.segment().asSlice(0, tensor.byteSize()));
+        return placed;
+    }
+
+    @Override
+    public void write(Tensor dst, long at, float[] values) {
+        Checks.write(dst, at, values.length);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate((long) values.length * dst.dtype().bytes(), 8);
+            for (int i = 0; i < values.length; i++) Convert.set(bytes, dst.dtype(), i, values[i]);
+            upload(dst, at * dst.dtype().bytes(), bytes);
+        }
+    }
+
+    @Override
+    public void write(Tensor dst, int[] values) {
+        Checks.write(dst, values.length, false);
+        upload(dst, 0, MemorySegment.ofArray(values));
+    }
+
+    /// Writes bytes from a byte of a tensor on: whole words directly, the rest of a word after reading it.
+    private void upload(Tensor dst, long from, MemorySegment bytes) {
+        if (bytes.byteSize() == 0) return;
+        queue.run();
+        DeviceStorage storage = DeviceStorage.of(dst);
+        long first = from / 4 * 4;
+        long end = Math.ceilDiv(from + bytes.byteSize(), 4L) * 4;
+        if (first == from && end == from + bytes.byteSize()) {
+            staging.upload(storage.chunk(), storage.word(first), bytes);
+            return;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment words = arena.allocate(end - first, 8);
+            staging.download(storage.chunk(), storage.word(first), words.asSlice(0, 4));
+            staging.download(storage.chunk(), storage.word(end - 4), words.asSlice(end - first - 4, 4));
+            MemorySegment.copy(bytes, 0, words, from - first, bytes.byteSize());
+            staging.upload(storage.chunk(), storage.word(first), words);
+        }
+    }
+
+    private MemorySegment download(Tensor src, Arena arena) {
+        queue.run();
+        MemorySegment words = arena.allocate(Math.ceilDiv(src.byteSize(), 4L) * 4, 8);
+        DeviceStorage storage = DeviceStorage.of(src);
+        if (words.byteSize() > 0) staging.download(storage.chunk(), storage.word(0), words);
+        return words;
+    }
+
+    @Override
+    public float[] toFloats(Tensor src) {
+        float[] values = new float[Checks.read("toFloats", src, true)];
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = download(src, arena);
+            for (int i = 0; i < values.length; i++) values[i] = Convert.get(bytes, src.dtype(), i);
+        }
+        return values;
+    }
+
+    @Override
+    public int[] toInts(Tensor src) {
+        int[] values = new int[Checks.read("toInts", src, false)];
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment.copy(download(src, arena), INT, 0, values, 0, values.length);
+        }
+        return values;
+    }
+
+    @Override
+    public float item(Tensor src) {
+        Checks.item(src);
+        return toFloats(src)[0];
+    }
+
+    @Override
+    public void close() {
+        if (closed) return;
+        closed = true;
+        queue.close();
+        staging.close();
+        chunks.forEach(DeviceChunk::close);
+    }
+}

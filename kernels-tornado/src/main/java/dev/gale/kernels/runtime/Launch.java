@@ -1,0 +1,79 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.Elements;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Tensor;
+import java.util.List;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
+
+/// One kernel on some tensors. Where in their chunks the tensors lie is not part of what gets compiled: launches of equal
+/// `signature` share their compiled code and their place in a captured graph.
+///
+/// @param kernel    its name
+/// @param constants numbers that are compiled in
+/// @param operands  in the order in which the kernel reads their offsets from the table
+/// @param task      adds the kernel to a graph
+record Launch(String kernel, Grid grid, List<Number> constants, List<Operand> operands, Task task) {
+
+    /// Adds a kernel to a graph.
+    @FunctionalInterface
+    interface Task {
+        void addTo(TaskGraph graph, String id, Arguments arguments);
+    }
+
+    /// Where a tensor lies; it may be released, and its memory be used again by a later launch, before this one runs.
+    ///
+    /// @param first index of its first element in the chunk, in elements of its dtype
+    record Operand(DeviceChunk chunk, DType dtype, int first) {
+        static Operand of(Tensor tensor) {
+            DeviceStorage storage = DeviceStorage.of(tensor);
+            return new Operand(storage.chunk(), tensor.dtype(), storage.first(tensor.dtype()));
+        }
+    }
+
+    /// What every kernel gets, and views on its operands.
+    ///
+    /// @param slot of the table where the offset of the first operand stands
+    record Arguments(KernelContext context, IntArray table, int slot, List<Operand> operands) {
+        FloatArray floats(int operand) {
+            return operands.get(operand).chunk.floats(operand);
+        }
+
+        ShortArray halves(int operand) {
+            return operands.get(operand).chunk.halves(operand);
+        }
+
+        IntArray ints(int operand) {
+            return operands.get(operand).chunk.ints(operand);
+        }
+
+        /// Kernels take both views of an operand and this number.
+        int type(int operand) {
+            return Launch.type(operands.get(operand).dtype);
+        }
+    }
+
+    /// The constant of `Elements` for a floating dtype.
+    static int type(DType dtype) {
+        return switch (dtype) {
+            case F32 -> Elements.F32;
+            case BF16 -> Elements.BF16;
+            case F16 -> Elements.F16;
+            default -> throw new IllegalArgumentException("kernels do not read elements of " + dtype);
+        };
+    }
+
+    /// What is compiled.
+    record Signature(String kernel, Grid grid, List<Number> constants, List<Place> places) {}
+
+    /// The part of an operand that is compiled in.
+    record Place(DeviceChunk chunk, DType dtype) {}
+
+    Signature signature() {
+        return new Signature(kernel, grid, constants, operands.stream().map(o -> new Place(o.chunk, o.dtype)).toList());
+    }
+}

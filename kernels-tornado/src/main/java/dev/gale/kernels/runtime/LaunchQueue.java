@@ -1,0 +1,54 @@
+package dev.gale.kernels.runtime;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Collects launches and runs them a segment at a time. A segment whose launches have the signatures of an earlier one is
+/// replayed: the layers of a model, forward and backward, are captured once each.
+final class LaunchQueue implements AutoCloseable {
+    /// Graphs of TornadoVM 5.2.0 break somewhere between 120 and 240 tasks.
+    private static final int MOST_LAUNCHES = 100;
+
+    private final Device device;
+    private final List<Launch> waiting = new ArrayList<>();
+    private final Map<List<Launch.Signature>, CapturedSegment> captured = new HashMap<>();
+    private long replays;
+
+    LaunchQueue(Device device) {
+        this.device = device;
+    }
+
+    void add(Launch launch) {
+        waiting.add(launch);
+        if (waiting.size() == MOST_LAUNCHES) run();
+    }
+
+    /// Runs what waits: results may be read, and the next segment begins.
+    void run() {
+        if (waiting.isEmpty()) return;
+        List<Launch> launches = List.copyOf(waiting);
+        waiting.clear();
+        List<Launch.Signature> signature = launches.stream().map(Launch::signature).toList();
+        CapturedSegment segment = captured.computeIfAbsent(signature,
+                key -> new CapturedSegment("segment" + captured.size(), launches, device));
+        segment.replay(launches);
+        replays++;
+    }
+
+    /// How many different segments were compiled.
+    int segments() {
+        return captured.size();
+    }
+
+    long replays() {
+        return replays;
+    }
+
+    @Override
+    public void close() {
+        captured.values().forEach(CapturedSegment::close);
+        captured.clear();
+    }
+}

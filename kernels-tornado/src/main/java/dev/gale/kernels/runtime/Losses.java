@@ -1,0 +1,91 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.LossKernels;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.CrossEntropySpec;
+import java.util.List;
+
+/// Head and loss, a chunk of rows at a time.
+final class Losses {
+    private final DeviceOps ops;
+    private final Products products;
+
+    Losses(DeviceOps ops, Products products) {
+        this.ops = ops;
+        this.products = products;
+    }
+
+    void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                            CrossEntropySpec spec) {
+        int rows = x.rows();
+        if (rows == 0) return;
+        List<Shape> shapes = spec.scratch(x, w);
+        Tensor logits = ops.allocate("logits", DType.F32, shapes.get(0));
+        Tensor hidden = ops.allocate("trained rows", DType.F32, shapes.get(1));
+        Tensor losses = ops.allocate("losses", DType.F32, Shape.of(2, logits.rows()));
+        int chunks = Math.ceilDiv(rows, logits.rows());
+        for (int i = 0; i < chunks; i++) {
+            int from = (int) ((long) rows * i / chunks);
+            int count = (int) ((long) rows * (i + 1) / chunks) - from;
+            chunk(stats, slice(tokenLoss, from, count), slice(dx, from, count), dw, slice(x, from, count), w,
+                    slice(targets, from, count), first(logits, count), first(hidden, count), losses, spec);
+        }
+        ops.release(losses);
+        ops.release(hidden);
+        ops.release(logits);
+    }
+
+    private void chunk(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets, Tensor logits,
+                       Tensor hidden, Tensor losses, CrossEntropySpec spec) {
+        masked(hidden, x, targets);
+        products.matmul(logits, new Products.Operand(hidden, false), new Products.Operand(w, true), spec.scale(), false);
+        rows(logits, targets, losses, tokenLoss, spec, dx != null || dw != null);
+        int count = logits.rows();
+        ops.launch("addLosses", Grid.groups(2, LossKernels.GROUP), List.of(count), (graph, id, a) -> graph.task(id,
+                LossKernels::addLosses, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), count), stats, losses);
+        if (dw != null) products.matmul(dw, new Products.Operand(logits, true), new Products.Operand(hidden, false), 1f, true);
+        if (dx == null) return;
+        products.matmul(dx, new Products.Operand(logits, false), new Products.Operand(w, false), 1f, false);
+        masked(dx, dx, targets);                                   // a weight that is not finite must not reach rows not trained
+    }
+
+    private void rows(Tensor logits, Tensor targets, Tensor losses, Tensor tokenLoss, CrossEntropySpec spec, boolean backward) {
+        int count = logits.rows();
+        int vocab = logits.cols();
+        int gradients = backward ? 1 : 0;
+        int perToken = tokenLoss == null ? 0 : 1;
+        float scale = spec.scale();
+        float softcap = spec.softcap();
+        ops.launch("crossEntropyRows", Grid.groups(count, LossKernels.GROUP),
+                List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
+                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2),
+                        a.floats(3), count, vocab, scale, softcap, gradients, perToken),
+                logits, targets, losses, tokenLoss == null ? losses : tokenLoss);
+    }
+
+    private void masked(Tensor y, Tensor x, Tensor targets) {
+        int rows = x.rows();
+        int cols = x.cols();
+        int yType = Launch.type(y.dtype());
+        int xType = Launch.type(x.dtype());
+        ops.launch("maskedRows", Grid.threads((long) rows * cols, LossKernels.GROUP), List.of(rows, cols),
+                (graph, id, a) -> graph.task(id, LossKernels::maskedRows, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.halves(0), a.floats(1), a.halves(1), a.ints(2), yType, xType, rows, cols), y, x, targets);
+    }
+
+    /// Rows of a matrix, or elements of a vector; null stays null.
+    private static Tensor slice(Tensor tensor, int from, int count) {
+        if (tensor == null) return null;
+        boolean vector = tensor.shape().rank() == 1;
+        int width = vector ? 1 : tensor.cols();
+        DeviceStorage storage = DeviceStorage.of(tensor);
+        DeviceStorage part = new DeviceStorage(storage.chunk(), storage.offset() + (long) from * width * tensor.dtype().bytes());
+        return new Tensor(tensor.name(), tensor.dtype(), vector ? Shape.of(count) : Shape.of(count, width), part);
+    }
+
+    private static Tensor first(Tensor matrix, int rows) {
+        return slice(matrix, 0, rows);
+    }
+}

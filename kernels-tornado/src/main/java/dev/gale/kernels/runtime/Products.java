@@ -1,0 +1,123 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.MatmulKernels;
+import dev.gale.kernels.ProductForm;
+import dev.gale.kernels.SkinnyKernels;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.LowRank;
+import dev.gale.tensor.ops.LowRankGrads;
+import java.util.List;
+
+/// Which kernels make a matrix product.
+final class Products {
+    private final DeviceOps ops;
+
+    Products(DeviceOps ops) {
+        this.ops = ops;
+    }
+
+    /// A matrix as it is stored, and whether the product takes it transposed.
+    record Operand(Tensor tensor, boolean transposed) {
+        int rows() {
+            return transposed ? tensor.cols() : tensor.rows();
+        }
+
+        int cols() {
+            return transposed ? tensor.rows() : tensor.cols();
+        }
+    }
+
+    /// A low-rank term: `alpha low up`, up stored as the right operand is.
+    private record Side(Tensor low, Tensor up, float alpha) {}
+
+    void matmul(Tensor c, Operand a, Operand b, float alpha, boolean accumulate) {
+        product(c, a, b, null, accumulate ? c : null, null, alpha);
+    }
+
+    void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
+        Operand right = new Operand(w, true);
+        if (side == null) {
+            product(y, new Operand(x, false), right, bias, residual, null, 1f);
+            return;
+        }
+        skinny(side.low(), new Operand(side.input(), false), new Operand(side.a(), false), false, 1f, false);
+        product(y, new Operand(x, false), right, bias, residual, new Side(side.low(), side.b(), side.scale()), 1f);
+    }
+
+    void backward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads grads) {
+        Operand left = new Operand(dy, false);
+        Operand right = new Operand(w, false);
+        Tensor before = accumulate ? dx : null;
+        if (side == null) {
+            if (dx != null) product(dx, left, right, null, before, null, 1f);
+            return;
+        }
+        Tensor dLow = grads.dLow();
+        skinny(dLow, left, new Operand(side.b(), true), false, side.scale(), false);
+        if (grads.dA() != null) {
+            skinny(grads.dA(), new Operand(side.input(), true), new Operand(dLow, true), true, 1f, true);
+        }
+        if (grads.dB() != null) {
+            skinny(grads.dB(), new Operand(dy, true), new Operand(side.low(), true), false, side.scale(), true);
+        }
+        Tensor dInput = grads.dInput();
+        if (dInput != null) matmul(dInput, new Operand(dLow, false), new Operand(side.a(), false), 1f, false);
+        if (dx == null) return;
+        product(dx, left, right, null, before, dInput == null ? new Side(dLow, side.a(), 1f) : null, 1f);
+    }
+
+    private static int type(Tensor tensor) {
+        return tensor == null ? ProductForm.ABSENT : Launch.type(tensor.dtype());
+    }
+
+    private static int flag(boolean set) {
+        return set ? 1 : 0;
+    }
+
+    private void product(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
+        int m = y.rows();
+        int n = y.cols();
+        int k = x.cols();
+        if (m == 0 || n == 0) return;
+        int rank = side == null ? 0 : side.low.cols();
+        float factor = side == null ? alpha : side.alpha;
+        int form = ProductForm.of(type(y), type(x.tensor), type(w.tensor), type(bias), type(residual), flag(x.transposed),
+                flag(w.transposed), rank);
+        Tensor low = side == null ? y : side.low;
+        Tensor up = side == null ? y : side.up;
+        ops.launch("product", Grid.tiles(m, n, MatmulKernels.TILE, MatmulKernels.TILE, MatmulKernels.GROUP),
+                List.of(form, m, n, k, factor), (graph, id, a) -> graph.task(id, MatmulKernels::product, a.context(), a.table(),
+                        a.slot(), a.floats(0), a.halves(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3),
+                        a.halves(3), a.floats(4), a.halves(4), a.floats(5), a.floats(6), form, m, n, k, factor),
+                y, x.tensor, w.tensor, bias == null ? y : bias, residual == null ? y : residual, low, up);
+    }
+
+    /// `c (+)= alpha tall flatᵀ` or its transpose, where flat has few rows: both operands are seen as `[rows, depth]`.
+    private void skinny(Tensor c, Operand tall, Operand flat, boolean transposed, float alpha, boolean accumulate) {
+        int rows = tall.rows();
+        int cols = flat.rows();
+        int depth = tall.cols();
+        if (rows == 0 || cols == 0) return;
+        int count = SkinnyKernels.parts(depth);
+        int partDepth = SkinnyKernels.partDepth(depth);
+        int n = rows * cols;
+        int tallByDepth = flag(tall.transposed);
+        int flatByDepth = flag(flat.transposed);
+        int flips = flag(transposed);
+        int adds = flag(accumulate);
+        int tallType = type(tall.tensor);
+        Tensor parts = ops.allocate("parts", DType.F32, Shape.of(count, n));
+        Grid grid = new Grid(Math.ceilDiv(rows, SkinnyKernels.TALL), Math.ceilDiv(cols, SkinnyKernels.FLAT) * count,
+                SkinnyKernels.GROUP, 1);
+        ops.launch("skinnyParts", grid, List.of(tallByDepth, flatByDepth, flips, rows, cols, depth, partDepth),
+                (graph, id, a) -> graph.task(id, SkinnyKernels::skinnyParts, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.floats(1), a.halves(1), a.floats(2), tallType, tallByDepth, flatByDepth, flips, rows, cols, depth,
+                        partDepth), parts, tall.tensor, flat.tensor);
+        ops.launch("addParts", Grid.threads(n, SkinnyKernels.GROUP), List.of(count, n, adds, alpha),
+                (graph, id, a) -> graph.task(id, SkinnyKernels::addParts, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.floats(1), count, n, adds, alpha), c, parts);
+        ops.release(parts);
+    }
+}

@@ -1,0 +1,87 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.Halves;
+import dev.gale.tensor.ops.ComputeDevice;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TornadoBackend;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
+import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
+
+/// The devices that TornadoVM sees: GPUs first, then everything else that its backends offer.
+public final class TornadoDevices implements ComputeDevice.Provider {
+    private static final String API = "uk.ac.manchester.tornado.api.TornadoExecutionPlan";
+
+    @Override
+    public List<ComputeDevice> devices() {
+        return installed() ? Found.all() : List.of();
+    }
+
+    @Override
+    public String remedy() {
+        return "a GPU needs TornadoVM's SDK 5.2.0 for JDK 25: install it with SDKMAN (`sdk install tornadovm 5.2.0-jdk25-cuda`) or"
+                + " unpack its archive, and set TORNADOVM_HOME to its folder";
+    }
+
+    private static boolean installed() {
+        try {
+            Class.forName(API, false, TornadoDevices.class.getClassLoader());
+            return true;
+        } catch (ClassNotFoundException | LinkageError e) {
+            return false;
+        }
+    }
+
+    /// Apart, so that nothing of TornadoVM is loaded where it is not installed.
+    private static final class Found {
+        static List<ComputeDevice> all() {
+            List<ComputeDevice> found = new ArrayList<>();
+            for (TornadoBackend backend : TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends()) {
+                for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device));
+            }
+            found.sort(Comparator.comparing(device -> !((Entry) device).isGpu()));
+            return List.copyOf(found);
+        }
+    }
+
+    private record Entry(TornadoDevice device) implements ComputeDevice {
+        boolean isGpu() {
+            return device.getDeviceType() == TornadoDeviceType.GPU;
+        }
+
+        private boolean isCuda() {
+            return device.getTornadoVMBackend() == TornadoVMBackendType.CUDA;
+        }
+
+        @Override
+        public String name() {
+            return device.getPhysicalDevice().getDeviceName();
+        }
+
+        @Override
+        public String backend() {
+            return device.getTornadoVMBackend().name();
+        }
+
+        @Override
+        public long memoryBytes() {
+            return device.getMaxGlobalMemory();
+        }
+
+        @Override
+        public List<String> capabilities() {
+            return isCuda() ? List.of("bf16", "mma", "cp.async", "cuda graphs") : List.of();
+        }
+
+        @Override
+        public TensorOps open() {
+            if (!isCuda()) System.setProperty(Halves.PROPERTY, "false");
+            return new TornadoOps(new Device(device, new KernelContext(), isCuda()), TornadoOps.CHUNK_BYTES);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.DropoutKernels;
+import dev.gale.kernels.ElementwiseKernels;
+import dev.gale.kernels.Elements;
+import dev.gale.kernels.GluKernels;
+import dev.gale.kernels.LookupKernels;
+import dev.gale.kernels.NormKernels;
+import dev.gale.kernels.OptimKernels;
+import dev.gale.kernels.Reduce;
+import dev.gale.kernels.RopeKernels;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.Activation;
+import dev.gale.tensor.ops.AttentionSpec;
+import dev.gale.tensor.ops.Checks;
+import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.LowRank;
+import dev.gale.tensor.ops.LowRankGrads;
+import java.util.Arrays;
+import java.util.List;
+
+/// Every operation on a device of TornadoVM.
+/// Numerics: F32 sums in an order that shapes alone decide. Not thread-safe: one caller at a time.
+public final class TornadoOps extends DeviceOps {
+    /// Smallest chunk of device memory.
+    static final long CHUNK_BYTES = 256L << 20;
+
+    private final Products products = new Products(this);
+    private final Attentions attentions = new Attentions(this);
+    private final Losses losses = new Losses(this, products);
+
+    TornadoOps(Device device, long chunkBytes) {
+        super(device, chunkBytes);
+    }
+
+    @Override
+    public String name() {
+        return "tornado";
+    }
+
+    private static int size(Tensor tensor) {
+        return Math.toIntExact(tensor.size());
+    }
+
+    /// The grid of kernels that work on elements alone.
+    private static Grid elements(int n) {
+        return Grid.threads(Math.ceilDiv(n, Elements.EACH), Elements.GROUP);
+    }
+
+    private static Grid rows(int rows) {
+        return Grid.groups(rows, Elements.GROUP);
+    }
+
+    private static Grid columns(int cols) {
+        return Grid.groups(Math.ceilDiv(cols, Reduce.COLUMNS), Elements.GROUP);
+    }
+
+    private static int flag(boolean set) {
+        return set ? 1 : 0;
+    }
+
+    // ---- elementwise ----
+
+    @Override
+    public void copy(Tensor dst, Tensor src) {
+        Checks.copy(dst, src);
+        int n = size(dst);
+        if (n == 0) return;
+        launch("copy", elements(n), List.of(n), (graph, id, a) -> graph.task(id, ElementwiseKernels::copy, a.context(), a.table(),
+                a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1), n), dst, src);
+    }
+
+    @Override
+    public void fill(Tensor dst, float value) {
+        Checks.fill(dst);
+        int n = size(dst);
+        if (n == 0) return;
+        if (dst.dtype() == DType.I32) {
+            launch("fillInts", elements(n), List.of(n, (int) value), (graph, id, a) -> graph.task(id, ElementwiseKernels::fillInts,
+                    a.context(), a.table(), a.slot(), a.ints(0), n, (int) value), dst);
+        } else if (!Float.isFinite(value)) {
+            fillFromHost(dst, value);
+        } else {
+            launch("fill", elements(n), List.of(n, value), (graph, id, a) -> graph.task(id, ElementwiseKernels::fill,
+                    a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), n, value), dst);
+        }
+    }
+
+    /// TornadoVM 5.2.0 writes NaN and infinite constants as names that no device compiler knows.
+    private void fillFromHost(Tensor dst, float value) {
+        float[] piece = new float[(int) Math.min(1 << 20, dst.size())];
+        Arrays.fill(piece, value);
+        for (long at = 0; at < dst.size(); at += piece.length) {
+            write(dst, at, at + piece.length <= dst.size() ? piece : Arrays.copyOf(piece, (int) (dst.size() - at)));
+        }
+    }
+
+    @Override
+    public void add(Tensor y, Tensor left, Tensor right) {
+        Checks.add(y, left, right);
+        int n = size(y);
+        if (n == 0) return;
+        launch("add", elements(n), List.of(n), (graph, id, a) -> graph.task(id, ElementwiseKernels::add, a.context(), a.table(),
+                a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                a.floats(2), a.halves(2), a.type(2), n), y, left, right);
+    }
+
+    @Override
+    public void addScaled(Tensor y, Tensor x, float scale) {
+        Checks.addScaled(y, x);
+        int n = size(y);
+        if (n == 0) return;
+        launch("addScaled", elements(n), List.of(n, scale), (graph, id, a) -> graph.task(id, ElementwiseKernels::addScaled,
+                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                n, scale), y, x);
+    }
+
+    @Override
+    public void columnSum(Tensor sums, Tensor x) {
+        Checks.columnSum(sums, x);
+        int rows = x.rows();
+        int cols = x.cols();
+        if (x.size() == 0) return;
+        launch("columnSum", columns(cols), List.of(rows, cols), (graph, id, a) -> graph.task(id, ElementwiseKernels::columnSum,
+                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1), a.type(1), rows, cols), sums, x);
+    }
+
+    @Override
+    public void dropout(Tensor y, Tensor x, float p, Tensor rng, int stream, boolean accumulate) {
+        Checks.dropout(y, x, p, rng);
+        int n = size(y);
+        if (n == 0) return;
+        int adds = flag(accumulate);
+        launch("dropout", elements(n), List.of(n, p, stream, adds), (graph, id, a) -> graph.task(id, DropoutKernels::dropout,
+                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                a.ints(2), n, p, stream, adds), y, x, rng);
+    }
+
+    // ---- lookups ----
+
+    @Override
+    public void gatherRows(Tensor y, Tensor table, Tensor ids) {
+        Checks.gatherRows(y, table, ids);
+        if (y.size() == 0) return;
+        int cols = y.cols();
+        int vocab = table.rows();
+        launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id, LookupKernels::gatherRows,
+                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                a.ints(2), cols, vocab), y, table, ids);
+    }
+
+    @Override
+    public void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids) {
+        Checks.scatterAddRows(dTable, dy, ids);
+        if (dy.size() == 0) return;
+        int rows = dy.rows();
+        int cols = dy.cols();
+        int vocab = dTable.rows();
+        Tensor links = allocate("links", DType.I32, Shape.of(2, rows));
+        launch("linkRows", Grid.threads(rows, Elements.GROUP), List.of(rows), (graph, id, a) -> graph.task(id,
+                LookupKernels::linkRows, a.context(), a.table(), a.slot(), a.ints(0), a.ints(1), rows), links, ids);
+        launch("scatterAddRows", new Grid(Math.ceilDiv(cols, Elements.GROUP), rows, Elements.GROUP, 1), List.of(rows, cols, vocab),
+                (graph, id, a) -> graph.task(id, LookupKernels::scatterAddRows, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), a.ints(3), rows, cols, vocab),
+                dTable, dy, ids, links);
+        release(links);
+    }
+
+    // ---- matrix products ----
+
+    @Override
+    public void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate) {
+        Checks.matmul(c, a, transposeA, b, transposeB);
+        products.matmul(c, new Products.Operand(a, transposeA), new Products.Operand(b, transposeB), alpha, accumulate);
+    }
+
+    @Override
+    public void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
+        Checks.linearForward(y, x, w, bias, residual, side);
+        products.forward(y, x, w, bias, residual, side);
+    }
+
+    @Override
+    public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
+        Checks.linearBackward(dx, dy, w, side, sideGrads);
+        products.backward(dx, accumulate, dy, w, side, sideGrads);
+    }
+
+    // ---- attention ----
+
+    @Override
+    public void attentionForward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
+                                 AttentionSpec spec) {
+        Checks.attentionForward(o, lse, q, k, v, start, stop, spec);
+        attentions.forward(o, lse, q, k, v, start, stop, spec);
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
+                                  Tensor start, Tensor stop, AttentionSpec spec) {
+        Checks.attentionBackward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
+        attentions.backward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
+    }
+
+    // ---- loss ----
+
+    @Override
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                                   CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
+        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, spec);
+    }
+
+    // ---- normalisation, position, activation ----
+
+    @Override
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+        Checks.rmsNormForward(y, rstd, x, w);
+        if (x.size() == 0) return;
+        int cols = x.cols();
+        launch("rmsNormForward", rows(x.rows()), List.of(cols, eps), (graph, id, a) -> graph.task(id, NormKernels::rmsNormForward,
+                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.floats(2), a.halves(2),
+                a.type(2), a.floats(3), a.halves(3), a.type(3), cols, eps), y, rstd, x, w);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
+        if (x.size() == 0) return;
+        int rows = x.rows();
+        int cols = x.cols();
+        int adds = flag(accumulate);
+        if (dw != null) {                                         // first: dx may be dy
+            launch("rmsNormBackwardWeight", columns(cols), List.of(rows, cols), (graph, id, a) -> graph.task(id,
+                    NormKernels::rmsNormBackwardWeight, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1),
+                    a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), rows, cols), dw, dy, x, rstd);
+        }
+        if (dx == null) return;
+        launch("rmsNormBackward", rows(rows), List.of(cols, adds), (graph, id, a) -> graph.task(id, NormKernels::rmsNormBackward,
+                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), cols, adds),
+                dx, dy, x, w, rstd);
+    }
+
+    @Override
+    public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
+        Checks.rope(q, k, cos, sin, positions, spec);
+        int rows = positions.rows() * positions.cols();
+        int half = cos.cols();
+        if (rows == 0 || half == 0) return;
+        int heads = q == null ? 0 : spec.numHeads();
+        int kvHeads = k == null ? 0 : spec.numKvHeads();
+        int sign = flag(transpose);
+        Tensor first = q == null ? k : q;
+        Tensor second = k == null ? q : k;
+        launch("rope", rows(rows), List.of(heads, kvHeads, spec.headDim(), half, sign), (graph, id, a) -> graph.task(id,
+                RopeKernels::rope, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1),
+                a.type(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
+                first, second, cos, sin, positions);
+    }
+
+    @Override
+    public void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation) {
+        Checks.gluForward(y, gate, up);
+        int n = size(y);
+        if (n == 0) return;
+        int act = activation.ordinal();
+        launch("gluForward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluForward, a.context(),
+                a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                a.floats(2), a.halves(2), a.type(2), n, act), y, gate, up);
+    }
+
+    @Override
+    public void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation) {
+        Checks.gluBackward(dGate, dUp, dy, gate, up);
+        int n = size(dy);
+        if (n == 0) return;
+        int act = activation.ordinal();
+        launch("gluBackward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluBackward, a.context(),
+                a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), a.type(4),
+                n, act), dGate, dUp, dy, gate, up);
+    }
+
+    // ---- optimizer ----
+
+    @Override
+    public void sumSquares(Tensor sum, Tensor x) {
+        Checks.sumSquares(sum, x);
+        int n = size(x);
+        if (n == 0) return;
+        int groups = OptimKernels.squareGroups(n);
+        Tensor partial = allocate("partial", DType.F32, Shape.of(groups));
+        launch("partialSquares", rows(groups), List.of(n, groups), (graph, id, a) -> graph.task(id, OptimKernels::partialSquares,
+                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1), a.type(1), n, groups), partial, x);
+        launch("addPartials", rows(1), List.of(groups), (graph, id, a) -> graph.task(id, OptimKernels::addPartials, a.context(),
+                a.table(), a.slot(), a.floats(0), a.floats(1), groups), sum, partial);
+        release(partial);
+    }
+
+    @Override
+    public void clipFactor(Tensor out, Tensor sumSquares, Tensor tokens, float maxNorm) {
+        Checks.clipFactor(out, sumSquares, tokens);
+        launch("clipFactor", Grid.groups(1, 32), List.of(maxNorm), (graph, id, a) -> graph.task(id, OptimKernels::clipFactor,
+                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), maxNorm), out, sumSquares, tokens);
+    }
+
+    @Override
+    public void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor) {
+        Checks.adamW(param, grad, m, v, hyper, factor);
+        int n = size(param);
+        if (n == 0) return;
+        launch("adamW", Grid.threads(n, Elements.GROUP), List.of(n), (graph, id, a) -> graph.task(id, OptimKernels::adamW,
+                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.floats(3), a.floats(4), a.floats(5), n),
+                param, grad, m, v, hyper, factor);
+    }
+}

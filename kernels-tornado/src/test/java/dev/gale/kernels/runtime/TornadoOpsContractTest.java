@@ -1,0 +1,24 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.tensor.MemoryPool;
+import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.testing.OpsContract;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
+
+/// The whole contract on TornadoVM's first device; without the SDK, on the emulator.
+class TornadoOpsContractTest extends OpsContract {
+    private static final TornadoDevice DEVICE = TornadoExecutionPlan.getDevice(0, 0);
+    private static final boolean CUDA_GRAPHS = Boolean.getBoolean("gale.cuda.graphs");
+
+    @Override
+    protected TensorOps createOps() {
+        return new TornadoOps(new Device(DEVICE, new KernelContext(), CUDA_GRAPHS), MemoryPool.CHUNK_BYTES);
+    }
+
+    @Override
+    public boolean seesIds() {
+        return false;
+    }
+}

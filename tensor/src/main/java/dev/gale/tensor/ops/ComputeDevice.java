@@ -1,0 +1,32 @@
+package dev.gale.tensor.ops;
+
+import java.util.List;
+
+/// A device on which tensors can live and be computed with. Implementations are found through `Provider`.
+public interface ComputeDevice {
+
+    /// What people recognise it by, e.g. `NVIDIA H200`.
+    String name();
+
+    /// How it is reached, e.g. `CUDA`.
+    String backend();
+
+    /// Bytes of its memory.
+    long memoryBytes();
+
+    /// What it can beyond the common, e.g. `mma`; for people.
+    List<String> capabilities();
+
+    /// Operations on this device; the caller closes them.
+    TensorOps open();
+
+    /// Finds devices; registered with `ServiceLoader`.
+    interface Provider {
+
+        /// Devices, best first; empty when what they need is not installed.
+        List<ComputeDevice> devices();
+
+        /// One sentence that says how to get what is missing.
+        String remedy();
+    }
+}
