@@ -19,7 +19,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         subcommands = {TrainCommand.class, PlanCommand.class, GenerateCommand.class, MergeCommand.class,
-                VerifyCommand.class, TokenizeCommand.class, DemoCommand.class},
+                VerifyCommand.class, TokenizeCommand.class, DevicesCommand.class, DemoCommand.class},
         footer = {"", "With sources, also: gale test, gale dist [DIR]. gale COMMAND --help says more."})
 public final class Main implements Callable<Integer> {
     @Option(names = "--stacktrace", scope = ScopeType.INHERIT,

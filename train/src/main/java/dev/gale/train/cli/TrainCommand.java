@@ -1,6 +1,5 @@
 package dev.gale.train.cli;
 
-import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.train.SftTrainer;
 import dev.gale.train.config.TrainConfig;
 import dev.gale.train.metric.ProgressLine;
@@ -23,6 +22,9 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     private RunOptions run;
 
+    @Mixin
+    private DeviceOption device;
+
     @Option(names = "--dry-run", description = "Check everything, print the memory plan, and exit.")
     private boolean dryRun;
 
@@ -39,7 +41,7 @@ final class TrainCommand implements Callable<Integer> {
             out.println(PlanCommand.plan(config));
             return ExitCode.OK;
         }
-        try (TrainRun open = TrainRun.open(config, new CpuOps())) {
+        try (TrainRun open = TrainRun.open(config, device.open())) {
             open.model().adapter().ifPresent(adapter -> System.err.println(adapter.trainableReport()));
             SftTrainer.Summary summary = open.trainer().observe(ProgressLine::onStandardError).train();
             out.printf(Locale.ROOT, "%d steps, mean loss %.4f, %.1f s; the result is in %s%n", summary.globalStep(),

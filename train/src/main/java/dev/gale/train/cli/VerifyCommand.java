@@ -3,7 +3,6 @@ package dev.gale.train.cli;
 import dev.gale.nn.CausalLm;
 import dev.gale.nn.LoadOptions;
 import dev.gale.peft.PeftModel;
-import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.LogitsComparison;
 import java.io.PrintWriter;
@@ -12,6 +11,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -22,6 +22,9 @@ import picocli.CommandLine.Spec;
 final class VerifyCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
+
+    @Mixin
+    private DeviceOption device;
 
     @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder.")
     private Path model;
@@ -50,7 +53,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private LogitsComparison compare() {
-        try (TensorOps ops = new CpuOps(); CausalLm base = CausalLm.load(model, LoadOptions.defaults(), ops)) {
+        try (TensorOps ops = device.open(); CausalLm base = CausalLm.load(model, LoadOptions.defaults(), ops)) {
             if (adapter == null) return LogitsComparison.of(base, expected);
             try (PeftModel adapted = PeftModel.load(base, adapter, false)) {
                 return LogitsComparison.of(adapted.model(), expected);

@@ -1,0 +1,44 @@
+package dev.gale.train.cli;
+
+import dev.gale.tensor.InputException;
+import dev.gale.tensor.cpu.CpuOps;
+import dev.gale.tensor.ops.ComputeDevice;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.List;
+import java.util.ServiceLoader;
+import picocli.CommandLine.Option;
+
+/// Where a command computes.
+final class DeviceOption {
+    @Option(names = "--device", paramLabel = "auto|cpu|gpu[:N]", defaultValue = "auto",
+            description = "Where to compute; N as `gale devices` counts. auto takes a GPU that TornadoVM sees, else the CPU.")
+    private String device;
+
+    /// Operations on the chosen device.
+    /// Throws: InputException when there is no such device.
+    TensorOps open() {
+        List<ComputeDevice> devices = devices();
+        if (device.equals("cpu") || device.equals("auto") && devices.isEmpty()) return new CpuOps();
+        if (!device.equals("auto") && !device.matches("gpu(:\\d{1,4})?")) {
+            throw new InputException("--device %s: give auto, cpu, gpu or gpu:N, N as `gale devices` counts".formatted(device));
+        }
+        if (devices.isEmpty()) throw new InputException("--device %s: %s".formatted(device, remedy()));
+        int index = device.startsWith("gpu:") ? Integer.parseInt(device.substring(4)) : 0;
+        if (index >= devices.size()) {
+            throw new InputException("--device %s: there are %d devices, counted from 0; see `gale devices`"
+                    .formatted(device, devices.size()));
+        }
+        return devices.get(index).open();
+    }
+
+    /// What can be chosen with `gpu:N`, in order.
+    static List<ComputeDevice> devices() {
+        return ServiceLoader.load(ComputeDevice.Provider.class).stream().flatMap(found -> found.get().devices().stream()).toList();
+    }
+
+    /// One sentence about what is missing.
+    static String remedy() {
+        return ServiceLoader.load(ComputeDevice.Provider.class).findFirst().map(ComputeDevice.Provider::remedy)
+                .orElse("this distribution has no GPU support");
+    }
+}
