@@ -35,6 +35,11 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
         queue.add(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
     }
 
+    @Override
+    public void border() {
+        queue.run();
+    }
+
     final LaunchQueue queue() {
         return queue;
     }

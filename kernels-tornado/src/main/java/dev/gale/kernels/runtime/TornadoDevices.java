@@ -44,13 +44,14 @@ public final class TornadoDevices implements ComputeDevice.Provider {
             for (TornadoBackend backend : TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends()) {
                 for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device));
             }
-            found.sort(Comparator.comparing(device -> !((Entry) device).isGpu()));
+            found.sort(Comparator.comparing(device -> !device.isGpu()));
             return List.copyOf(found);
         }
     }
 
     private record Entry(TornadoDevice device) implements ComputeDevice {
-        boolean isGpu() {
+        @Override
+        public boolean isGpu() {
             return device.getDeviceType() == TornadoDeviceType.GPU;
         }
 

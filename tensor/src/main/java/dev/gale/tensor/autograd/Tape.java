@@ -37,6 +37,7 @@ public final class Tape implements AutoCloseable {
     private final Deque<Set<Tensor>> scopes = new ArrayDeque<>();
     private final Map<Tensor, Op> repeatable = new HashMap<>();                // what made a tensor and can do so again
     private final Set<Tensor> forgotten = new HashSet<>();                     // saved, but released
+    private final Set<Integer> borders = new HashSet<>();                      // numbers of nodes that begin a layer
     private boolean metWanted;                                                 // an operation that wants a gradient ran
     private static final Set<Tensor> LEFT = Set.of();                          // scope ended, alive because saved
 
@@ -133,15 +134,23 @@ public final class Tape implements AutoCloseable {
 
     /// Runs a piece of the forward pass; what it made and nobody saved is released at its end, except its result.
     public Tensor scope(Supplier<Tensor> body) {
+        border();
         scopes.push(new LinkedHashSet<>());
         Tensor result = body.get();
         Set<Tensor> ended = scopes.pop();
+        border();
         if (ended.remove(result)) {
             scopes.peek().add(result);
             scopeOf.put(result, scopes.peek());
         }
         ended.forEach(this::leave);
         return result;
+    }
+
+    /// A layer begins or ends, in forward now and in backward when it comes here.
+    private void border() {
+        ops.border();
+        borders.add(recorded.size());
     }
 
     /// Says that the forward pass will not read this tensor again: it is released now unless saved for backward.
@@ -193,10 +202,12 @@ public final class Tape implements AutoCloseable {
     public Tensor checkpoint(Segment segment, Tensor x) {
         Tensor y;
         boolean wanted;
+        ops.border();
         try (Tape forward = new Tape(ops, false, training, grads, false)) {
             y = forward.handOver(segment.run(forward, x));
             wanted = forward.metWanted;
         }
+        ops.border();
         scopes.peek().add(y);
         scopeOf.put(y, scopes.peek());
         metWanted |= wanted;
@@ -213,11 +224,13 @@ public final class Tape implements AutoCloseable {
 
     /// Re-runs a segment on its input and propagates through it; called by the segment's node.
     void recomputeAndBackward(Segment segment, Tensor x, Tensor dy) {
+        ops.border();
         try (Tape tape = new Tape(ops, true, true, grads, false)) {
             Tensor y = segment.run(tape, x);
             grads.give(y, dy);
             tape.backward();
         }
+        ops.border();
     }
 
     /// Propagates from every recorded loss (and from gradients already given) to the parameters, which accumulate.
@@ -234,7 +247,9 @@ public final class Tape implements AutoCloseable {
                 op.backward(ops, dy, grads);
             }
             node.saved().forEach(this::unsave);
+            if (borders.contains(i)) ops.border();
         }
+        borders.clear();
         repeatable.clear();
     }
 

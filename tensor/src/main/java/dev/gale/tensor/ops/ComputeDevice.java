@@ -11,6 +11,9 @@ public interface ComputeDevice {
     /// How it is reached, e.g. `CUDA`.
     String backend();
 
+    /// True when it is worth preferring to the CPU.
+    boolean isGpu();
+
     /// Bytes of its memory.
     long memoryBytes();
 

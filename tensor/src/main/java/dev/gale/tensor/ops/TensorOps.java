@@ -23,6 +23,10 @@ public interface TensorOps extends AutoCloseable {
     /// Short name for logs and results, e.g. `cpu`.
     String name();
 
+    /// Says that a piece of work which is repeated with other operands, such as a layer, begins or ends here. A device may
+    /// then capture the piece once and replay it; elsewhere nothing happens.
+    default void border() {}
+
     // ---- memory ----
 
     /// A tensor of undefined content, 64-byte aligned, that lives until `release` or `close`.

@@ -18,8 +18,11 @@ final class DeviceOption {
     /// Throws: InputException when there is no such device.
     TensorOps open() {
         List<ComputeDevice> devices = devices();
-        if (device.equals("cpu") || device.equals("auto") && devices.isEmpty()) return new CpuOps();
-        if (!device.equals("auto") && !device.matches("gpu(:\\d{1,4})?")) {
+        if (device.equals("auto")) {
+            return devices.stream().findFirst().filter(ComputeDevice::isGpu).map(ComputeDevice::open).orElseGet(CpuOps::new);
+        }
+        if (device.equals("cpu")) return new CpuOps();
+        if (!device.matches("gpu(:\\d{1,4})?")) {
             throw new InputException("--device %s: give auto, cpu, gpu or gpu:N, N as `gale devices` counts".formatted(device));
         }
         if (devices.isEmpty()) throw new InputException("--device %s: %s".formatted(device, remedy()));
