@@ -99,7 +99,6 @@ public final class ElementwiseKernels {
     /// F32, deterministic. Writes: `+=`.
     public static void columnSum(KernelContext context, IntArray table, int slot,
             FloatArray sums, FloatArray x, ShortArray xHalf, int xType, int rows, int cols) {
-        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         int sumsAt = table.get(slot);
         int xAt = table.get(slot + 1);
         int tileRow = context.localIdx / Reduce.COLUMNS;
@@ -110,7 +109,7 @@ public final class ElementwiseKernels {
                 sum += Elements.get(x, xHalf, xType, xAt + r * cols + col);
             }
         }
-        float total = Reduce.columns(context, local, sum);
+        float total = Reduce.columns(context, sum);
         if (tileRow == 0) {
             if (col < cols) sums.set(sumsAt + col, sums.get(sumsAt + col) + total);
         }

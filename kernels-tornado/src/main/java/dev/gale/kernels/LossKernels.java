@@ -147,13 +147,12 @@ public final class LossKernels {
     /// Numerics: F32, a strided part a thread, then a tree. Writes: `+=`.
     public static void addLosses(KernelContext context, IntArray table, int slot, FloatArray stats, FloatArray losses,
             int rows) {
-        float[] sums = context.allocateFloatLocalArray(GROUP);
         int thread = context.localIdx;
         int which = context.groupIdx;
         int at = table.get(slot + 1) + which * rows;
         float sum = 0f;
         for (int r = thread; r < rows; r += GROUP) sum += losses.get(at + r);
-        float total = Reduce.sum(context, sums, sum);
+        float total = Reduce.sum(context, sum);
         if (thread == 0) {
             int atStats = table.get(slot) + which;
             stats.set(atStats, stats.get(atStats) + total);

@@ -19,7 +19,6 @@ public final class NormKernels {
             FloatArray y, ShortArray yHalf, int yType, FloatArray rstd,
             FloatArray x, ShortArray xHalf, int xType,
             FloatArray w, ShortArray wHalf, int wType, int cols, float eps) {
-        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         int row = context.groupIdx;
         int yAt = table.get(slot) + row * cols;
         int xAt = table.get(slot + 2) + row * cols;
@@ -29,7 +28,7 @@ public final class NormKernels {
             float value = Elements.get(x, xHalf, xType, xAt + c);
             squares += value * value;
         }
-        float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, local, squares) / cols + eps);
+        float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, squares) / cols + eps);
         if (context.localIdx == 0) rstd.set(table.get(slot + 1) + row, scale);
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
             float value = Elements.get(x, xHalf, xType, xAt + c) * scale * Elements.getWeight(w, wHalf, wType, wAt + c);
@@ -45,7 +44,6 @@ public final class NormKernels {
             FloatArray sum, ShortArray sumHalf, FloatArray y, ShortArray yHalf, FloatArray rstd,
             FloatArray x, ShortArray xHalf, FloatArray r, ShortArray rHalf, int type,
             FloatArray w, ShortArray wHalf, int wType, int cols, float eps) {
-        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         int row = context.groupIdx;
         int sumAt = table.get(slot) + row * cols;
         int yAt = table.get(slot + 1) + row * cols;
@@ -59,7 +57,7 @@ public final class NormKernels {
             float stored = Elements.get(sum, sumHalf, type, sumAt + c);
             squares += stored * stored;
         }
-        float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, local, squares) / cols + eps);
+        float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, squares) / cols + eps);
         if (context.localIdx == 0) rstd.set(table.get(slot + 2) + row, scale);
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
             float value = Elements.get(sum, sumHalf, type, sumAt + c) * scale * Elements.getWeight(w, wHalf, wType, wAt + c);
@@ -76,7 +74,6 @@ public final class NormKernels {
             FloatArray dx, ShortArray dxHalf, int dxType, FloatArray dy, ShortArray dyHalf, int dyType,
             FloatArray x, ShortArray xHalf, int xType, FloatArray w, ShortArray wHalf, int wType,
             FloatArray rstd, int cols, int accumulate) {
-        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         int row = context.groupIdx;
         int dxAt = table.get(slot) + row * cols;
         int dyAt = table.get(slot + 1) + row * cols;
@@ -88,7 +85,7 @@ public final class NormKernels {
             float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.getWeight(w, wHalf, wType, wAt + c);
             products += g * (Elements.get(x, xHalf, xType, xAt + c) * scale);
         }
-        float mean = Reduce.sum(context, local, products) / cols;
+        float mean = Reduce.sum(context, products) / cols;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
             float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.getWeight(w, wHalf, wType, wAt + c);
             float value = scale * (g - Elements.get(x, xHalf, xType, xAt + c) * scale * mean);
@@ -104,7 +101,6 @@ public final class NormKernels {
     public static void rmsNormBackwardWeight(KernelContext context, IntArray table, int slot,
             FloatArray dw, FloatArray dy, ShortArray dyHalf, int dyType,
             FloatArray x, ShortArray xHalf, int xType, FloatArray rstd, int rows, int cols) {
-        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         int dwAt = table.get(slot);
         int dyAt = table.get(slot + 1);
         int xAt = table.get(slot + 2);
@@ -118,7 +114,7 @@ public final class NormKernels {
                 sum += Elements.get(dy, dyHalf, dyType, dyAt + r * cols + col) * normed;
             }
         }
-        float total = Reduce.columns(context, local, sum);
+        float total = Reduce.columns(context, sum);
         if (tileRow == 0) {
             if (col < cols) dw.set(dwAt + col, dw.get(dwAt + col) + total);
         }

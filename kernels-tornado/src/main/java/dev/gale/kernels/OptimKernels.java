@@ -21,14 +21,13 @@ public final class OptimKernels {
     /// Numerics: a thread sums its elements in order, then a tree; F32, deterministic. Writes: `=`.
     public static void partialSquares(KernelContext context, IntArray table, int slot,
             FloatArray partial, FloatArray x, ShortArray xHalf, int xType, int n, int groups) {
-        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         int xAt = table.get(slot + 1);
         float squares = 0f;
         for (int i = context.globalIdx; i < n; i += groups * Elements.GROUP) {
             float value = Elements.get(x, xHalf, xType, xAt + i);
             squares += value * value;
         }
-        float total = Reduce.sum(context, local, squares);
+        float total = Reduce.sum(context, squares);
         if (context.localIdx == 0) partial.set(table.get(slot) + context.groupIdx, total);
     }
 
@@ -43,12 +42,11 @@ public final class OptimKernels {
     /// Numerics: as `partialSquares`. Writes: `+=`.
     public static void addPartials(KernelContext context, IntArray table, int slot,
             FloatArray sum, FloatArray partial, int groups) {
-        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         int sumAt = table.get(slot);
         int partialAt = table.get(slot + 1);
         float share = 0f;
         for (int g = context.localIdx; g < groups; g += Elements.GROUP) share += partial.get(partialAt + g);
-        float total = Reduce.sum(context, local, share);
+        float total = Reduce.sum(context, share);
         if (context.localIdx == 0) sum.set(sumAt, sum.get(sumAt) + total);
     }
 

@@ -3,10 +3,9 @@ package dev.gale.kernels;
 import uk.ac.manchester.tornado.api.KernelContext;
 
 /// Sums over the threads of a work-group.
-///
-/// TornadoVM 5.2.0 moves reads of a kernel out of the branches and past the barriers around them, unless the kernel has a private
-/// array: without one, `local[thread + step]` was read by every thread, beyond the end of the array too, which an NVIDIA GPU
-/// answers with an illegal access. So each of these has a private array, and with it every kernel that sums.
+/// Two rules of TornadoVM 5.2.0 show here. Local memory is allocated in the method that uses it: as an argument it is taken for a
+/// Java array, header and all, and every index is wrong, beyond its end too, which an NVIDIA GPU answers with an illegal access.
+/// And a kernel that reads local memory has a private array: without one, reads leave the branches and barriers around them.
 public final class Reduce {
     /// Columns of one work-group of a kernel that sums columns.
     public static final int COLUMNS = 32;
@@ -18,8 +17,8 @@ public final class Reduce {
 
     /// Sum of one value from each of `Elements.GROUP` threads along x; every thread gets it.
     /// Numerics: a tree in local memory: thread t takes in t + 128, then t + 64 and so on; F32, deterministic.
-    /// Writes: `local`, an array of `Elements.GROUP` in local memory; it may be used again at once.
-    public static float sum(KernelContext context, float[] local, float value) {
+    public static float sum(KernelContext context, float value) {
+        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         float[] pin = new float[1];                  // see the class
         int thread = context.localIdx;
         local[thread] = value;
@@ -35,8 +34,9 @@ public final class Reduce {
 
     /// Sum over the rows of a tile of threads, for kernels that sum the columns of a matrix: thread t has row
     /// `t / COLUMNS` of column `t % COLUMNS`. Threads below COLUMNS get the sum of their column, others nothing of use.
-    /// Numerics and Writes: as `sum`.
-    public static float columns(KernelContext context, float[] local, float value) {
+    /// Numerics: as `sum`.
+    public static float columns(KernelContext context, float value) {
+        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
         float[] pin = new float[1];                  // see the class
         int thread = context.localIdx;
         local[thread] = value;

@@ -41,6 +41,20 @@ class KernelRulesTest {
         assertEquals(List.of(), without);
     }
 
+    /// See `Reduce`: as an argument, local memory is taken for a Java array.
+    @Test
+    void localMemoryIsNotPassedOn() throws IOException {
+        Pattern local = Pattern.compile("(\\w+) = context\\.allocate\\w*LocalArray\\(");
+        List<String> passed = new ArrayList<>();
+        for (String[] kernel : kernels()) {
+            Matcher array = local.matcher(kernel[1]);
+            while (array.find()) {
+                if (kernel[1].matches("(?s).*[(,] ?" + array.group(1) + "[,)].*")) passed.add(kernel[0] + ": " + array.group(1));
+            }
+        }
+        assertEquals(List.of(), passed);
+    }
+
     /// The views of a chunk have one element, whatever the chunk's size.
     @Test
     void kernelsDoNotAskViewsForTheirSize() throws IOException {

@@ -15,6 +15,8 @@ import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 
 /// The devices that TornadoVM sees: GPUs first, then everything else that its backends offer.
 public final class TornadoDevices implements ComputeDevice.Provider {
+    /// System property; `false` launches kernels one by one instead of replaying CUDA graphs.
+    public static final String CUDA_GRAPHS = "gale.cuda.graphs";
     private static final String API = "uk.ac.manchester.tornado.api.TornadoExecutionPlan";
 
     @Override
@@ -82,7 +84,8 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         @Override
         public TensorOps open() {
             if (!isCuda()) System.setProperty(Halves.PROPERTY, "false");
-            return new TornadoOps(new Device(device, new KernelContext(), isCuda()), TornadoOps.CHUNK_BYTES);
+            boolean graphs = isCuda() && !"false".equals(System.getProperty(CUDA_GRAPHS));
+            return new TornadoOps(new Device(device, new KernelContext(), graphs), TornadoOps.CHUNK_BYTES);
         }
     }
 }
