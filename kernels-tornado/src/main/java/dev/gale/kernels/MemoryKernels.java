@@ -8,9 +8,9 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 public final class MemoryKernels {
     private MemoryKernels() {}
 
-    /// Writes one element, so that the device gives the array a buffer.
-    public static void touch(KernelContext context, LongArray chunk) {
-        if (context.globalIdx == 0) chunk.set(0, 0L);
+    /// Reads one element, so that the device gives the array a buffer.
+    public static void look(KernelContext context, LongArray chunk, IntArray seen) {
+        if (context.globalIdx == 0) seen.set(0, (int) chunk.get(0));
     }
 
     /// `to[table[0] + i] = staging[i]` for i < table[1]. Launch: any grid of `threads` threads.

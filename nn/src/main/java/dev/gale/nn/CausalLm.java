@@ -70,6 +70,7 @@ public final class CausalLm implements AutoCloseable {
         Set<Tensor> owned = identitySet();
         WeightFiles files = WeightFiles.open(dir);
         try {
+            reserveLayers(ops, config, options.dtype(config.dtype()));
             CausalLm model = new CausalLm(config, HfConfig.json(dir.resolve("config.json")), generationJson, ops,
                     options.maxSeqLen(), files, WeightSource.files(files, options, ops, owned), owned);
             if (options.trainable()) model.trainAll();
@@ -85,8 +86,13 @@ public final class CausalLm implements AutoCloseable {
     /// A model with fresh weights, frozen: `trainAll` starts a pretraining. Under `NullOps` weights are only counted.
     public static CausalLm random(ModelConfig config, long seed, DType dtype, TensorOps ops) {
         Set<Tensor> owned = identitySet();
+        reserveLayers(ops, config, dtype);
         return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
                 WeightSource.random(config, seed, dtype, ops, owned), owned);
+    }
+
+    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype) {
+        ops.reserve(config.numLayers() * config.layerParameters() * dtype.bytes());
     }
 
     private static Set<Tensor> identitySet() {

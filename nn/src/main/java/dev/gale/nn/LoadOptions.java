@@ -33,6 +33,12 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable) {
         return new LoadOptions(dtype, maxSeqLen, trainable);
     }
 
+    /// What weights that are stored as `stored` become.
+    DType dtype(DType stored) {
+        if (trainable) return DType.F32;
+        return dtype == null ? stored : dtype;
+    }
+
     /// The dtype of a name as people write it; null for `auto`.
     /// Throws: InputException when the name is unknown.
     public static DType dtype(String name) {

@@ -59,6 +59,12 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
         return new AttentionSpec(numHeads, numKvHeads, headDim, (float) (1 / Math.sqrt(headDim)), 0f);
     }
 
+    /// Weights of a layer, biases not counted.
+    public long layerParameters() {
+        long attention = (2L * numHeads + 2L * numKvHeads) * headDim * hiddenSize;
+        return attention + 3L * intermediateSize * hiddenSize + 2L * hiddenSize;
+    }
+
     /// The same model with other end-of-sequence tokens.
     public ModelConfig withEosTokenIds(List<Integer> ids) {
         return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim,

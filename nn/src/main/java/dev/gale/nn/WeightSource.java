@@ -29,8 +29,8 @@ interface WeightSource {
                         .formatted(files.file(name), name, stored.dtype()));
             }
             Tensor placed = ops.place(stored);
-            DType dtype = options.trainable() ? DType.F32 : options.dtype();
-            boolean asItIs = (dtype == null || dtype == stored.dtype()) && !options.trainable();
+            DType dtype = options.dtype(stored.dtype());
+            boolean asItIs = dtype == stored.dtype() && !options.trainable();
             if (asItIs) {
                 if (placed != stored) owned.add(placed);
                 return placed;

@@ -15,9 +15,10 @@ public final class MemoryPool {
     public static final long CHUNK_BYTES = 16L << 20;
 
     private final long chunkBytes;
+    private final long aloneBytes;
     private final LongConsumer grow;
-    private final TreeSet<Block> free = new TreeSet<>(Comparator.comparingLong(Block::bytes)
-            .thenComparingInt(Block::chunk).thenComparingLong(Block::offset));
+    private final TreeSet<Block> free = new TreeSet<>(Block.BY_SIZE);
+    private final TreeSet<Block> freeAlone = new TreeSet<>(Block.BY_SIZE);
     private int chunks;
     private long live;
     private long peakLive;
@@ -26,12 +27,21 @@ public final class MemoryPool {
     /// @param chunkBytes smallest chunk; a larger request gets a chunk of its own size
     /// @param grow takes the size of each new chunk and provides it; chunks are numbered from 0 in order of these calls
     public MemoryPool(long chunkBytes, LongConsumer grow) {
+        this(chunkBytes, Long.MAX_VALUE, grow);
+    }
+
+    /// @param aloneBytes blocks of at least this size are chunks of their own, which only requests of the same size get again
+    public MemoryPool(long chunkBytes, long aloneBytes, LongConsumer grow) {
         this.chunkBytes = chunkBytes;
+        this.aloneBytes = aloneBytes;
         this.grow = grow;
     }
 
     /// Part of a chunk, good for one release.
     public static final class Block {
+        private static final Comparator<Block> BY_SIZE = Comparator.comparingLong(Block::bytes)
+                .thenComparingInt(Block::chunk).thenComparingLong(Block::offset);
+
         private final MemoryPool pool;
         private final int chunk;
         private final long offset;
@@ -65,9 +75,11 @@ public final class MemoryPool {
     public Block allocate(long bytes) {
         if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);
-        Block found = free.ceiling(new Block(this, -1, 0, rounded));
-        if (found == null) found = newChunk(Math.max(chunkBytes, rounded));
-        else free.remove(found);
+        boolean alone = rounded >= aloneBytes;
+        TreeSet<Block> blocks = alone ? freeAlone : free;
+        Block found = blocks.ceiling(new Block(this, -1, 0, rounded));
+        if (found != null && (!alone || found.bytes == rounded)) blocks.remove(found);
+        else found = newChunk(alone ? rounded : Math.max(chunkBytes, rounded));
         Block block = new Block(this, found.chunk, found.offset, rounded);
         block.live = true;
         join(found.before, block);
@@ -82,6 +94,11 @@ public final class MemoryPool {
         live += rounded;
         peakLive = Math.max(peakLive, live);
         return block;
+    }
+
+    /// Takes a chunk of this size, rounded up, now: blocks to come are cut from it.
+    public void reserve(long bytes) {
+        free.add(newChunk(Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT));
     }
 
     private Block newChunk(long bytes) {
@@ -102,6 +119,10 @@ public final class MemoryPool {
         if (!block.live) throw new IllegalStateException("this block was released before");
         block.live = false;
         live -= block.bytes;
+        if (block.bytes >= aloneBytes) {
+            freeAlone.add(new Block(this, block.chunk, 0, block.bytes));
+            return;
+        }
         Block first = isFree(block.before) ? block.before : block;
         Block last = isFree(block.after) ? block.after : block;
         if (first != block) free.remove(first);

@@ -57,6 +57,27 @@ class MemoryPoolTest {
     }
 
     @Test
+    void largeBlocksAreChunksOfTheirOwnAndComeBackToRequestsOfTheirSize() {
+        MemoryPool apart = new MemoryPool(1024, 4096, chunks::add);
+        MemoryPool.Block large = apart.allocate(4096);
+        apart.release(large);
+        assertEquals(1, apart.allocate(64).chunk());                  // not cut from the large one
+        assertEquals(2, apart.allocate(8192).chunk());
+        MemoryPool.Block again = apart.allocate(4096);
+        assertEquals(0, again.chunk());
+        assertEquals(0, again.offset());
+        assertEquals(List.of(4096L, 1024L, 8192L), chunks);
+    }
+
+    @Test
+    void reservedBytesAreUsedBeforeNewChunks() {
+        pool.reserve(100);
+        assertEquals(List.of(128L), chunks);
+        assertEquals(0, pool.allocate(128).chunk());
+        assertEquals(1, pool.allocate(64).chunk());
+    }
+
+    @Test
     void theSmallestFreeBlockThatFitsIsTaken() {
         MemoryPool.Block large = pool.allocate(4096);
         pool.allocate(64);

@@ -39,7 +39,8 @@ public final class Evaluator {
         return new EvalMetrics(lossSum / trained, hits / trained, sequences, trained, (System.nanoTime() - begin) / 1e9);
     }
 
-    private float[] forward(Batch batch) {
+    private float[] forward(Batch tokens) {
+        Batch batch = tokens.padded(ops.batchRows(tokens.tokens()));
         ModelInput input = ModelInput.of(ops, batch.ids(), batch.positions(), batch.start(), batch.stop());
         Tensor targets = ops.allocate("targets", DType.I32, Shape.of(batch.tokens()));
         Tensor stats = ops.allocate("loss and hits", DType.F32, Shape.of(2));

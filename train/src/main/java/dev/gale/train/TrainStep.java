@@ -19,9 +19,6 @@ import java.util.List;
 /// The loss is the sum of token losses over all micro-batches divided by their number of trained tokens, so any split of
 /// the same examples gives the same update. Gradients accumulate as sums; the division is part of the update.
 public final class TrainStep implements AutoCloseable {
-    /// Logits that exist at once, in bytes: enough rows for a fast product, little beside the model.
-    private static final long LOGIT_CHUNK_BYTES = 48L << 20;
-
     private final TensorOps ops;
     private final CausalLm model;
     private final Optimizer optimizer;
@@ -42,8 +39,8 @@ public final class TrainStep implements AutoCloseable {
     }
 
     static CrossEntropySpec lossSpec(CausalLm model) {
-        long rows = LOGIT_CHUNK_BYTES / (4L * model.head().value().rows());
-        return CrossEntropySpec.chunked(Math.clamp(rows, 16, 1024));
+        long rows = model.ops().scratchBytes() / (4L * model.head().value().rows());
+        return CrossEntropySpec.chunked(Math.clamp(rows, 16, 2048));
     }
 
     /// What a step computed; the caller adds time and place.
@@ -77,7 +74,8 @@ public final class TrainStep implements AutoCloseable {
         return new Result(meanLoss, sums[1] / (double) trainedTokens, gradNorm, trainedTokens, allTokens);
     }
 
-    private void forwardBackward(Batch batch, int step, int microBatch) {
+    private void forwardBackward(Batch tokens, int step, int microBatch) {
+        Batch batch = tokens.padded(ops.batchRows(tokens.tokens()));
         ModelInput input = ModelInput.of(ops, batch.ids(), batch.positions(), batch.start(), batch.stop());
         input.seed(ops, config.seed(), step, microBatch);
         Tensor targets = ops.allocate("targets", DType.I32, Shape.of(batch.tokens()));

@@ -1,7 +1,6 @@
 package dev.gale.kernels.runtime;
 
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedSet;
@@ -19,31 +18,27 @@ final class CapturedSegment implements AutoCloseable {
 
     CapturedSegment(String name, List<Launch> launches, Device device) {
         table = new IntArray(Math.max(1, launches.stream().mapToInt(launch -> launch.operands().size()).sum()));
-        Map<DeviceChunk, SequencedSet<Object>> views = views(launches);
+        Map<DeviceChunk, SequencedSet<Object>> views = new LinkedHashMap<>();
+        addTasks(new TaskGraph(name), launches, device, views);     // which views there are must be said before the first task
         Object[] resident = views.values().stream().flatMap(SequencedSet::stream).toArray();
         TaskGraph graph = new TaskGraph(name).transferToDevice(DataTransferMode.EVERY_EXECUTION, table).consumeFromDevice(resident);
+        addTasks(graph, launches, device, views);
         GridScheduler grids = new GridScheduler();
-        int slot = 0;
-        for (int i = 0; i < launches.size(); i++) {
-            Launch launch = launches.get(i);
-            String id = "t" + i;
-            launch.task().addTo(graph, id, new Launch.Arguments(device.context(), table, slot, launch.operands()));
-            grids.addWorkerGrid(name + "." + id, launch.grid().workers());
-            slot += launch.operands().size();
-        }
+        for (int i = 0; i < launches.size(); i++) grids.addWorkerGrid(name + "." + id(i), launches.get(i).grid().workers());
         plan = device.plan(graph.persistOnDevice(resident), grids, views);
     }
 
-    private static Map<DeviceChunk, SequencedSet<Object>> views(List<Launch> launches) {
-        Map<DeviceChunk, SequencedSet<Object>> views = new LinkedHashMap<>();
-        for (Launch launch : launches) {
-            for (int i = 0; i < launch.operands().size(); i++) {
-                Launch.Operand operand = launch.operands().get(i);
-                views.computeIfAbsent(operand.chunk(), key -> new LinkedHashSet<>())
-                        .addAll(operand.chunk().views(operand.dtype(), i));
-            }
+    private void addTasks(TaskGraph graph, List<Launch> launches, Device device, Map<DeviceChunk, SequencedSet<Object>> views) {
+        int slot = 0;
+        for (int i = 0; i < launches.size(); i++) {
+            List<Launch.Operand> operands = launches.get(i).operands();
+            launches.get(i).task().addTo(graph, id(i), new Launch.Arguments(device.context(), table, slot, operands, views));
+            slot += operands.size();
         }
-        return views;
+    }
+
+    private static String id(int launch) {
+        return "t" + launch;
     }
 
     /// Runs launches whose signatures are those that were captured.

@@ -1,10 +1,17 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.MemoryKernels;
-import dev.gale.tensor.DType;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.List;
+import java.util.Set;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -14,34 +21,59 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/// One buffer on the device, seen as F32, BF16 and I32 elements.
+/// One buffer on the device, seen as F32, BF16 and I32 elements and as words of 8 bytes.
 ///
 /// TornadoVM gives every array object a buffer of its own. Here the views are arrays of one element that every graph maps onto
 /// the buffer of the first array, so all kernels and all graphs work on the same memory, and nothing is ever copied back
 /// and forth. Each operand of a task has a view of its own, since TornadoVM 5.2.0 does not come to an end with a task that is
 /// given one array twice. Kernels find their tensors through offsets; no kernel asks a view for its size.
+/// TornadoVM wants as much memory on the host as on the device: it gets pages of a sparse file that nobody touches.
 final class DeviceChunk implements AutoCloseable {
     /// Most operands of a task.
     static final int OPERANDS = 10;
 
-    private final LongArray longs;
+    private final LongArray whole;
+    private final LongArray[] longs = new LongArray[OPERANDS];
     private final IntArray[] ints = new IntArray[OPERANDS];
     private final FloatArray[] floats = new FloatArray[OPERANDS];
     private final ShortArray[] halves = new ShortArray[OPERANDS];
+    private final Arena host = Arena.ofShared();
     private final ImmutableTaskGraph owner;
     private final TornadoExecutionPlan plan;
 
-    /// @param bytes a multiple of 8, at most 4 GB: the index of a BF16 element is an int
+    /// @param bytes a multiple of 8, less than 4 GB: the index of a BF16 element is an int
     DeviceChunk(int number, long bytes, Device device) {
-        longs = new LongArray(Math.toIntExact(bytes / Long.BYTES));
+        whole = LongArray.fromSegmentShallow(untouched(TornadoNativeArray.ARRAY_HEADER + bytes, host));
+        Arrays.setAll(longs, i -> new LongArray(1));
         Arrays.setAll(ints, i -> new IntArray(1));
         Arrays.setAll(floats, i -> new FloatArray(1));
         Arrays.setAll(halves, i -> new ShortArray(1));
         String name = "chunk" + number;
-        owner = new TaskGraph(name).task("touch", MemoryKernels::touch, device.context(), longs).persistOnDevice(longs).snapshot();
+        owner = new TaskGraph(name).task("look", MemoryKernels::look, device.context(), whole, ints[0])
+                .persistOnDevice(whole, ints[0]).snapshot();
         plan = new TornadoExecutionPlan(owner);
-        plan.withDevice(device.device()).withGridScheduler(new GridScheduler(name + ".touch", Grid.groups(1, 32).workers())).execute();
+        plan.withDevice(device.device()).withGridScheduler(new GridScheduler(name + ".look", Grid.groups(1, 32).workers()))
+                .withStagedTransfers().execute();
+    }
+
+    /// Zeros that take no memory until they are written.
+    private static MemorySegment untouched(long bytes, Arena arena) {
+        try {
+            Path file = Files.createTempFile("gale", ".chunk");
+            Files.delete(file);
+            try (FileChannel channel = FileChannel.open(file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.SPARSE,
+                    StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE))) {
+                return channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot map a sparse file of %,d bytes: %s".formatted(bytes, e.getMessage()), e);
+        }
+    }
+
+    LongArray longs(int operand) {
+        return longs[operand];
     }
 
     IntArray ints(int operand) {
@@ -56,11 +88,6 @@ final class DeviceChunk implements AutoCloseable {
         return halves[operand];
     }
 
-    /// The views through which a kernel looks at an operand of this dtype.
-    List<Object> views(DType dtype, int operand) {
-        return dtype == DType.I32 ? List.of(ints[operand]) : List.of(floats[operand], halves[operand]);
-    }
-
     /// The graph that owns the buffer; every plan that uses the chunk must contain it.
     ImmutableTaskGraph owner() {
         return owner;
@@ -68,7 +95,7 @@ final class DeviceChunk implements AutoCloseable {
 
     /// Lets graph `user` of a plan see this chunk through its views; `owner` is the index of this chunk's graph in the plan.
     void map(TornadoExecutionPlan plan, Collection<Object> views, int owner, int user) {
-        for (Object view : views) plan.mapOnDeviceMemoryRegion(view, longs, 0, owner, user);
+        for (Object view : views) plan.mapOnDeviceMemoryRegion(view, whole, 0, owner, user);
     }
 
     @Override
@@ -76,6 +103,7 @@ final class DeviceChunk implements AutoCloseable {
         try {
             plan.freeDeviceMemory();
             plan.close();
+            host.close();
         } catch (TornadoExecutionPlanException e) {
             throw new IllegalStateException("the device did not free its memory", e);
         }

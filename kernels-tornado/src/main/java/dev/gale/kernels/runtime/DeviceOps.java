@@ -1,6 +1,8 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.tensor.Convert;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Checks;
@@ -10,43 +12,71 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /// Memory on a device and the way there and back. Operations queue launches; reading a value runs what waits. Launches run in
 /// the order in which they were queued, so memory may be released, and be handed out again, while launches that use it wait.
 abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
+    /// Elements of BF16 are counted with an int.
+    private static final long MOST_CHUNK_BYTES = (1L << 32) - (1L << 20);
+    /// Embeddings and logits: a library that takes whole buffers only can work on them where they are.
+    private static final long ALONE_BYTES = 384L << 20;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
-    private final Device device;
-    private final LaunchQueue queue;
-    private final Staging staging;
+    private final DeviceLink link;
+    private final DType activationType;
     private final List<DeviceChunk> chunks = new ArrayList<>();
     private boolean closed;
 
-    /// @param chunkBytes smallest chunk of device memory to take at once
-    DeviceOps(Device device, long chunkBytes) {
-        super(chunkBytes);
-        this.device = device;
-        queue = new LaunchQueue(device);
-        staging = new Staging(device);
+    /// @param activationType F32 or BF16
+    /// @param chunkBytes     smallest chunk of device memory to take at once
+    DeviceOps(DeviceLink link, DType activationType, long chunkBytes) {
+        super(chunkBytes, ALONE_BYTES);
+        this.link = link;
+        this.activationType = activationType;
     }
 
     /// Queues a kernel.
     final void launch(String kernel, Grid grid, List<Number> constants, Launch.Task task, Tensor... operands) {
-        queue.add(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
+        link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
     }
 
     @Override
-    public void border() {
-        queue.run();
+    public final void border() {
+        link.run();
     }
 
-    final LaunchQueue queue() {
-        return queue;
+    @Override
+    public final DType activationType() {
+        return activationType;
+    }
+
+    /// The next of 64, 96, 128, 192, 256 and so on: half as many kernels more than powers of two, a sixth of the rows in vain
+    /// on average.
+    @Override
+    public final int batchRows(int tokens) {
+        int power = Math.max(64, Integer.highestOneBit(tokens));
+        if (tokens <= power) return power;
+        return tokens <= power + power / 2 ? power + power / 2 : 2 * power;
+    }
+
+    @Override
+    public final long scratchBytes() {
+        return 1L << 30;
+    }
+
+    @Override
+    public final void reserve(long bytes) {
+        for (long left = bytes; left > 0; left -= MOST_CHUNK_BYTES) reserveChunk(Math.min(left, MOST_CHUNK_BYTES));
     }
 
     @Override
     protected final void grow(long bytes) {
-        chunks.add(new DeviceChunk(chunks.size(), bytes, device));
+        if (bytes > MOST_CHUNK_BYTES) {
+            throw new InputException("a tensor of %,d bytes is larger than the %,d that a kernel can reach; use smaller batches"
+                    .formatted(bytes, MOST_CHUNK_BYTES));
+        }
+        chunks.add(link.chunk(chunks.size(), bytes));
     }
 
     @Override
@@ -81,28 +111,26 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     /// Writes bytes from a byte of a tensor on: whole words directly, the rest of a word after reading it.
     private void upload(Tensor dst, long from, MemorySegment bytes) {
         if (bytes.byteSize() == 0) return;
-        queue.run();
         DeviceStorage storage = DeviceStorage.of(dst);
         long first = from / 4 * 4;
         long end = Math.ceilDiv(from + bytes.byteSize(), 4L) * 4;
         if (first == from && end == from + bytes.byteSize()) {
-            staging.upload(storage.chunk(), storage.word(first), bytes);
+            link.upload(storage.chunk(), storage.word(first), bytes);
             return;
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment words = arena.allocate(end - first, 8);
-            staging.download(storage.chunk(), storage.word(first), words.asSlice(0, 4));
-            staging.download(storage.chunk(), storage.word(end - 4), words.asSlice(end - first - 4, 4));
+            link.download(storage.chunk(), storage.word(first), words.asSlice(0, 4));
+            link.download(storage.chunk(), storage.word(end - 4), words.asSlice(end - first - 4, 4));
             MemorySegment.copy(bytes, 0, words, from - first, bytes.byteSize());
-            staging.upload(storage.chunk(), storage.word(first), words);
+            link.upload(storage.chunk(), storage.word(first), words);
         }
     }
 
     private MemorySegment download(Tensor src, Arena arena) {
-        queue.run();
         MemorySegment words = arena.allocate(Math.ceilDiv(src.byteSize(), 4L) * 4, 8);
         DeviceStorage storage = DeviceStorage.of(src);
-        if (words.byteSize() > 0) staging.download(storage.chunk(), storage.word(0), words);
+        if (words.byteSize() > 0) link.download(storage.chunk(), storage.word(0), words);
         return words;
     }
 
@@ -135,8 +163,7 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     public void close() {
         if (closed) return;
         closed = true;
-        queue.close();
-        staging.close();
-        chunks.forEach(DeviceChunk::close);
+        link.close();
+        chunks.stream().filter(Objects::nonNull).forEach(DeviceChunk::close);
     }
 }

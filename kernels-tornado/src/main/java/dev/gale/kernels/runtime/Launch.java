@@ -3,11 +3,15 @@ package dev.gale.kernels.runtime;
 import dev.gale.kernels.Elements;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Tensor;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.SequencedSet;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// One kernel on some tensors. Where in their chunks the tensors lie is not part of what gets compiled: launches of equal
@@ -38,17 +42,29 @@ record Launch(String kernel, Grid grid, List<Number> constants, List<Operand> op
     /// What every kernel gets, and views on its operands.
     ///
     /// @param slot of the table where the offset of the first operand stands
-    record Arguments(KernelContext context, IntArray table, int slot, List<Operand> operands) {
+    /// @param used takes up every view that is asked for
+    record Arguments(KernelContext context, IntArray table, int slot, List<Operand> operands,
+                     Map<DeviceChunk, SequencedSet<Object>> used) {
         FloatArray floats(int operand) {
-            return operands.get(operand).chunk.floats(operand);
+            return used(operand, operands.get(operand).chunk.floats(operand));
         }
 
         ShortArray halves(int operand) {
-            return operands.get(operand).chunk.halves(operand);
+            return used(operand, operands.get(operand).chunk.halves(operand));
         }
 
         IntArray ints(int operand) {
-            return operands.get(operand).chunk.ints(operand);
+            return used(operand, operands.get(operand).chunk.ints(operand));
+        }
+
+        /// Words of 8 bytes: an element of BF16 is a quarter of one.
+        LongArray longs(int operand) {
+            return used(operand, operands.get(operand).chunk.longs(operand));
+        }
+
+        private <T> T used(int operand, T view) {
+            used.computeIfAbsent(operands.get(operand).chunk, chunk -> new LinkedHashSet<>()).add(view);
+            return view;
         }
 
         /// Kernels take both views of an operand and this number.

@@ -1,6 +1,7 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.Halves;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
@@ -17,6 +18,8 @@ import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 public final class TornadoDevices implements ComputeDevice.Provider {
     /// System property; `false` launches kernels one by one instead of replaying CUDA graphs.
     public static final String CUDA_GRAPHS = "gale.cuda.graphs";
+    /// System property; `f32` keeps activations in F32 where the device would have them in BF16.
+    public static final String ACTIVATIONS = "gale.activations";
     private static final String API = "uk.ac.manchester.tornado.api.TornadoExecutionPlan";
 
     @Override
@@ -85,7 +88,17 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         public TensorOps open() {
             if (!isCuda()) System.setProperty(Halves.PROPERTY, "false");
             boolean graphs = isCuda() && !"false".equals(System.getProperty(CUDA_GRAPHS));
-            return new TornadoOps(new Device(device, new KernelContext(), graphs), TornadoOps.CHUNK_BYTES);
+            return open(DeviceLink.of(new Device(device, new KernelContext(), graphs)));
+        }
+
+        @Override
+        public TensorOps plan() {
+            return open(DeviceLink.planned());
+        }
+
+        private TensorOps open(DeviceLink link) {
+            DType activations = isCuda() && !"f32".equals(System.getProperty(ACTIVATIONS)) ? DType.BF16 : DType.F32;
+            return new TornadoOps(link, activations, TornadoOps.CHUNK_BYTES);
         }
     }
 }

@@ -25,14 +25,14 @@ import java.util.List;
 /// Numerics: F32 sums in an order that shapes alone decide. Not thread-safe: one caller at a time.
 public final class TornadoOps extends DeviceOps {
     /// Smallest chunk of device memory.
-    static final long CHUNK_BYTES = 256L << 20;
+    static final long CHUNK_BYTES = 1L << 30;
 
     private final Products products = new Products(this);
     private final Attentions attentions = new Attentions(this);
     private final Losses losses = new Losses(this, products);
 
-    TornadoOps(Device device, long chunkBytes) {
-        super(device, chunkBytes);
+    TornadoOps(DeviceLink link, DType activationType, long chunkBytes) {
+        super(link, activationType, chunkBytes);
     }
 
     @Override

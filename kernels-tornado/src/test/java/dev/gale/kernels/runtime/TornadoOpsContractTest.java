@@ -1,5 +1,6 @@
 package dev.gale.kernels.runtime;
 
+import dev.gale.tensor.DType;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.testing.OpsContract;
@@ -14,7 +15,7 @@ class TornadoOpsContractTest extends OpsContract {
 
     @Override
     protected TensorOps createOps() {
-        return new TornadoOps(new Device(DEVICE, new KernelContext(), CUDA_GRAPHS), MemoryPool.CHUNK_BYTES);
+        return new TornadoOps(DeviceLink.of(new Device(DEVICE, new KernelContext(), CUDA_GRAPHS)), DType.F32, MemoryPool.CHUNK_BYTES);
     }
 
     @Override

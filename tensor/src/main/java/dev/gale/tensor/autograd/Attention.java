@@ -25,9 +25,9 @@ record Attention(Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor
 
     @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
-        Tensor dq = grads.scratch("d " + q.name(), q.shape());
-        Tensor dk = grads.scratch("d " + k.name(), k.shape());
-        Tensor dv = grads.scratch("d " + v.name(), v.shape());
+        Tensor dq = grads.like(q);
+        Tensor dk = grads.like(k);
+        Tensor dv = grads.like(v);
         ops.attentionBackward(dq, dk, dv, dy, q, k, v, output, lse, start, stop, spec);
         ops.release(dy);
         grads.giveIfWanted(q, dq);

@@ -1,5 +1,6 @@
 package dev.gale.tensor.autograd;
 
+import dev.gale.tensor.DType;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.ShapeException;
@@ -22,7 +23,7 @@ public final class F {
     /// RMSNorm of x `[M, D]`.
     public static Tensor rmsNorm(Tape tape, Tensor x, Parameter weight, float eps) {
         Tensor y = tape.allocate(weight.name() + " output", x.shape());                                        // [M, D]
-        Tensor rstd = tape.allocate("rstd", Shape.of(x.rows()));                                               // [M]
+        Tensor rstd = tape.allocate("rstd", DType.F32, Shape.of(x.rows()));                                    // [M]
         tape.run(new RmsNorm(y, rstd, x, weight, eps));
         tape.done(rstd);
         return y;
@@ -38,7 +39,7 @@ public final class F {
     public static Tensor attention(Tape tape, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
             AttentionSpec spec) {
         Tensor o = tape.allocate("attention", q.shape());  // [M, H*K]
-        Tensor lse = tape.allocate("lse", Shape.of(spec.numHeads(), q.rows()));                                // [H, M]
+        Tensor lse = tape.allocate("lse", DType.F32, Shape.of(spec.numHeads(), q.rows()));                     // [H, M]
         tape.run(new Attention(o, lse, q, k, v, start, stop, spec));
         tape.done(lse);
         return o;
@@ -66,7 +67,7 @@ public final class F {
         Tensor y = tape.allocate(weight.name() + " output", Shape.of(x.rows(), out));  // [M, out]
         if (adapter == null) return tape.run(new Linear(y, x, weight, bias, residual, null));
         int r = adapter.a().value().shape().dim(0);
-        Tensor low = tape.allocate(adapter.a().name() + " output", Shape.of(x.rows(), r));                     // [M, R]
+        Tensor low = tape.allocate(adapter.a().name() + " output", DType.F32, Shape.of(x.rows(), r));          // [M, R]
         boolean dropping = tape.isTraining() && adapter.dropout() > 0;
         Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;  // [M, in]
         tape.run(new Linear(y, x, weight, bias, residual,

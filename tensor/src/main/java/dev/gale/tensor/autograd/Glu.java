@@ -29,7 +29,7 @@ record Glu(Tensor output, Tensor gate, Tensor up, Activation activation) impleme
 
     @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
-        Tensor dGate = grads.scratch("d " + gate.name(), gate.shape());
+        Tensor dGate = grads.like(gate);
         ops.gluBackward(dGate, dy, dy, gate, up, activation);     // dy becomes dup in place
         grads.giveIfWanted(gate, dGate);
         grads.giveIfWanted(up, dy);

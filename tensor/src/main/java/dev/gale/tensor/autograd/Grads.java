@@ -1,8 +1,6 @@
 package dev.gale.tensor.autograd;
 
-import dev.gale.tensor.DType;
 import dev.gale.tensor.Parameter;
-import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.HashSet;
@@ -40,7 +38,7 @@ public final class Grads {
     public Sink sink(Tensor activation) {
         Tensor known = byActivation.get(activation);
         if (known != null) return new Sink(known, true);
-        Tensor fresh = scratch("d " + activation.name(), activation.shape());
+        Tensor fresh = like(activation);
         byActivation.put(activation, fresh);
         return new Sink(fresh, false);
     }
@@ -81,9 +79,10 @@ public final class Grads {
         return parameter.grad(ops);
     }
 
-    /// An F32 buffer of undefined content; the caller releases it or gives it on.
-    public Tensor scratch(String name, Shape shape) {
-        return ops.allocate(name, DType.F32, shape);
+    /// A buffer of undefined content for the gradient of an activation, like it in dtype and shape; the caller releases it
+    /// or gives it on.
+    public Tensor like(Tensor activation) {
+        return ops.allocate("d " + activation.name(), activation.dtype(), activation.shape());
     }
 
     void close() {

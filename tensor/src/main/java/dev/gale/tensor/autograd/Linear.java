@@ -1,7 +1,6 @@
 package dev.gale.tensor.autograd;
 
 import dev.gale.tensor.Parameter;
-import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
@@ -82,9 +81,9 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
         boolean dropping = side.dropped != null;
         boolean wantsA = side.a.trainable();
         if (dx.tensor() == null && !wantsA && !side.b.trainable()) return;
-        Tensor dLow = grads.scratch("d " + side.low.name(), side.low.shape());
-        Tensor dropped = dropping && wantsA ? scratchLike(grads, "dropped") : null;
-        Tensor dInput = dropping && dx.tensor() != null ? scratchLike(grads, "d dropped") : null;
+        Tensor dLow = grads.like(side.low);
+        Tensor dropped = dropping && wantsA ? ops.allocate("dropped " + x.name(), x.dtype(), x.shape()) : null;
+        Tensor dInput = dropping && dx.tensor() != null ? grads.like(x) : null;
         if (dropped != null) drop(ops, dropped, x, false);
         LowRank operands = new LowRank(dropped == null ? x : dropped, side.a.value(), side.b.value(), side.low,
                 side.adapter.scale());
@@ -97,9 +96,5 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
         }
         if (dropped != null) ops.release(dropped);
         ops.release(dLow);
-    }
-
-    private Tensor scratchLike(Grads grads, String what) {
-        return grads.scratch(what + " " + x.name(), Shape.of(x.rows(), x.cols()));
     }
 }

@@ -82,9 +82,9 @@ public final class Tape implements AutoCloseable {
         return recording && grads.wants(activation);
     }
 
-    /// An F32 tensor of undefined content that belongs to the innermost scope.
+    /// An activation of undefined content that belongs to the innermost scope.
     public Tensor allocate(String name, Shape shape) {
-        return allocate(name, DType.F32, shape);
+        return allocate(name, ops.activationType(), shape);
     }
 
     public Tensor allocate(String name, DType dtype, Shape shape) {

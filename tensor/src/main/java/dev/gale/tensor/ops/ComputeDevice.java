@@ -23,6 +23,10 @@ public interface ComputeDevice {
     /// Operations on this device; the caller closes them.
     TensorOps open();
 
+    /// Operations that take memory as those of `open` do, scratch included, and compute nothing: running a step on them
+    /// plans it.
+    TensorOps plan();
+
     /// Finds devices; registered with `ServiceLoader`.
     interface Provider {
 

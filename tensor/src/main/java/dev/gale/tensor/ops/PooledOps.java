@@ -19,6 +19,11 @@ public abstract class PooledOps implements TensorOps {
         pool = new MemoryPool(chunkBytes, this::grow);
     }
 
+    /// @param aloneBytes tensors of at least this size get chunks of their own
+    protected PooledOps(long chunkBytes, long aloneBytes) {
+        pool = new MemoryPool(chunkBytes, aloneBytes, this::grow);
+    }
+
     /// Provides the next chunk of the pool.
     protected abstract void grow(long bytes);
 
@@ -32,6 +37,11 @@ public abstract class PooledOps implements TensorOps {
         Tensor tensor = new Tensor(name, dtype, shape, storage(block.chunk(), block.offset(), bytes));
         live.put(tensor, block);
         return tensor;
+    }
+
+    /// Takes a chunk of so many bytes now, for tensors to come.
+    protected final void reserveChunk(long bytes) {
+        pool.reserve(bytes);
     }
 
     @Override

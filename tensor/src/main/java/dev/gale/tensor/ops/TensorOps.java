@@ -27,6 +27,27 @@ public interface TensorOps extends AutoCloseable {
     /// then capture the piece once and replay it; elsewhere nothing happens.
     default void border() {}
 
+    /// In what dtype activations and their gradients are kept: BF16 on a device that computes with it, else F32.
+    default DType activationType() {
+        return DType.F32;
+    }
+
+    /// How many rows a batch of so many tokens should have, at least as many. A device that compiles its kernels for
+    /// their shapes asks for few different ones; tokens added to a batch see no key and have no target.
+    default int batchRows(int tokens) {
+        return tokens;
+    }
+
+    /// How many bytes a piece of work that is done in parts, such as the logits of a batch, may hold at once: enough for
+    /// fast products, little beside the model.
+    default long scratchBytes() {
+        return 48L << 20;
+    }
+
+    /// Says how many bytes are about to be allocated and kept, such as all weights of a model, so that they come to lie
+    /// side by side.
+    default void reserve(long bytes) {}
+
     // ---- memory ----
 
     /// A tensor of undefined content, 64-byte aligned, that lives until `release` or `close`.

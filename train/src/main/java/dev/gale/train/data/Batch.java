@@ -4,7 +4,7 @@ import dev.gale.tensor.ops.CrossEntropySpec;
 import java.util.Arrays;
 import java.util.List;
 
-/// Sequences side by side, without padding; where they begin and end is data. All arrays have M entries, one per token.
+/// Sequences side by side, without padding in between; where they begin and end is data. All arrays have M entries, one per token.
 ///
 /// @param ids           token ids
 /// @param positions     place of each token in its sequence, from 0
@@ -45,8 +45,17 @@ public record Batch(int[] ids, int[] positions, int[] start, int[] stop, int[] t
         return new Batch(ids, positions, start, stop, targets, examples.size(), trainedTokens);
     }
 
-    /// Number of tokens M.
+    /// Number of rows M.
     public int tokens() {
         return ids.length;
+    }
+
+    /// This batch with rows added, up to M rows in all, that see no key and have no target: nothing else changes.
+    public Batch padded(int rows) {
+        if (rows == tokens()) return this;
+        int[] padded = Arrays.copyOf(targets, rows);
+        Arrays.fill(padded, tokens(), rows, CrossEntropySpec.IGNORE);
+        return new Batch(Arrays.copyOf(ids, rows), Arrays.copyOf(positions, rows), Arrays.copyOf(start, rows),
+                Arrays.copyOf(stop, rows), padded, sequences, trainedTokens);
     }
 }

@@ -1,0 +1,93 @@
+package dev.gale.kernels.runtime;
+
+import java.lang.foreign.MemorySegment;
+
+/// What `DeviceOps` asks of a device: memory, launches, and words there and back.
+interface DeviceLink extends AutoCloseable {
+
+    /// Memory of its own that was never used before.
+    ///
+    /// @param number counts the chunks
+    DeviceChunk chunk(int number, long bytes);
+
+    /// Launches run later, in this order; see `run`.
+    void launch(Launch launch);
+
+    /// Runs every launch that waits; the next segment begins.
+    void run();
+
+    /// Writes a whole number of words of 4 bytes, from `word` of the chunk on.
+    void upload(DeviceChunk chunk, int word, MemorySegment bytes);
+
+    /// Reads a whole number of words of 4 bytes, from `word` of the chunk on.
+    void download(DeviceChunk chunk, int word, MemorySegment bytes);
+
+    @Override
+    void close();
+
+    /// A device of TornadoVM.
+    static DeviceLink of(Device device) {
+        return new DeviceLink() {
+            private final LaunchQueue queue = new LaunchQueue(device);
+            private final Staging staging = new Staging(device);
+
+            @Override
+            public DeviceChunk chunk(int number, long bytes) {
+                return new DeviceChunk(number, bytes, device);
+            }
+
+            @Override
+            public void launch(Launch launch) {
+                queue.add(launch);
+            }
+
+            @Override
+            public void run() {
+                queue.run();
+            }
+
+            @Override
+            public void upload(DeviceChunk chunk, int word, MemorySegment bytes) {
+                queue.run();
+                staging.upload(chunk, word, bytes);
+            }
+
+            @Override
+            public void download(DeviceChunk chunk, int word, MemorySegment bytes) {
+                queue.run();
+                staging.download(chunk, word, bytes);
+            }
+
+            @Override
+            public void close() {
+                queue.close();
+                staging.close();
+            }
+        };
+    }
+
+    /// No device: takes as much memory as one would, in numbers, and does nothing. Reading gives zeros.
+    static DeviceLink planned() {
+        return new DeviceLink() {
+            @Override
+            public DeviceChunk chunk(int number, long bytes) {
+                return null;
+            }
+
+            @Override
+            public void launch(Launch launch) {}
+
+            @Override
+            public void run() {}
+
+            @Override
+            public void upload(DeviceChunk chunk, int word, MemorySegment bytes) {}
+
+            @Override
+            public void download(DeviceChunk chunk, int word, MemorySegment bytes) {}
+
+            @Override
+            public void close() {}
+        };
+    }
+}
