@@ -49,6 +49,7 @@ public final class MemoryPool {
         private Block before;             // neighbours in the chunk
         private Block after;
         private boolean live;
+        private boolean alone;
 
         private Block(MemoryPool pool, int chunk, long offset, long bytes) {
             this.pool = pool;
@@ -73,15 +74,20 @@ public final class MemoryPool {
 
     /// A block of at least this many bytes, of undefined content.
     public Block allocate(long bytes) {
+        return allocate(bytes, bytes >= aloneBytes);
+    }
+
+    /// @param alone whether the block shall be a chunk of its own, whatever its size
+    public Block allocate(long bytes, boolean alone) {
         if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);
-        boolean alone = rounded >= aloneBytes;
         TreeSet<Block> blocks = alone ? freeAlone : free;
         Block found = blocks.ceiling(new Block(this, -1, 0, rounded));
         if (found != null && (!alone || found.bytes == rounded)) blocks.remove(found);
         else found = newChunk(alone ? rounded : Math.max(chunkBytes, rounded));
         Block block = new Block(this, found.chunk, found.offset, rounded);
         block.live = true;
+        block.alone = alone;
         join(found.before, block);
         if (found.bytes == rounded) {
             join(block, found.after);
@@ -119,7 +125,7 @@ public final class MemoryPool {
         if (!block.live) throw new IllegalStateException("this block was released before");
         block.live = false;
         live -= block.bytes;
-        if (block.bytes >= aloneBytes) {
+        if (block.alone) {
             freeAlone.add(new Block(this, block.chunk, 0, block.bytes));
             return;
         }

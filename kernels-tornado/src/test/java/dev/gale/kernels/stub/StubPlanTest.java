@@ -14,6 +14,7 @@ import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.WorkerGrid;
 import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.annotations.Parallel;
+import uk.ac.manchester.tornado.api.common.LibraryTaskDescriptor;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.LibraryTask1;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.exceptions.TornadoRuntimeException;
@@ -89,8 +90,9 @@ class StubPlanTest {
     }
 
     @Test
-    void librariesNeedTheSdk() {
-        LibraryTask1<FloatArray> code = array -> null;
+    void librariesThatAreNotEmulatedNeedTheSdk() {
+        LibraryTask1<FloatArray> code = array -> new LibraryTaskDescriptor().withFunction("cublasSgemm").withParameters(
+                new Object[] {array});
         ImmutableTaskGraph graph = new TaskGraph("g").persistOnDevice(in).libraryTask("blas", code, in).snapshot();
         assertThrows(UnsupportedOperationException.class, () -> new TornadoExecutionPlan(graph).execute());
     }

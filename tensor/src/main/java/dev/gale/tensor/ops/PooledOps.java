@@ -32,8 +32,16 @@ public abstract class PooledOps implements TensorOps {
 
     @Override
     public final Tensor allocate(String name, DType dtype, Shape shape) {
+        return tensor(name, dtype, shape, pool.allocate(shape.size() * dtype.bytes()));
+    }
+
+    /// As `allocate`, at the beginning of a chunk that holds nothing else.
+    protected final Tensor allocateAlone(String name, DType dtype, Shape shape) {
+        return tensor(name, dtype, shape, pool.allocate(shape.size() * dtype.bytes(), true));
+    }
+
+    private Tensor tensor(String name, DType dtype, Shape shape, MemoryPool.Block block) {
         long bytes = shape.size() * dtype.bytes();
-        MemoryPool.Block block = pool.allocate(bytes);
         Tensor tensor = new Tensor(name, dtype, shape, storage(block.chunk(), block.offset(), bytes));
         live.put(tensor, block);
         return tensor;

@@ -5,6 +5,7 @@ import java.util.ServiceLoader;
 import java.util.function.Consumer;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.WorkerGrid;
+import uk.ac.manchester.tornado.api.common.LibraryTaskDescriptor;
 import uk.ac.manchester.tornado.api.exceptions.TornadoRuntimeException;
 
 /// The one runner of this process.
@@ -21,9 +22,16 @@ public final class GridRunners {
                         .formatted(task, Arrays.toString(global), Arrays.toString(local)));
             }
         }
-        GridRunner runner = ServiceLoader.load(GridRunner.class).findFirst().orElseThrow(() -> new
-                TornadoRuntimeException(task + " is a KernelContext kernel, and no GridRunner is here to run its grid:"
+        runner(task, "a KernelContext kernel").run(task, global.clone(), local.clone(), kernel, arguments);
+    }
+
+    public static void library(String task, LibraryTaskDescriptor call) {
+        runner(task, "a call of a library").library(task, call);
+    }
+
+    private static GridRunner runner(String task, String what) {
+        return ServiceLoader.load(GridRunner.class).findFirst().orElseThrow(() -> new TornadoRuntimeException(
+                task + " is " + what + ", and no GridRunner is here to run it:"
                 + " this is the compile-time stand-in of tornado-api, run with TornadoVM's SDK instead"));
-        runner.run(task, global.clone(), local.clone(), kernel, arguments);
     }
 }

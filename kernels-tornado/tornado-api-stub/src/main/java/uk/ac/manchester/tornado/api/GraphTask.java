@@ -3,22 +3,23 @@ package uk.ac.manchester.tornado.api;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import uk.ac.manchester.tornado.api.common.LibraryTaskDescriptor;
 
-/// One task of a graph: the method and its arguments. A null call is a library's function, which the JVM does not have.
-record GraphTask(String id, MethodHandle call, Object[] arguments) {
+/// One task of a graph: the method and its arguments, or, with a null call, a function of a library.
+record GraphTask(String id, MethodHandle call, LibraryTaskDescriptor library, Object[] arguments) {
 
     static GraphTask of(String id, Class<?> type, Object code, Object[] arguments) {
         try {
             MethodType signature = MethodType.genericMethodType(arguments.length).changeReturnType(void.class);
             MethodHandle apply = MethodHandles.publicLookup().findVirtual(type, "apply", signature);
-            return new GraphTask(id, apply.bindTo(code).asSpreader(Object[].class, arguments.length), arguments);
+            return new GraphTask(id, apply.bindTo(code).asSpreader(Object[].class, arguments.length), null, arguments);
         } catch (ReflectiveOperationException e) {
             throw new AssertionError(type + " has no method apply of " + arguments.length + " arguments", e);
         }
     }
 
-    static GraphTask library(String id, Object[] arguments) {
-        return new GraphTask(id, null, arguments);
+    static GraphTask library(String id, LibraryTaskDescriptor call) {
+        return new GraphTask(id, null, call, call.getParameters());
     }
 
     boolean usesContext() {

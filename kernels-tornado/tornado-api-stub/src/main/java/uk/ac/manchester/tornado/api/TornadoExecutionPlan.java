@@ -65,10 +65,9 @@ public class TornadoExecutionPlan implements AutoCloseable {
         for (TaskGraph.Consumed consumed : graph.consumed) checkConsumed(graph, consumed);
         for (GraphTask task : graph.tasks) {
             String name = graph.name + "." + task.id();
-            if (task.call() == null) {
-                throw new UnsupportedOperationException(name + " calls a library, which only the SDK has");
-            }
-            if (task.usesContext()) {
+            if (task.library() != null) {
+                GridRunners.library(name, task.library());
+            } else if (task.usesContext()) {
                 GridRunners.run(name, grid(name), task::run, task.arguments());
             } else {
                 task.run(null);
