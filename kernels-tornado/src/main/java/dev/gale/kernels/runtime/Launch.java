@@ -57,7 +57,7 @@ record Launch(String kernel, Grid grid, List<Number> constants, List<Operand> op
             return used(operand, operands.get(operand).chunk.ints(operand));
         }
 
-        /// Words of 8 bytes: an element of BF16 is a quarter of one.
+        /// Four elements of a 16-bit dtype each: the offset of an operand in longs is a quarter of that in the table.
         LongArray longs(int operand) {
             return used(operand, operands.get(operand).chunk.longs(operand));
         }

@@ -1,8 +1,10 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.MatmulKernels;
+import dev.gale.kernels.ProductEpilogue;
 import dev.gale.kernels.ProductForm;
 import dev.gale.kernels.SkinnyKernels;
+import dev.gale.kernels.mma.MmaProduct;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
@@ -13,9 +15,11 @@ import java.util.List;
 /// Which kernels make a matrix product.
 final class Products {
     private final DeviceOps ops;
+    private final ProductEngine engine;
 
-    Products(DeviceOps ops) {
+    Products(DeviceOps ops, ProductEngine engine) {
         this.ops = ops;
+        this.engine = engine;
     }
 
     /// A matrix as it is stored, and whether the product takes it transposed.
@@ -77,10 +81,15 @@ final class Products {
     }
 
     private void product(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
+        if (y.size() == 0) return;
+        if (engine == ProductEngine.MMA && fitsMatrixUnit(x, w)) onMatrixUnit(y, x, w, bias, residual, side, alpha);
+        else tiled(y, x, w, bias, residual, side, alpha);
+    }
+
+    private void tiled(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
         int m = y.rows();
         int n = y.cols();
         int k = x.cols();
-        if (m == 0 || n == 0) return;
         int rank = side == null ? 0 : side.low.cols();
         float factor = side == null ? alpha : side.alpha;
         int form = ProductForm.of(type(y), type(x.tensor), type(w.tensor), type(bias), type(residual), flag(x.transposed),
@@ -92,6 +101,47 @@ final class Products {
                         a.slot(), a.floats(0), a.halves(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3),
                         a.halves(3), a.floats(4), a.halves(4), a.floats(5), a.floats(6), form, m, n, k, factor),
                 y, x.tensor, w.tensor, bias == null ? y : bias, residual == null ? y : residual, low, up);
+    }
+
+    /// Whether both operands have elements of the same 16 bits, x stands upright, and rows are whole numbers of longs: not a
+    /// question of how many rows x has, on which the bits of a row of y must not depend.
+    private static boolean fitsMatrixUnit(Operand x, Operand w) {
+        DType dtype = x.tensor.dtype();
+        return (dtype == DType.BF16 || dtype == DType.F16) && w.tensor.dtype() == dtype && !x.transposed
+                && MmaProduct.takes(!w.transposed, w.cols(), x.cols());
+    }
+
+    /// The sums of the matrix unit go to scratch memory, as no kernel sees the elements of its registers.
+    private void onMatrixUnit(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
+        int m = y.rows();
+        int n = y.cols();
+        int k = x.cols();
+        MmaProduct product = MmaProduct.of(x.tensor.dtype() == DType.BF16, !w.transposed, m, n);
+        Tensor sums = ops.allocate("sums", DType.F32, Shape.of(product.sumRows(m), product.sumCols(n)));
+        ops.launch(product.name(), Grid.groups(product.groups(m, n), product.threads()), List.of(m, n, k),
+                (graph, id, a) -> graph.task(id, product.kernel(), a.context(), a.table(), a.slot(), a.floats(0), a.longs(1),
+                        a.longs(2), m, n, k), sums, x.tensor, w.tensor);
+        finish(y, sums, bias, residual, side, w.transposed, alpha);
+        ops.release(sums);
+    }
+
+    /// What is added to the sums of a product, whatever made them.
+    ///
+    /// @param sums       their first y.rows() rows and y.cols() columns count
+    /// @param transposed whether the right operand, and with it the side's up, is
+    private void finish(Tensor y, Tensor sums, Tensor bias, Tensor residual, Side side, boolean transposed, float alpha) {
+        int m = y.rows();
+        int n = y.cols();
+        int stride = sums.cols();
+        int rank = side == null ? 0 : side.low.cols();
+        float sideScale = side == null ? 0f : side.alpha;
+        int form = ProductForm.of(type(y), type(sums), type(sums), type(bias), type(residual), 0, flag(transposed), rank);
+        ops.launch("finish", Grid.tiles(m, n, ProductEpilogue.TILE, ProductEpilogue.TILE, ProductEpilogue.GROUP),
+                List.of(form, m, n, stride, alpha, sideScale), (graph, id, a) -> graph.task(id, ProductEpilogue::finish,
+                        a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.floats(1), a.halves(1), a.floats(2),
+                        a.halves(2), a.floats(3), a.halves(3), a.floats(4), a.floats(5), form, m, n, stride, alpha, sideScale),
+                y, sums, bias == null ? y : bias, residual == null ? y : residual, side == null ? y : side.low,
+                side == null ? y : side.up);
     }
 
     /// `c (+)= alpha tall flatᵀ` or its transpose, where flat has few rows: both operands are seen as `[rows, depth]`.

@@ -1,7 +1,6 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.Halves;
-import dev.gale.tensor.DType;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
@@ -18,8 +17,6 @@ import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 public final class TornadoDevices implements ComputeDevice.Provider {
     /// System property; `false` launches kernels one by one instead of replaying CUDA graphs.
     public static final String CUDA_GRAPHS = "gale.cuda.graphs";
-    /// System property; `f32` keeps activations in F32 where the device would have them in BF16.
-    public static final String ACTIVATIONS = "gale.activations";
     private static final String API = "uk.ac.manchester.tornado.api.TornadoExecutionPlan";
 
     @Override
@@ -97,8 +94,7 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         }
 
         private TensorOps open(DeviceLink link) {
-            DType activations = isCuda() && !"f32".equals(System.getProperty(ACTIVATIONS)) ? DType.BF16 : DType.F32;
-            return new TornadoOps(link, activations, TornadoOps.CHUNK_BYTES);
+            return new TornadoOps(link, isCuda() ? Abilities.cuda() : Abilities.NONE, TornadoOps.CHUNK_BYTES);
         }
     }
 }

@@ -27,12 +27,14 @@ public final class TornadoOps extends DeviceOps {
     /// Smallest chunk of device memory.
     static final long CHUNK_BYTES = 1L << 30;
 
-    private final Products products = new Products(this);
+    private final Products products;
     private final Attentions attentions = new Attentions(this);
-    private final Losses losses = new Losses(this, products);
+    private final Losses losses;
 
-    TornadoOps(DeviceLink link, DType activationType, long chunkBytes) {
-        super(link, activationType, chunkBytes);
+    TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
+        super(link, abilities.activationType(), chunkBytes);
+        products = new Products(this, ProductEngine.of(abilities));
+        losses = new Losses(this, products);
     }
 
     @Override

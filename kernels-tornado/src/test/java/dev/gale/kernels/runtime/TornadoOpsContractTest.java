@@ -12,10 +12,12 @@ import uk.ac.manchester.tornado.api.common.TornadoDevice;
 class TornadoOpsContractTest extends OpsContract {
     private static final TornadoDevice DEVICE = TornadoExecutionPlan.getDevice(0, 0);
     private static final boolean CUDA_GRAPHS = Boolean.getBoolean("gale.cuda.graphs");
+    private static final boolean MATRIX_UNIT = Boolean.getBoolean("gale.matrix.unit");
 
     @Override
     protected TensorOps createOps() {
-        return new TornadoOps(DeviceLink.of(new Device(DEVICE, new KernelContext(), CUDA_GRAPHS)), DType.F32, MemoryPool.CHUNK_BYTES);
+        DeviceLink link = DeviceLink.of(new Device(DEVICE, new KernelContext(), CUDA_GRAPHS));
+        return new TornadoOps(link, new Abilities(DType.F32, MATRIX_UNIT, false), MemoryPool.CHUNK_BYTES);
     }
 
     @Override

@@ -1,0 +1,376 @@
+package dev.gale.kernels.mma;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/// Writes the kernels of this package, one class each. TornadoVM wants the registers of the matrix unit in local variables
+/// with names, so their code is straight; this is the only place where anything about it is decided.
+///
+/// `main` rewrites the sources; `MmaGeneratorTest` checks that they are what this writes.
+public final class MmaGenerator {
+    /// Depth of a tile: two steps of the matrix unit.
+    private static final int DEPTH = 32;
+    /// Longs of a row of a tile of 16-bit elements.
+    private static final int ROW_LONGS = DEPTH / 4;
+    private static final int ROW_BYTES = DEPTH * 2;
+
+    /// How w is stored, and how its tile gets into local memory.
+    private enum Form {
+        /// `w [n, k]`; the tile is turned into rows of n on its way.
+        FORWARD,
+        /// `w [n, k]`; the tile stays as it is and is read as if it were a part of x, which loads each number twice.
+        FORWARD_ROWS,
+        /// `w [k, n]`; the tile stays as it is.
+        BACKWARD;
+
+        boolean byDepth() {
+            return this == BACKWARD;
+        }
+    }
+
+    /// One kernel.
+    ///
+    /// @param bf16     whether elements are BF16 rather than F16
+    /// @param rows     of the tile that a work-group makes
+    /// @param warpRows of the part that a warp makes
+    /// @param buffers  1: a tile is stored when all have read the one before; 2: into the other half of local memory
+    record Variant(String name, boolean bf16, Form form, int rows, int cols, int warpRows, int warpCols, int buffers) {
+        int threads() {
+            return rows / warpRows * (cols / warpCols) * 32;
+        }
+
+        boolean byDepth() {
+            return form.byDepth();
+        }
+
+        String method() {
+            return Character.toLowerCase(name.charAt(0)) + name.substring(1);
+        }
+
+        /// Ints of a row of w's tile: by depth, the rows begin 16 bytes further each, so that eight of them, or the four
+        /// that a thread stores at once, lie in different banks.
+        int wStride() {
+            return form == Form.FORWARD_ROWS ? DEPTH / 2 : cols / 2 + 4;
+        }
+
+        int xInts() {
+            return rows * DEPTH / 2;
+        }
+
+        int wInts() {
+            return (form == Form.FORWARD_ROWS ? cols : DEPTH) * wStride();
+        }
+    }
+
+    /// Every kernel there is.
+    static final List<Variant> VARIANTS = List.of(
+            new Variant("Bf16Forward128x128", true, Form.FORWARD, 128, 128, 64, 64, 1),
+            new Variant("Bf16Forward128x128Double", true, Form.FORWARD, 128, 128, 64, 64, 2),
+            new Variant("Bf16Forward128x256", true, Form.FORWARD, 128, 256, 64, 64, 1),
+            new Variant("Bf16Forward128x256Rows", true, Form.FORWARD_ROWS, 128, 256, 64, 64, 2),
+            new Variant("Bf16Forward64x128", true, Form.FORWARD, 64, 128, 32, 64, 2),
+            new Variant("Bf16Forward64x64", true, Form.FORWARD, 64, 64, 32, 32, 2),
+            new Variant("Bf16Backward128x128", true, Form.BACKWARD, 128, 128, 64, 64, 1),
+            new Variant("Bf16Backward128x128Double", true, Form.BACKWARD, 128, 128, 64, 64, 2),
+            new Variant("Bf16Backward128x256", true, Form.BACKWARD, 128, 256, 64, 64, 1),
+            new Variant("Bf16Backward64x128", true, Form.BACKWARD, 64, 128, 32, 64, 2),
+            new Variant("Bf16Backward64x64", true, Form.BACKWARD, 64, 64, 32, 32, 2),
+            new Variant("F16Forward128x128", false, Form.FORWARD, 128, 128, 64, 64, 1),
+            new Variant("F16Forward64x64", false, Form.FORWARD, 64, 64, 32, 32, 2),
+            new Variant("F16Backward128x128", false, Form.BACKWARD, 128, 128, 64, 64, 1),
+            new Variant("F16Backward64x64", false, Form.BACKWARD, 64, 64, 32, 32, 2));
+
+    private final Variant v;
+    private final StringBuilder text = new StringBuilder();
+    private int depth;
+
+    private MmaGenerator(Variant variant) {
+        v = variant;
+    }
+
+    /// @param args the folder of the package's sources, from the root of the project if none is given
+    public static void main(String[] args) throws IOException {
+        Path folder = Path.of(args.length > 0 ? args[0] : "kernels-tornado/src/main/java/dev/gale/kernels/mma");
+        for (Variant variant : VARIANTS) Files.writeString(folder.resolve(variant.name() + ".java"), source(variant));
+    }
+
+    /// The source of a kernel's class.
+    static String source(Variant variant) {
+        MmaGenerator generator = new MmaGenerator(variant);
+        generator.head();
+        generator.setUp();
+        generator.reads();
+        generator.places();
+        generator.loop();
+        generator.results();
+        return generator.text.toString();
+    }
+
+    private void line(String format, Object... arguments) {
+        String line = format.formatted(arguments);
+        if (line.startsWith("}")) depth--;
+        if (!line.isEmpty()) text.append("    ".repeat(depth)).append(line);
+        text.append('\n');
+        if (line.endsWith("{")) depth++;
+    }
+
+    private void head() {
+        String type = v.bf16 ? "BF16" : "F16";
+        boolean byDepth = v.form.byDepth();
+        line("package dev.gale.kernels.mma;");
+        line("");
+        line("import uk.ac.manchester.tornado.api.KernelContext;");
+        line("import uk.ac.manchester.tornado.api.enums.MMAShape;");
+        for (String name : List.of("HalfFloat", "arrays.FloatArray", "arrays.IntArray", "arrays.LongArray")) {
+            line("import uk.ac.manchester.tornado.api.types.%s;", name);
+        }
+        line("");
+        line("/// Written by `MmaGenerator`: change that, not this. Tiles of %d x %d, warps of %d x %d, steps of %d along k;",
+                v.rows, v.cols, v.warpRows, v.warpCols, DEPTH);
+        line("/// local memory holds %s.", v.buffers == 2 ? "the tiles of two steps" : "the tiles of one step");
+        line("public final class %s {", v.name);
+        line("private %s() {}", v.name);
+        line("");
+        line("/// `sums = x %s` on the matrix unit.", byDepth ? "w" : "wᵀ");
+        line("/// Shapes: x `[m, k]`, w `%s`, %s, seen as longs of four elements; %s; sums F32", byDepth ? "[k, n]" : "[n, k]",
+                type, byDepth ? "k and n multiples of 4" : "k a multiple of 4");
+        line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: sums,",
+                v.rows, v.cols);
+        line("/// x, w.");
+        line("/// Launch: `MmaTiles.groups(m, n, %d, %d)` groups of %d threads; %.1f KB of local memory.", v.rows, v.cols,
+                v.threads(), v.buffers * 4 * (v.xInts() + v.wInts()) / 1024.0);
+        line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row");
+        line("/// of x, its column of op(w) and k alone. Writes: `=`.");
+        line("public static void %s(KernelContext context, IntArray table, int slot, FloatArray sums,", v.method());
+        line("        LongArray x, LongArray w, int m, int n, int k) {");
+    }
+
+    private void setUp() {
+        line("int[] xTile = context.allocateIntLocalArray(%d);", v.buffers * v.xInts());
+        line("int[] wTile = context.allocateIntLocalArray(%d);", v.buffers * v.wInts());
+        line("float[] pin = new float[1];                  // keeps reads where they stand: see Reduce");
+        line("pin[0] = 0f;");
+        line("float zero = pin[0];");
+        for (int i = 0; i < v.warpRows / 16; i++) {
+            for (int j = 0; j < v.warpCols / 8; j++) line("float[] s%d%d = context.mmaFragment(zero);", i, j);
+        }
+        int warpsAcross = v.cols / v.warpCols;
+        line("int thread = context.localIdx;");
+        line("int group = context.groupIdx;");
+        line("int lane = thread & 31;");
+        line("int warpRow = thread >> %d & %d;", 5 + log(warpsAcross), v.rows / v.warpRows - 1);
+        line("int warpCol = thread >> 5 & %d;", warpsAcross - 1);
+        line("int top = MmaTiles.top(group, m, n, %d, %d);", v.rows, v.cols);
+        line("int left = MmaTiles.left(group, m, n, %d, %d);", v.rows, v.cols);
+        line("int steps = (k + %d) / %d;", DEPTH - 1, DEPTH);
+    }
+
+    private static int log(int powerOfTwo) {
+        return Integer.numberOfTrailingZeros(powerOfTwo);
+    }
+
+    // ---- what a thread reads: longs of four elements ----
+
+    private int rowsAtOnce() {
+        return v.threads() / ROW_LONGS;
+    }
+
+    private int depthsAtOnce() {
+        return v.threads() / (v.cols / 4);
+    }
+
+    private int xLongs() {
+        return v.rows / rowsAtOnce();
+    }
+
+    private int wLongs() {
+        return v.form.byDepth() ? DEPTH / depthsAtOnce() : v.cols / rowsAtOnce();
+    }
+
+    /// How many rows of w lie before a thread's long number j.
+    private int wRowsBefore(int j) {
+        if (v.form.byDepth()) return j * depthsAtOnce();
+        return v.form == Form.FORWARD ? j / 4 * 4 * rowsAtOnce() + j % 4 : j * rowsAtOnce();
+    }
+
+    private void reads() {
+        line("");
+        line("// What this thread reads of each tile, four elements at a time.");
+        line("int xColumn = thread & %d;", ROW_LONGS - 1);
+        line("int xRow = thread >> %d & %d;", log(ROW_LONGS), rowsAtOnce() - 1);
+        line("int xFirst = MmaTiles.clamp(top + xRow, m, %d);", v.rows);
+        line("int xRoom = MmaTiles.room(xFirst, m, %d);", v.rows);
+        line("int xAt = table.get(slot + 1) / 4 + xFirst * (k / 4);");
+        if (v.form.byDepth()) {
+            line("int wColumn = thread & %d;", v.cols / 4 - 1);
+            line("int wRow = thread >> %d & %d;", log(v.cols / 4), depthsAtOnce() - 1);
+            line("int wAt = table.get(slot + 2) / 4 + MmaTiles.clamp(left / 4 + wColumn, n / 4, %d);", v.cols / 4);
+        } else {
+            String four = v.form == Form.FORWARD ? "4 * xRow" : "xRow";
+            line("int wFirst = MmaTiles.clamp(left + %s, n, %d);", four, v.cols);
+            line("int wRoom = MmaTiles.room(wFirst, n, %d);", v.cols);
+            line("int wAt = table.get(slot + 2) / 4 + wFirst * (k / 4);");
+        }
+        read("int ", "long ", "0");
+    }
+
+    /// Reads the tiles of a step into registers, with declarations or without.
+    private void read(String ofInt, String ofLong, String step) {
+        String column = step.equals("0") ? "xColumn" : step + " * " + ROW_LONGS + " + xColumn";
+        line("%sxIndex = xAt + MmaTiles.clamp(%s, k / 4, %d);", ofInt, column, ROW_LONGS);
+        if (v.form.byDepth()) {
+            String row = step.equals("0") ? "wRow" : step + " * " + DEPTH + " + wRow";
+            line("%swDepth = MmaTiles.clamp(%s, k, %d);", ofInt, row, DEPTH);
+            line("%swRoom = MmaTiles.room(wDepth, k, %d);", ofInt, DEPTH);
+            line("%swIndex = wAt + wDepth * (n / 4);", ofInt);
+        } else {
+            line("%swIndex = wAt + MmaTiles.clamp(%s, k / 4, %d);", ofInt, column, ROW_LONGS);
+        }
+        for (int j = 0; j < xLongs(); j++) readOne(ofLong, "x", j, j * rowsAtOnce(), "k");
+        for (int j = 0; j < wLongs(); j++) readOne(ofLong, "w", j, wRowsBefore(j), v.form.byDepth() ? "n" : "k");
+    }
+
+    private void readOne(String ofLong, String operand, int j, int rows, String width) {
+        String distance = rows == 0 ? "" : " + Math.min(%d, %sRoom) * (%s / 4)".formatted(rows, operand, width);
+        line("%s%sNext%d = %s.get(%sIndex%s);", ofLong, operand, j, operand, operand, distance);
+    }
+
+    // ---- where it stands in local memory ----
+
+    private void places() {
+        boolean rows = v.form == Form.FORWARD_ROWS;
+        line("");
+        line("// Where it goes in local memory, and where the lane's registers of the matrix unit come from: byte offsets,");
+        line("// less those that the loads add by themselves. The 16-byte pieces of x's rows are exchanged so that eight rows");
+        line("// lie in different banks.");
+        line("int xPut = xRow * %d + ((xColumn >> 1 & 3 ^ (xRow >> 1 & 1) * 2 + (xRow >> 2 & 1)) * 4) + (xColumn & 1) * 2;",
+                ROW_BYTES / 4);
+        line("int swap = (lane >> 1 & 1) * 2 + (lane >> 2 & 1);");
+        line("int xLane = warpRow * %d + (lane & 15) * %d - (lane >> 4 & 1) * 16;", v.warpRows * ROW_BYTES, ROW_BYTES - 32);
+        for (int s = 0; s < 2; s++) {
+            line("int xGet%d = xLane + (%s(lane >> 4 & 1) ^ swap) * 16;", s, s == 0 ? "" : "2 + ");
+        }
+        if (rows) {
+            line("int wPut = xPut;");
+            line("int wLane = warpCol * %d + (lane & 7) * %d - (lane & 15) * 32 - (lane >> 4 & 1) * 16;", v.warpCols * ROW_BYTES,
+                    ROW_BYTES);
+            for (int s = 0; s < 2; s++) {
+                line("int wGet%d = wLane + (%s(lane >> 3 & 1) ^ swap) * 16;", s, s == 0 ? "" : "2 + ");
+            }
+        } else if (v.form.byDepth()) {
+            line("int wPut = wRow * %d + wColumn * 2;", v.wStride());
+            line("int wGet = warpCol * %d + (lane & 15) * %d;", v.warpCols * 2, v.wStride() * 4 - 16);
+        } else {
+            line("int wPut = xColumn * %d + ((xRow >> 1 ^ xColumn >> 1 & 3) * 4) + (xRow & 1) * 2;", 4 * v.wStride());
+            line("int wLane = warpCol * %d + (lane & 15) * %d;", v.warpCols * 2, v.wStride() * 4 - 16);
+            line("int wGet0 = wLane + (lane >> 3 & 1) * 16;");
+            line("int wGet1 = wLane + (1 - (lane >> 3 & 1)) * 16;");
+        }
+    }
+
+    // ---- the loop over k ----
+
+    private void loop() {
+        boolean two = v.buffers == 2;
+        line("");
+        line("for (int step = 0; step < steps; step++) {");
+        if (two) {
+            line("int xBuffer = (step & 1) * %d;", v.xInts());
+            line("int wBuffer = (step & 1) * %d;", v.wInts());
+        } else {
+            line("context.localBarrier();");
+        }
+        line("int keep = MmaTiles.keep(step * %d + xColumn, k / 4, %d);", ROW_LONGS, ROW_LONGS);
+        String xPut = two ? "xBuffer + xPut" : "xPut";
+        String wPut = two ? "wBuffer + wPut" : "wPut";
+        for (int j = 0; j < xLongs(); j++) putLong("xTile", xPut, j * rowsAtOnce() * ROW_BYTES / 4, "xNext" + j, "keep");
+        for (int j = 0; j < wLongs(); j++) {
+            switch (v.form) {
+                case FORWARD_ROWS -> putLong("wTile", wPut, j * rowsAtOnce() * ROW_BYTES / 4, "wNext" + j, "keep");
+                case BACKWARD -> {
+                    line("int keep%d = MmaTiles.keep(step * %d + wRow + %d, k, %d);", j, DEPTH, wRowsBefore(j), DEPTH);
+                    putLong("wTile", wPut, wRowsBefore(j) * v.wStride(), "wNext" + j, "keep" + j);
+                }
+                case FORWARD -> {
+                    if (j % 4 == 0) putFour(wPut, j);
+                }
+            }
+        }
+        line("int next = Math.min(step + 1, steps - 1);");
+        read("", "", "next");
+        line("context.localBarrier();");
+        for (int s = 0; s < 2; s++) multiply(s, two);
+        line("}");
+    }
+
+    private void putLong(String tile, String at, int distance, String value, String keep) {
+        put(tile, at, distance, "(int) " + value + " & " + keep);
+        put(tile, at, distance + 1, "(int) (" + value + " >>> 32) & " + keep);
+    }
+
+    private void put(String tile, String at, int distance, String value) {
+        line("%s[%s%s] = %s;", tile, at, plus(distance), value);
+    }
+
+    private static String plus(int distance) {
+        return distance == 0 ? "" : " + " + distance;
+    }
+
+    /// Four rows of w become four rows of depth, of two ints each.
+    private void putFour(String at, int j) {
+        int distance = j / 4 * rowsAtOnce() * 2;
+        for (int i = 0; i < 4; i++) {
+            String half = i % 2 == 0 ? "lower" : "upper";
+            String[] parts = new String[4];
+            for (int r = 0; r < 4; r++) parts[r] = i < 2 ? "(int) wNext" + (j + r) : "(int) (wNext" + (j + r) + " >>> 32)";
+            for (int pair = 0; pair < 2; pair++) {
+                put("wTile", at, distance + i * v.wStride() + pair,
+                        "MmaTiles.%s(%s, %s) & keep".formatted(half, parts[2 * pair], parts[2 * pair + 1]));
+            }
+        }
+    }
+
+    /// Step s of two of the matrix unit: rows alternate in direction, so that each product shares an operand with the last.
+    private void multiply(int s, boolean two) {
+        int down = v.warpRows / 16;
+        int across = v.warpCols / 8;
+        String x = two ? "4 * xBuffer + " : "";
+        String w = two ? "4 * wBuffer + " : "";
+        for (int i = 0; i < down; i++) {
+            line("HalfFloat[] a%d%d = context.mmaLoadA(xTile, 16, %sxGet%d%s);", s, i, x, s, plus(i * 16 * ROW_BYTES));
+        }
+        for (int j = 0; j < across; j++) line("HalfFloat[] b%d%d = context.%s;", s, j, wFragment(w, s, j));
+        for (int i = 0; i < down; i++) {
+            for (int c = 0; c < across; c++) {
+                int j = i % 2 == 0 ? c : across - 1 - c;
+                line("s%d%d = context.%s(a%d%d, b%d%d, s%d%d, MMAShape.M16N8K16);", i, j, v.bf16 ? "mmaBF16" : "mma", s, i, s,
+                        j, i, j);
+            }
+        }
+    }
+
+    private String wFragment(String buffer, int s, int j) {
+        int rows = s * 16 * v.wStride() * 4;
+        return switch (v.form) {
+            case FORWARD_ROWS -> "mmaLoadA(wTile, 16, %swGet%d%s)".formatted(buffer, s, plus(j * 8 * ROW_BYTES));
+            case BACKWARD -> "mmaLoadB(wTile, 16, %swGet%s)".formatted(buffer, plus(rows + j * 16));
+            case FORWARD -> "mmaLoadB(wTile, 16, %swGet%d%s)".formatted(buffer, j & 1, plus(rows + ((j ^ 2 * s) & ~1) * 16));
+        };
+    }
+
+    private void results() {
+        line("");
+        line("int row = top + warpRow * %d;", v.warpRows);
+        line("int column = table.get(slot) + left + warpCol * %d;", v.warpCols);
+        line("int stride = (n + %d) / %d * %d;", v.cols - 1, v.cols, v.cols);
+        for (int i = 0; i < v.warpRows / 16; i++) {
+            for (int j = 0; j < v.warpCols / 8; j++) {
+                line("context.mmaStore(s%d%d, sums, row%s, column%s, stride);", i, j, plus(16 * i), plus(8 * j));
+            }
+        }
+        line("}");
+        line("}");
+    }
+}

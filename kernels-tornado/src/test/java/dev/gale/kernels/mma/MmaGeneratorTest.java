@@ -1,0 +1,60 @@
+package dev.gale.kernels.mma;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/// The generated kernels are what the generator writes, and `MmaProduct` knows them all.
+class MmaGeneratorTest {
+    private static final Path SOURCES = Path.of("src/main/java/dev/gale/kernels/mma");
+
+    @Test
+    void sourcesAreWhatTheGeneratorWrites() throws IOException {
+        for (MmaGenerator.Variant variant : MmaGenerator.VARIANTS) {
+            String message = variant.name() + " was changed by hand, or MmaGenerator was and its main did not run";
+            assertEquals(MmaGenerator.source(variant), Files.readString(SOURCES.resolve(variant.name() + ".java")), message);
+        }
+    }
+
+    @Test
+    void everySourceIsGeneratedOrKnown() throws IOException {
+        Set<String> written = new TreeSet<>(Set.of("MmaProduct", "MmaTiles"));
+        MmaGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
+        try (Stream<Path> files = Files.list(SOURCES)) {
+            assertEquals(written, files.map(file -> file.getFileName().toString().replace(".java", ""))
+                    .collect(Collectors.toCollection(TreeSet::new)));
+        }
+    }
+
+    @Test
+    void productsHaveTheTilesOfTheirKernels() {
+        assertEquals(MmaGenerator.VARIANTS.size(), MmaProduct.values().length);
+        for (MmaProduct product : MmaProduct.values()) {
+            MmaGenerator.Variant variant = MmaGenerator.VARIANTS.stream()
+                    .filter(each -> each.name().equalsIgnoreCase(product.name().replace("_", ""))).findFirst().orElseThrow();
+            assertEquals(variant.rows(), product.sumRows(1), product.name());
+            assertEquals(variant.cols(), product.sumCols(1), product.name());
+            assertEquals(variant.threads(), product.threads(), product.name());
+            assertEquals(variant.bf16(), product.bf16(), product.name());
+            assertEquals(variant.byDepth(), product.byDepth(), product.name());
+        }
+    }
+
+    @Test
+    void linesAreShort() {
+        for (MmaGenerator.Variant variant : MmaGenerator.VARIANTS) {
+            String source = MmaGenerator.source(variant);
+            assertTrue(Arrays.stream(source.split("\n")).allMatch(line -> line.length() <= 120), variant.name());
+            assertTrue(source.lines().count() < 500, variant.name());
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package dev.gale.kernels.runtime;
+
+import static dev.gale.tensor.testing.Fixtures.uniform;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.gale.tensor.DType;
+import dev.gale.tensor.MemoryPool;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.LowRank;
+import dev.gale.tensor.ops.LowRankGrads;
+import dev.gale.tensor.testing.TensorAssert;
+import dev.gale.tensor.testing.Trial;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+
+/// Products of 16-bit operands on a device with a matrix unit are those of `ReferenceOps`.
+class MatrixUnitOpsTest {
+    private static final double ULP = Math.ulp(1f);
+    private static final double BF16_ROUNDINGS = 2 * 0x1p-8;          // ours and the reference's
+
+    private static TornadoOps ops(boolean matrixUnit) {
+        Device device = new Device(TornadoExecutionPlan.getDevice(0, 0), new KernelContext(), false);
+        return new TornadoOps(DeviceLink.of(device), new Abilities(DType.F32, matrixUnit, false), MemoryPool.CHUNK_BYTES);
+    }
+
+    /// Sums of `terms` products each.
+    /// @param rounded the result that is BF16
+    private static void assertSums(Trial trial, int terms, String rounded) {
+        Trial.Outputs want = trial.reference();
+        Trial.Outputs magnitudes = trial.ofMagnitudes().reference();
+        Trial.Outputs got = trial.run(ops(true));
+        want.byName().forEach((name, values) -> {
+            double[] bounds = new double[values.length];
+            for (int i = 0; i < bounds.length; i++) {
+                bounds[i] = terms * ULP * magnitudes.get(name)[i];
+                if (name.equals(rounded)) bounds[i] += BF16_ROUNDINGS * Math.abs(values[i]);
+            }
+            TensorAssert.assertClose(name, values, got.get(name), bounds);
+        });
+    }
+
+    private static LowRank side(Map<String, Tensor> t) {
+        return new LowRank(t.get("x"), t.get("a"), t.get("b"), t.get("low"), 1.5f);
+    }
+
+    private static Trial forward(int m, int in, int out, int r, DType dtype) {
+        return new Trial((ops, t) -> {
+            ops.linearForward(t.get("y"), t.get("x"), t.get("w"), null, null, null);
+            ops.linearForward(t.get("z"), t.get("x"), t.get("w"), t.get("bias"), t.get("residual"), side(t));
+        }).output("y", m, out).output("z", DType.BF16, m, out)
+                .input("x", dtype, uniform(m * in, 1), m, in).input("w", dtype, uniform(out * in, 2), out, in)
+                .input("bias", uniform(out, 3), out).input("residual", DType.BF16, uniform(m * out, 4), m, out)
+                .input("a", uniform(r * in, 5), r, in).input("b", uniform(out * r, 6), out, r).output("low", m, r);
+    }
+
+    private static Trial backward(int m, int in, int out, int r, DType dtype) {
+        return new Trial((ops, t) -> {
+            ops.linearBackward(t.get("dx"), false, t.get("dy"), t.get("w"), null, null);
+            ops.linearBackward(t.get("dz"), true, t.get("dy"), t.get("w"), side(t),
+                    new LowRankGrads(t.get("dA"), t.get("dB"), t.get("dLow"), null));
+        }).output("dx", DType.BF16, m, in).inout("dz", uniform(m * in, 1), m, in)
+                .input("dy", dtype, uniform(m * out, 2), m, out).input("w", dtype, uniform(out * in, 3), out, in)
+                .input("x", uniform(m * in, 4), m, in).input("a", uniform(r * in, 5), r, in)
+                .input("b", uniform(out * r, 6), out, r).input("low", uniform(m * r, 7), m, r)
+                .inout("dA", uniform(r * in, 8), r, in).inout("dB", uniform(out * r, 9), out, r).output("dLow", m, r);
+    }
+
+    @ParameterizedTest(name = "m={0} in={1} out={2} r={3} {4}")
+    @CsvSource({"1,32,64,1,BF16", "70,36,132,16,BF16", "5,64,8,3,F16"})
+    void linearLayersMatchTheReference(int m, int in, int out, int r, DType dtype) {
+        assertSums(forward(m, in, out, r, dtype), in + r + 8, "z");
+        assertSums(backward(m, in, out, r, dtype), out + r + m + 8, "dx");
+    }
+
+    /// Widths that are no whole numbers of longs, and operands of two types or on their side.
+    @Test
+    void otherOperandsAreMultipliedInTiles() {
+        assertSums(forward(3, 30, 5, 2, DType.BF16), 40, "z");
+        assertSums(backward(3, 6, 8, 2, DType.BF16), 40, "dx");
+        assertSums(product(DType.BF16, DType.F16, false), 40, "");
+        assertSums(product(DType.BF16, DType.BF16, true), 40, "");
+    }
+
+    private static Trial product(DType left, DType right, boolean transposed) {
+        return new Trial((ops, t) -> ops.matmul(t.get("c"), t.get("a"), transposed, t.get("b"), true, 0.7f, true))
+                .input("a", left, uniform(8 * 32, 1), transposed ? 32 : 8, transposed ? 8 : 32)
+                .input("b", right, uniform(4 * 32, 2), 4, 32).inout("c", uniform(8 * 4, 3), 8, 4);
+    }
+
+    /// The sums need memory of their own, by which one sees that the matrix unit is used, where it is and can be.
+    @Test
+    void theMatrixUnitIsUsedWhereItCanBe() {
+        long operands = 2 * 8 * 32 + 2 * 4 * 32 + 4 * 8 * 4;
+        assertEquals(operands, peak(false, DType.BF16));
+        assertEquals(operands + 64 * 64 * 4, peak(true, DType.BF16));
+        assertEquals(operands + 64 * 64 * 4, peak(true, DType.F16));
+    }
+
+    private static long peak(boolean matrixUnit, DType dtype) {
+        TornadoOps ops = ops(matrixUnit);
+        product(dtype, dtype, false).run(ops);
+        return ops.memory().peakLiveBytes();
+    }
+
+    @Test
+    void enginesHaveNames() {
+        System.setProperty(ProductEngine.PROPERTY, "mma");
+        try {
+            assertEquals(ProductEngine.MMA, ProductEngine.of(Abilities.NONE));
+            System.setProperty(ProductEngine.PROPERTY, "fast");
+            String message = assertThrows(IllegalArgumentException.class, () -> ProductEngine.of(Abilities.NONE)).getMessage();
+            assertTrue(message.contains("gale.products is \"fast\", but must be one of [tiled, mma]"), message);
+        } finally {
+            System.clearProperty(ProductEngine.PROPERTY);
+        }
+    }
+}
