@@ -37,7 +37,7 @@ public final class LossKernels {
     /// With `z = softcap(logits[r])` and target t >= 0: `losses[0, r] = logsumexp(z) - z[t]`, `losses[1, r] = 1` if z[t]
     /// is the first largest, else 0, and `logits[r] = (exp(z - logsumexp(z)) - [c == t]) * softcap'(z) * scale`. Rows
     /// with a negative target give zeros; a target beyond the vocabulary gives an infinite loss.
-    /// Shapes: logits F32 `[rows, vocab]` with their scale, targets I32 `[rows]`, losses F32 scratch `[2, rows]`,
+    /// Shapes: logits F32 or BF16 `[rows, vocab]` with their scale, targets I32 `[rows]`, losses F32 scratch `[2, rows]`,
     /// tokenLoss F32 `[rows]`. Operands in the table: logits, targets, losses, tokenLoss; anything may stand for an
     /// absent tokenLoss.
     /// Launch: one group of `GROUP` threads a row; 3 KB of local memory.
@@ -47,8 +47,8 @@ public final class LossKernels {
     /// @param gradients 1: logits become their gradient, 0: they stay
     /// @param perToken  1: tokenLoss is written
     public static void crossEntropyRows(KernelContext context, IntArray table, int slot, FloatArray logits,
-            IntArray targets, FloatArray losses, FloatArray tokenLoss, int rows, int vocab, float scale, float softcap,
-            int gradients, int perToken) {
+            ShortArray logitsHalf, int type, IntArray targets, FloatArray losses, FloatArray tokenLoss, int rows, int vocab,
+            float scale, float softcap, int gradients, int perToken) {
         float[] largest = context.allocateFloatLocalArray(GROUP);
         float[] sums = context.allocateFloatLocalArray(GROUP);
         float[] rivals = context.allocateFloatLocalArray(GROUP);
@@ -58,15 +58,15 @@ public final class LossKernels {
         int row = context.groupIdx;
         int at = table.get(slot) + row * vocab;
         int target = targets.get(table.get(slot + 1) + row);
-        float goal = logit(logits, at, target, vocab, softcap);
+        float goal = logit(logits, logitsHalf, type, at, target, vocab, softcap);
         float max = Float.NEGATIVE_INFINITY;
         float sum = pin[0];
         float before = pin[0];                           // logits that make the target not the first largest
         for (int c = thread; c < vocab; c += 4 * GROUP) {
-            float z0 = logit(logits, at, c, vocab, softcap);
-            float z1 = logit(logits, at, c + GROUP, vocab, softcap);
-            float z2 = logit(logits, at, c + 2 * GROUP, vocab, softcap);
-            float z3 = logit(logits, at, c + 3 * GROUP, vocab, softcap);
+            float z0 = logit(logits, logitsHalf, type, at, c, vocab, softcap);
+            float z1 = logit(logits, logitsHalf, type, at, c + GROUP, vocab, softcap);
+            float z2 = logit(logits, logitsHalf, type, at, c + 2 * GROUP, vocab, softcap);
+            float z3 = logit(logits, logitsHalf, type, at, c + 3 * GROUP, vocab, softcap);
             float last = max;
             max = larger(larger(larger(max, z0), larger(z1, z2)), z3);
             float shift = finite(max);
@@ -102,20 +102,20 @@ public final class LossKernels {
         }
         if (gradients == 1) {
             for (int c = thread; c < vocab; c += GROUP) {
-                float z = logit(logits, at, c, vocab, softcap);
+                float z = logit(logits, logitsHalf, type, at, c, vocab, softcap);
                 float bend = softcap > 0f ? z / softcap : 0f;
                 float d = (TornadoMath.exp(z - top - logSum) - (c == target ? 1f : 0f)) * (1f - bend * bend) * scale;
-                logits.set(at + c, target >= 0 ? d : 0f);
+                Elements.set(logits, logitsHalf, type, at + c, target >= 0 ? d : 0f);
             }
         }
     }
 
     /// A capped logit, -inf outside the vocabulary.
-    private static float logit(FloatArray logits, int at, int c, int vocab, float softcap) {
+    private static float logit(FloatArray logits, ShortArray logitsHalf, int type, int at, int c, int vocab, float softcap) {
         float z = Float.NEGATIVE_INFINITY;
         if (c >= 0) {
             if (c < vocab) {
-                float raw = logits.get(at + c);
+                float raw = Elements.get(logits, logitsHalf, type, at + c);
                 z = softcap > 0f ? softcap * TornadoMath.tanh(raw / softcap) : raw;
             }
         }

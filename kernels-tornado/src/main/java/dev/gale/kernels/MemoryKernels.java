@@ -4,7 +4,7 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
-/// Moving words between the host's staging arrays and the device's chunks.
+/// Moving words between the host's staging arrays and the device's chunks, and within a chunk.
 public final class MemoryKernels {
     private MemoryKernels() {}
 
@@ -18,6 +18,22 @@ public final class MemoryKernels {
         int first = table.get(0);
         int count = table.get(1);
         for (int i = context.globalIdx; i < count; i += threads) to.set(first + i, staging.get(i));
+    }
+
+    /// `to[i] = from[i]`, words of 8 bytes. Operands in the table: to, from, their first elements counted in words of 2 bytes.
+    /// Launch: one group of `Elements.GROUP` threads for `Elements.BLOCK` words. Writes: `=`.
+    public static void copyLongs(KernelContext context, IntArray table, int slot, LongArray to, LongArray from, int n) {
+        int atTo = table.get(slot) / 4;
+        int atFrom = table.get(slot + 1) / 4;
+        int i = context.groupIdx * Elements.BLOCK + context.localIdx;
+        long w0 = from.get(atFrom + Math.min(i, n - 1));
+        long w1 = from.get(atFrom + Math.min(i + Elements.GROUP, n - 1));
+        long w2 = from.get(atFrom + Math.min(i + 2 * Elements.GROUP, n - 1));
+        long w3 = from.get(atFrom + Math.min(i + 3 * Elements.GROUP, n - 1));
+        if (i < n) to.set(atTo + i, w0);
+        if (i + Elements.GROUP < n) to.set(atTo + i + Elements.GROUP, w1);
+        if (i + 2 * Elements.GROUP < n) to.set(atTo + i + 2 * Elements.GROUP, w2);
+        if (i + 3 * Elements.GROUP < n) to.set(atTo + i + 3 * Elements.GROUP, w3);
     }
 
     /// `staging[i] = from[table[0] + i]` for i < table[1]. Launch: any grid of `threads` threads.

@@ -15,7 +15,6 @@ public final class MemoryPool {
     public static final long CHUNK_BYTES = 16L << 20;
 
     private final long chunkBytes;
-    private final long aloneBytes;
     private final LongConsumer grow;
     private final TreeSet<Block> free = new TreeSet<>(Block.BY_SIZE);
     private final TreeSet<Block> freeAlone = new TreeSet<>(Block.BY_SIZE);
@@ -27,13 +26,7 @@ public final class MemoryPool {
     /// @param chunkBytes smallest chunk; a larger request gets a chunk of its own size
     /// @param grow takes the size of each new chunk and provides it; chunks are numbered from 0 in order of these calls
     public MemoryPool(long chunkBytes, LongConsumer grow) {
-        this(chunkBytes, Long.MAX_VALUE, grow);
-    }
-
-    /// @param aloneBytes blocks of at least this size are chunks of their own, which only requests of the same size get again
-    public MemoryPool(long chunkBytes, long aloneBytes, LongConsumer grow) {
         this.chunkBytes = chunkBytes;
-        this.aloneBytes = aloneBytes;
         this.grow = grow;
     }
 
@@ -74,10 +67,10 @@ public final class MemoryPool {
 
     /// A block of at least this many bytes, of undefined content.
     public Block allocate(long bytes) {
-        return allocate(bytes, bytes >= aloneBytes);
+        return allocate(bytes, false);
     }
 
-    /// @param alone whether the block shall be a chunk of its own, whatever its size
+    /// @param alone whether the block shall be a chunk of its own, which only such requests of the same size get again
     public Block allocate(long bytes, boolean alone) {
         if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);

@@ -57,13 +57,13 @@ class MemoryPoolTest {
     }
 
     @Test
-    void largeBlocksAreChunksOfTheirOwnAndComeBackToRequestsOfTheirSize() {
-        MemoryPool apart = new MemoryPool(1024, 4096, chunks::add);
-        MemoryPool.Block large = apart.allocate(4096);
+    void blocksAloneAreChunksAndComeBackToRequestsOfTheirSize() {
+        MemoryPool apart = new MemoryPool(1024, chunks::add);
+        MemoryPool.Block large = apart.allocate(4096, true);
         apart.release(large);
         assertEquals(1, apart.allocate(64).chunk());                  // not cut from the large one
-        assertEquals(2, apart.allocate(8192).chunk());
-        MemoryPool.Block again = apart.allocate(4096);
+        assertEquals(2, apart.allocate(8192, true).chunk());
+        MemoryPool.Block again = apart.allocate(4096, true);
         assertEquals(0, again.chunk());
         assertEquals(0, again.offset());
         assertEquals(List.of(4096L, 1024L, 8192L), chunks);

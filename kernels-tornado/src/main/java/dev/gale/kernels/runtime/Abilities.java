@@ -17,6 +17,6 @@ record Abilities(DType activationType, boolean matrixUnit, boolean cublas) {
     /// A GPU of NVIDIA, Ampere or later, through TornadoVM's CUDA backend.
     static Abilities cuda() {
         DType activations = "f32".equals(System.getProperty(ACTIVATIONS)) ? DType.F32 : DType.BF16;
-        return new Abilities(activations, true, ModuleLayer.boot().findModule("tornado.cublas").isPresent());
+        return new Abilities(activations, true, ModuleLayer.boot().findModule(Cublas.MODULE).isPresent());
     }
 }

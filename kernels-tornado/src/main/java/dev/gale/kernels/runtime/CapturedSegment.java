@@ -24,7 +24,10 @@ final class CapturedSegment implements AutoCloseable {
         TaskGraph graph = new TaskGraph(name).transferToDevice(DataTransferMode.EVERY_EXECUTION, table).consumeFromDevice(resident);
         addTasks(graph, launches, device, views);
         GridScheduler grids = new GridScheduler();
-        for (int i = 0; i < launches.size(); i++) grids.addWorkerGrid(name + "." + id(i), launches.get(i).grid().workers());
+        for (int i = 0; i < launches.size(); i++) {
+            Grid grid = launches.get(i).grid();
+            if (grid != null) grids.addWorkerGrid(name + "." + id(i), grid.workers());
+        }
         plan = device.plan(graph.persistOnDevice(resident), grids, views);
     }
 

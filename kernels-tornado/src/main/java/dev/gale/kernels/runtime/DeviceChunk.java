@@ -17,6 +17,7 @@ import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
+import uk.ac.manchester.tornado.api.types.arrays.BFloat16Array;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
@@ -39,6 +40,7 @@ final class DeviceChunk implements AutoCloseable {
     private final IntArray[] ints = new IntArray[OPERANDS];
     private final FloatArray[] floats = new FloatArray[OPERANDS];
     private final ShortArray[] halves = new ShortArray[OPERANDS];
+    private final BFloat16Array[] brains = new BFloat16Array[OPERANDS];
     private final Arena host = Arena.ofShared();
     private final ImmutableTaskGraph owner;
     private final TornadoExecutionPlan plan;
@@ -50,6 +52,7 @@ final class DeviceChunk implements AutoCloseable {
         Arrays.setAll(ints, i -> new IntArray(1));
         Arrays.setAll(floats, i -> new FloatArray(1));
         Arrays.setAll(halves, i -> new ShortArray(1));
+        Arrays.setAll(brains, i -> new BFloat16Array(1));
         String name = "chunk" + number;
         owner = new TaskGraph(name).task("look", MemoryKernels::look, device.context(), whole, ints[0])
                 .persistOnDevice(whole, ints[0]).snapshot();
@@ -86,6 +89,11 @@ final class DeviceChunk implements AutoCloseable {
 
     ShortArray halves(int operand) {
         return halves[operand];
+    }
+
+    /// For libraries; kernels see BF16 as `halves`.
+    BFloat16Array brains(int operand) {
+        return brains[operand];
     }
 
     /// The graph that owns the buffer; every plan that uses the chunk must contain it.

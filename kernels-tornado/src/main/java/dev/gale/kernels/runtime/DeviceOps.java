@@ -19,19 +19,23 @@ import java.util.Objects;
 abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     /// Elements of BF16 are counted with an int.
     private static final long MOST_CHUNK_BYTES = (1L << 32) - (1L << 20);
-    /// Embeddings and logits: a library that takes whole buffers only can work on them where they are.
+    /// Embeddings and logits get chunks of their own: a library that takes whole buffers only works on them where they are.
     private static final long ALONE_BYTES = 384L << 20;
+    /// So do the widest activations; not those that a layer keeps until backward, since the chunks of tensors are compiled in
+    /// and a layer shall be like the next.
+    private static final long ALONE_ACTIVATION_BYTES = 96L << 20;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
     private final DeviceLink link;
     private final DType activationType;
     private final List<DeviceChunk> chunks = new ArrayList<>();
+    private long kept;                               // bytes that were reserved and not yet taken
     private boolean closed;
 
     /// @param activationType F32 or BF16
     /// @param chunkBytes     smallest chunk of device memory to take at once
     DeviceOps(DeviceLink link, DType activationType, long chunkBytes) {
-        super(chunkBytes, ALONE_BYTES);
+        super(chunkBytes);
         this.link = link;
         this.activationType = activationType;
     }
@@ -66,7 +70,16 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     }
 
     @Override
+    protected final boolean alone(long bytes) {
+        if (bytes >= ALONE_BYTES) return true;
+        if (kept == 0) return bytes >= ALONE_ACTIVATION_BYTES;
+        kept = Math.max(0, kept - bytes);
+        return false;
+    }
+
+    @Override
     public final void reserve(long bytes) {
+        kept += bytes;
         for (long left = bytes; left > 0; left -= MOST_CHUNK_BYTES) reserveChunk(Math.min(left, MOST_CHUNK_BYTES));
     }
 

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.SequencedSet;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.types.arrays.BFloat16Array;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
@@ -18,6 +19,7 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 /// `signature` share their compiled code and their place in a captured graph.
 ///
 /// @param kernel    its name
+/// @param grid      null for a library's call
 /// @param constants numbers that are compiled in
 /// @param operands  in the order in which the kernel reads their offsets from the table
 /// @param task      adds the kernel to a graph
@@ -60,6 +62,11 @@ record Launch(String kernel, Grid grid, List<Number> constants, List<Operand> op
         /// Four elements of a 16-bit dtype each: the offset of an operand in longs is a quarter of that in the table.
         LongArray longs(int operand) {
             return used(operand, operands.get(operand).chunk.longs(operand));
+        }
+
+        /// The whole chunk of an operand, for libraries.
+        BFloat16Array brains(int operand) {
+            return used(operand, operands.get(operand).chunk.brains(operand));
         }
 
         private <T> T used(int operand, T view) {

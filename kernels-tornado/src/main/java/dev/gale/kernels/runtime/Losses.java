@@ -22,8 +22,9 @@ final class Losses {
         int rows = x.rows();
         if (rows == 0) return;
         List<Shape> shapes = spec.scratch(x, w);
-        Tensor logits = ops.allocate("logits", DType.F32, shapes.get(0));
-        Tensor hidden = ops.allocate("trained rows", DType.F32, shapes.get(1));
+        DType dtype = products.prefersBf16(x, w) ? DType.BF16 : DType.F32;
+        Tensor logits = ops.allocate("logits", dtype, shapes.get(0));
+        Tensor hidden = ops.allocate("trained rows", dtype, shapes.get(1));
         Tensor losses = ops.allocate("losses", DType.F32, Shape.of(2, logits.rows()));
         int chunks = Math.ceilDiv(rows, logits.rows());
         for (int i = 0; i < chunks; i++) {
@@ -60,8 +61,8 @@ final class Losses {
         float softcap = spec.softcap();
         ops.launch("crossEntropyRows", Grid.groups(count, LossKernels.GROUP),
                 List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2),
-                        a.floats(3), count, vocab, scale, softcap, gradients, perToken),
+                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
+                        a.ints(1), a.floats(2), a.floats(3), count, vocab, scale, softcap, gradients, perToken),
                 logits, targets, losses, tokenLoss == null ? losses : tokenLoss);
     }
 

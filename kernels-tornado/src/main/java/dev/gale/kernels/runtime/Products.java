@@ -1,6 +1,8 @@
 package dev.gale.kernels.runtime;
 
+import dev.gale.kernels.Elements;
 import dev.gale.kernels.MatmulKernels;
+import dev.gale.kernels.MemoryKernels;
 import dev.gale.kernels.ProductEpilogue;
 import dev.gale.kernels.ProductForm;
 import dev.gale.kernels.SkinnyKernels;
@@ -82,7 +84,8 @@ final class Products {
 
     private void product(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
         if (y.size() == 0) return;
-        if (engine == ProductEngine.MMA && fitsMatrixUnit(x, w)) onMatrixUnit(y, x, w, bias, residual, side, alpha);
+        if (engine == ProductEngine.CUBLAS && fitsCublas(x, w)) onCublas(y, x, w, bias, residual, side, alpha);
+        else if (engine != ProductEngine.TILED && fitsMatrixUnit(x, w)) onMatrixUnit(y, x, w, bias, residual, side, alpha);
         else tiled(y, x, w, bias, residual, side, alpha);
     }
 
@@ -111,16 +114,66 @@ final class Products {
                 && MmaProduct.takes(!w.transposed, w.cols(), x.cols());
     }
 
+    private static boolean fitsCublas(Operand x, Operand w) {
+        return !x.transposed && x.tensor.dtype() == DType.BF16 && w.tensor.dtype() == DType.BF16 && x.tensor.size() % 4 == 0
+                && w.tensor.size() % 4 == 0 && x.cols() > 0;
+    }
+
+    /// Whether a head's logits and their gradients, of these operands, should be BF16.
+    boolean prefersBf16(Tensor x, Tensor w) {
+        Operand left = new Operand(x, false);
+        return x.dtype() == DType.BF16 && engine != ProductEngine.TILED && fitsMatrixUnit(left, new Operand(w, true))
+                && fitsMatrixUnit(new Operand(x, false), new Operand(w, false));
+    }
+
+    /// What y and a residual need beside the product is added by `finish`, in place where y begins a chunk.
+    private void onCublas(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
+        int m = y.rows();
+        int n = y.cols();
+        int k = x.cols();
+        boolean direct = y.dtype() == DType.BF16 && beginsChunk(y);
+        boolean adds = direct && residual == y;
+        Tensor left = atBeginning(x.tensor);
+        Tensor right = atBeginning(w.tensor);
+        Tensor sums = direct ? y : ops.allocateAlone("sums", DType.BF16, y.shape());
+        float beta = adds ? 1f : 0f;
+        ops.launch("cublas", null, List.of(m, n, k, flag(w.transposed), alpha, beta), (graph, id, a) -> Cublas.multiply(graph, id,
+                m, n, k, w.transposed, alpha, beta, a.brains(0), a.brains(1), a.brains(2)), left, right, sums);
+        if (left != x.tensor) ops.release(left);
+        if (right != w.tensor) ops.release(right);
+        Tensor rest = adds ? null : residual;
+        if (!direct || bias != null || rest != null || side != null) finish(y, sums, bias, rest, side, w.transposed, 1f);
+        if (!direct) ops.release(sums);
+    }
+
+    private static boolean beginsChunk(Tensor tensor) {
+        return DeviceStorage.of(tensor).offset() == 0;
+    }
+
+    /// The tensor itself, or a copy, where a library can read it.
+    private Tensor atBeginning(Tensor tensor) {
+        if (beginsChunk(tensor)) return tensor;
+        Tensor copy = ops.allocateAlone("operand", tensor.dtype(), tensor.shape());
+        int longs = Math.toIntExact(tensor.size() / 4);
+        ops.launch("copyLongs", Grid.threads(Math.ceilDiv(longs, Elements.EACH), Elements.GROUP), List.of(longs),
+                (graph, id, a) -> graph.task(id, MemoryKernels::copyLongs, a.context(), a.table(), a.slot(), a.longs(0),
+                        a.longs(1), longs), copy, tensor);
+        return copy;
+    }
+
     /// The sums of the matrix unit go to scratch memory, as no kernel sees the elements of its registers.
     private void onMatrixUnit(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
         int m = y.rows();
         int n = y.cols();
         int k = x.cols();
         MmaProduct product = MmaProduct.of(x.tensor.dtype() == DType.BF16, !w.transposed, m, n);
-        Tensor sums = ops.allocate("sums", DType.F32, Shape.of(product.sumRows(m), product.sumCols(n)));
+        boolean direct = y.dtype() == DType.F32 && product.sumRows(m) == m && product.sumCols(n) == n && alpha == 1f
+                && bias == null && residual == null && side == null;
+        Tensor sums = direct ? y : ops.allocate("sums", DType.F32, Shape.of(product.sumRows(m), product.sumCols(n)));
         ops.launch(product.name(), Grid.groups(product.groups(m, n), product.threads()), List.of(m, n, k),
                 (graph, id, a) -> graph.task(id, product.kernel(), a.context(), a.table(), a.slot(), a.floats(0), a.longs(1),
                         a.longs(2), m, n, k), sums, x.tensor, w.tensor);
+        if (direct) return;
         finish(y, sums, bias, residual, side, w.transposed, alpha);
         ops.release(sums);
     }

@@ -128,7 +128,7 @@ public final class MmaBench {
                 magnitude += Math.abs(term);
             }
             double error = Math.abs(sums.get(i * product.sumCols(n) + j) - sum) / magnitude;
-            worst = error <= worst ? worst : error;                       // NaN is worst
+            worst = Math.max(worst, error);                               // NaN is worst
         }
         return worst;
     }
@@ -174,7 +174,7 @@ public final class MmaBench {
                 magnitude += Math.abs(term);
             }
             double error = Math.abs(Convert.fromBf16(y.get(i * n + j)) - want) / magnitude;
-            worst = error <= worst ? worst : error;
+            worst = Math.max(worst, error);
         }
         return new Result(ms, 2.0 * m * n * rank, 8.0 * m * n + 4.0 * rank * (m + n), worst);
     }

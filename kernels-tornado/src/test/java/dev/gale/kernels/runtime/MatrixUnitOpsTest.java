@@ -4,10 +4,12 @@ import static dev.gale.tensor.testing.Fixtures.uniform;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.gale.tensor.DType;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.testing.TensorAssert;
@@ -25,20 +27,29 @@ class MatrixUnitOpsTest {
     private static final double BF16_ROUNDINGS = 2 * 0x1p-8;          // ours and the reference's
 
     private static TornadoOps ops(boolean matrixUnit) {
+        return ops(new Abilities(DType.F32, matrixUnit, false));
+    }
+
+    private static TornadoOps ops(Abilities abilities) {
         Device device = new Device(TornadoExecutionPlan.getDevice(0, 0), new KernelContext(), false);
-        return new TornadoOps(DeviceLink.of(device), new Abilities(DType.F32, matrixUnit, false), MemoryPool.CHUNK_BYTES);
+        return new TornadoOps(DeviceLink.of(device), abilities, MemoryPool.CHUNK_BYTES);
     }
 
     /// Sums of `terms` products each.
     /// @param rounded the result that is BF16
     private static void assertSums(Trial trial, int terms, String rounded) {
+        assertSums(trial, ops(true), terms, 0, rounded);
+    }
+
+    /// @param relative error of every product beside that of its sum, such as a library's rounding to BF16
+    private static void assertSums(Trial trial, TornadoOps ops, int terms, double relative, String rounded) {
         Trial.Outputs want = trial.reference();
         Trial.Outputs magnitudes = trial.ofMagnitudes().reference();
-        Trial.Outputs got = trial.run(ops(true));
+        Trial.Outputs got = trial.run(ops);
         want.byName().forEach((name, values) -> {
             double[] bounds = new double[values.length];
             for (int i = 0; i < bounds.length; i++) {
-                bounds[i] = terms * ULP * magnitudes.get(name)[i];
+                bounds[i] = (terms * ULP + relative) * magnitudes.get(name)[i];
                 if (name.equals(rounded)) bounds[i] += BF16_ROUNDINGS * Math.abs(values[i]);
             }
             TensorAssert.assertClose(name, values, got.get(name), bounds);
@@ -78,6 +89,35 @@ class MatrixUnitOpsTest {
         assertSums(backward(m, in, out, r, dtype), out + r + m + 8, "dx");
     }
 
+    /// On a device without cuBLAS, the stand-in's loop.
+    @Test
+    void linearLayersOnCublasMatchTheReference() {
+        assumeTrue(TornadoExecutionPlan.getDevice(0, 0).getClass().getName().startsWith("dev.gale.")
+                || ModuleLayer.boot().findModule(Cublas.MODULE).isPresent(), "no cuBLAS here");
+        Abilities abilities = new Abilities(DType.BF16, true, true);
+        assertSums(forward(70, 36, 132, 16, DType.BF16), ops(abilities), 36 + 16 + 8, 0x1p-8, "z");
+        assertSums(backward(70, 36, 132, 16, DType.BF16), ops(abilities), 132 + 16 + 70 + 8, 0x1p-8, "dx");
+    }
+
+    @ParameterizedTest(name = "products of {0}, activations in {1}")
+    @CsvSource({"TILED,F32", "MMA,BF16", "CUBLAS,BF16"})
+    void headAndLossMatchTheReference(ProductEngine engine, DType dtype) {
+        int rows = 9;
+        int cols = 32;
+        int vocab = 68;
+        Trial trial = new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("loss"), t.get("dx"), null, t.get("x"),
+                t.get("w"), t.get("targets"), CrossEntropySpec.chunked(4)))
+                .output("loss", rows).output("dx", dtype, rows, cols).inout("stats", new float[2], 2)
+                .input("x", dtype, uniform(rows * cols, 1), rows, cols).input("w", dtype, uniform(vocab * cols, 2), vocab, cols)
+                .ints("targets", 3, 67, CrossEntropySpec.IGNORE, 0, 5, 66, 1, 2, 4);
+        boolean matrixUnit = engine != ProductEngine.TILED;
+        Trial.Outputs got = trial.run(ops(new Abilities(dtype, matrixUnit, engine == ProductEngine.CUBLAS)));
+        Trial.Outputs want = trial.reference();
+        double logit = dtype == DType.BF16 ? 0x1p-8 * 8 : 1e-4;            // logits here are below 8
+        TensorAssert.assertClose("loss", want.get("loss"), got.get("loss"), logit);
+        TensorAssert.assertClose("dx", want.get("dx"), got.get("dx"), 2 * logit);
+    }
+
     /// Widths that are no whole numbers of longs, and operands of two types or on their side.
     @Test
     void otherOperandsAreMultipliedInTiles() {
@@ -115,7 +155,7 @@ class MatrixUnitOpsTest {
             assertEquals(ProductEngine.MMA, ProductEngine.of(Abilities.NONE));
             System.setProperty(ProductEngine.PROPERTY, "fast");
             String message = assertThrows(IllegalArgumentException.class, () -> ProductEngine.of(Abilities.NONE)).getMessage();
-            assertTrue(message.contains("gale.products is \"fast\", but must be one of [tiled, mma]"), message);
+            assertTrue(message.contains("gale.products is \"fast\", but must be one of [tiled, mma, cublas]"), message);
         } finally {
             System.clearProperty(ProductEngine.PROPERTY);
         }

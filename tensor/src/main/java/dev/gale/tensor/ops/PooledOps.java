@@ -19,24 +19,25 @@ public abstract class PooledOps implements TensorOps {
         pool = new MemoryPool(chunkBytes, this::grow);
     }
 
-    /// @param aloneBytes tensors of at least this size get chunks of their own
-    protected PooledOps(long chunkBytes, long aloneBytes) {
-        pool = new MemoryPool(chunkBytes, aloneBytes, this::grow);
-    }
-
     /// Provides the next chunk of the pool.
     protected abstract void grow(long bytes);
+
+    /// Whether a tensor of so many bytes gets a chunk of its own.
+    protected boolean alone(long bytes) {
+        return false;
+    }
 
     /// The bytes of a part of a chunk.
     protected abstract Storage storage(int chunk, long offset, long bytes);
 
     @Override
     public final Tensor allocate(String name, DType dtype, Shape shape) {
-        return tensor(name, dtype, shape, pool.allocate(shape.size() * dtype.bytes()));
+        long bytes = shape.size() * dtype.bytes();
+        return tensor(name, dtype, shape, pool.allocate(bytes, alone(bytes)));
     }
 
     /// As `allocate`, at the beginning of a chunk that holds nothing else.
-    protected final Tensor allocateAlone(String name, DType dtype, Shape shape) {
+    public final Tensor allocateAlone(String name, DType dtype, Shape shape) {
         return tensor(name, dtype, shape, pool.allocate(shape.size() * dtype.bytes(), true));
     }
 
@@ -55,7 +56,7 @@ public abstract class PooledOps implements TensorOps {
     @Override
     public final void restore(Tensor tensor) {
         if (!(tensor.storage() instanceof Storage.Released)) throw new IllegalStateException(tensor + " was not released");
-        MemoryPool.Block block = pool.allocate(tensor.byteSize());
+        MemoryPool.Block block = pool.allocate(tensor.byteSize(), alone(tensor.byteSize()));
         tensor.setStorage(storage(block.chunk(), block.offset(), tensor.byteSize()));
         live.put(tensor, block);
     }
