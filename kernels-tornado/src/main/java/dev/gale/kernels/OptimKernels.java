@@ -8,8 +8,7 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Gradient norm, clipping, AdamW. What changes from step to step is read from device memory.
 ///
-/// Every kernel takes a whole range of an arena as well as one tensor. Gaps between the tensors of a range must hold
-/// zeros in the gradients: they are summed like the rest.
+/// Every kernel takes a range of tensors that lie one behind the other as well as one tensor.
 public final class OptimKernels {
     private OptimKernels() {}
 

@@ -52,7 +52,7 @@ public final class AdamW implements Optimizer {
     /// A group with its device-side numbers: lr, b1, b2, eps, wd, 1 - b1^t, 1 - b2^t.
     private record Group(ParamGroup group, Tensor hyper, List<Slot> slots) {}
 
-    /// Allocates moments for all parameters, zeroed.
+    /// Allocates moments for all parameters, zeroed, one behind the other: a device can then step through all in one go.
     /// Throws: IllegalArgumentException for a parameter that is frozen, not F32, or in two groups.
     public AdamW(TensorOps ops, List<ParamGroup> groups, Settings settings) {
         this.ops = ops;
@@ -61,7 +61,9 @@ public final class AdamW implements Optimizer {
         requireUsable();
         for (ParamGroup group : groups) {
             Tensor hyper = ops.allocate("adamw hyper-parameters", DType.F32, Shape.of(7));
-            this.groups.add(new Group(group, hyper, group.parameters().stream().map(this::slot).toList()));
+            List<Tensor> means = group.parameters().stream().map(parameter -> zeros("exp_avg.", parameter)).toList();
+            List<Tensor> squares = group.parameters().stream().map(parameter -> zeros("exp_avg_sq.", parameter)).toList();
+            this.groups.add(new Group(group, hyper, slots(group.parameters(), means, squares)));
         }
         stepCount = ops.allocate("adamw " + STEP, DType.I32, Shape.of(1));
         ops.write(stepCount, new int[] {0});
@@ -81,8 +83,10 @@ public final class AdamW implements Optimizer {
         }
     }
 
-    private Slot slot(Parameter parameter) {
-        return new Slot(parameter, zeros("exp_avg.", parameter), zeros("exp_avg_sq.", parameter));
+    private static List<Slot> slots(List<Parameter> parameters, List<Tensor> means, List<Tensor> squares) {
+        List<Slot> slots = new ArrayList<>();
+        for (int i = 0; i < parameters.size(); i++) slots.add(new Slot(parameters.get(i), means.get(i), squares.get(i)));
+        return slots;
     }
 
     private Tensor zeros(String prefix, Parameter parameter) {

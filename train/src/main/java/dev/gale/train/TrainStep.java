@@ -36,6 +36,7 @@ public final class TrainStep implements AutoCloseable {
         loss = lossSpec(model);
         clip = new GradClip(ops);
         stats = ops.allocate("loss and hits", DType.F32, Shape.of(2));
+        optimizer.parameters().forEach(parameter -> parameter.grad(ops));     // side by side, and every step is like the first
     }
 
     static CrossEntropySpec lossSpec(CausalLm model) {

@@ -29,6 +29,7 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     private final DeviceLink link;
     private final DType activationType;
     private final List<DeviceChunk> chunks = new ArrayList<>();
+    private final Ranges ranges = new Ranges();
     private long kept;                               // bytes that were reserved and not yet taken
     private boolean closed;
 
@@ -42,11 +43,18 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
 
     /// Queues a kernel.
     final void launch(String kernel, Grid grid, List<Number> constants, Launch.Task task, Tensor... operands) {
+        ranges.flush();
         link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
+    }
+
+    /// As `launch`, for work on n elements that may be joined with the same work on what lies behind them.
+    final void launchRange(String kernel, List<Number> constants, int n, int ranged, Ranges.Work work, Tensor... operands) {
+        ranges.add(kernel, constants, n, ranged, work, operands);
     }
 
     @Override
     public final void border() {
+        ranges.flush();
         link.run();
     }
 
@@ -124,6 +132,7 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     /// Writes bytes from a byte of a tensor on: whole words directly, the rest of a word after reading it.
     private void upload(Tensor dst, long from, MemorySegment bytes) {
         if (bytes.byteSize() == 0) return;
+        ranges.flush();
         DeviceStorage storage = DeviceStorage.of(dst);
         long first = from / 4 * 4;
         long end = Math.ceilDiv(from + bytes.byteSize(), 4L) * 4;
@@ -141,6 +150,7 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     }
 
     private MemorySegment download(Tensor src, Arena arena) {
+        ranges.flush();
         MemorySegment words = arena.allocate(Math.ceilDiv(src.byteSize(), 4L) * 4, 8);
         DeviceStorage storage = DeviceStorage.of(src);
         if (words.byteSize() > 0) link.download(storage.chunk(), storage.word(0), words);

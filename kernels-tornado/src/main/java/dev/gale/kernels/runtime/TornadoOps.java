@@ -85,8 +85,9 @@ public final class TornadoOps extends DeviceOps {
         } else if (!Float.isFinite(value)) {
             fillFromHost(dst, value);
         } else {
-            launch("fill", elements(n), List.of(n, value), (graph, id, a) -> graph.task(id, ElementwiseKernels::fill,
-                    a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), n, value), dst);
+            launchRange("fill", List.of(value), n, 1, (count, t) -> launch("fill", elements(count), List.of(count, value),
+                    (graph, id, a) -> graph.task(id, ElementwiseKernels::fill, a.context(), a.table(), a.slot(), a.floats(0),
+                            a.halves(0), a.type(0), count, value), t), dst);
         }
     }
 
@@ -292,7 +293,10 @@ public final class TornadoOps extends DeviceOps {
     public void sumSquares(Tensor sum, Tensor x) {
         Checks.sumSquares(sum, x);
         int n = size(x);
-        if (n == 0) return;
+        if (n > 0) launchRange("sumSquares", List.of(), n, 1, (count, t) -> sumSquares(t[1], t[0], count), x, sum);
+    }
+
+    private void sumSquares(Tensor sum, Tensor x, int n) {
         int groups = OptimKernels.squareGroups(n);
         Tensor partial = allocate("partial", DType.F32, Shape.of(groups));
         launch("partialSquares", rows(groups), List.of(n, groups), (graph, id, a) -> graph.task(id, OptimKernels::partialSquares,
@@ -314,8 +318,8 @@ public final class TornadoOps extends DeviceOps {
         Checks.adamW(param, grad, m, v, hyper, factor);
         int n = size(param);
         if (n == 0) return;
-        launch("adamW", Grid.threads(n, Elements.GROUP), List.of(n), (graph, id, a) -> graph.task(id, OptimKernels::adamW,
-                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.floats(3), a.floats(4), a.floats(5), n),
-                param, grad, m, v, hyper, factor);
+        launchRange("adamW", List.of(), n, 4, (count, t) -> launch("adamW", Grid.threads(count, Elements.GROUP), List.of(count),
+                (graph, id, a) -> graph.task(id, OptimKernels::adamW, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1),
+                        a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t), param, grad, m, v, hyper, factor);
     }
 }
