@@ -14,18 +14,27 @@ final class Cublas {
 
     private Cublas() {}
 
-    /// Adds `y = alpha x op(w) + beta y` to a graph.
-    /// Shapes: x `[m, k]`, w `[n, k]` when it is transposed and `[k, n]` else, y `[m, n]`, all BF16 and row-major.
-    /// Numerics: F32 sums, rounded to BF16 once. Deterministic; how sums are split depends on the shapes, m among them.
-    static void multiply(TaskGraph graph, String id, int m, int n, int k, boolean transposeW, float alpha, float beta,
-                         BFloat16Array x, BFloat16Array w, BFloat16Array y) {
-        graph.libraryTask(id, (left, right, out) -> call(m, n, k, transposeW, alpha, beta, left, right, out), x, w, y);
+    /// A matrix as it is stored, and whether the product takes it transposed.
+    ///
+    /// @param cols of what is stored
+    record Side(boolean transposed, int cols) {
+        private int operation() {
+            return transposed ? 1 : 0;
+        }
     }
 
-    /// cuBLAS counts by columns: it makes `yᵀ = op(w)ᵀ xᵀ` of what it sees as wᵀ and xᵀ.
-    private static LibraryTaskDescriptor call(int m, int n, int k, boolean transposeW, float alpha, float beta, BFloat16Array x,
-                                              BFloat16Array w, BFloat16Array y) {
-        Object[] parameters = {transposeW ? 1 : 0, 0, n, m, k, alpha, w, transposeW ? k : n, x, k, beta, y, n};
+    /// Adds `y = alpha op(x) op(w) + beta y` to a graph.
+    /// Shapes: op(x) `[m, k]`, op(w) `[k, n]`, y `[m, n]`, all BF16 and row-major.
+    /// Numerics: F32 sums, rounded to BF16 once. Deterministic; how sums are split depends on the shapes, m among them.
+    static void multiply(TaskGraph graph, String id, int m, int n, int k, Side x, Side w, float alpha, float beta,
+                         BFloat16Array left, BFloat16Array right, BFloat16Array y) {
+        graph.libraryTask(id, (l, r, out) -> call(m, n, k, x, w, alpha, beta, l, r, out), left, right, y);
+    }
+
+    /// cuBLAS counts by columns: it sees the transpose of what is stored, and makes `yᵀ = op(w)ᵀ op(x)ᵀ` of it.
+    private static LibraryTaskDescriptor call(int m, int n, int k, Side x, Side w, float alpha, float beta, BFloat16Array left,
+                                              BFloat16Array right, BFloat16Array y) {
+        Object[] parameters = {w.operation(), x.operation(), n, m, k, alpha, right, w.cols, left, x.cols, beta, y, n};
         Access[] access = new Access[parameters.length];
         Arrays.fill(access, Access.READ_ONLY);
         access[Y] = beta == 0 ? Access.WRITE_ONLY : Access.READ_WRITE;

@@ -1,8 +1,6 @@
 package dev.gale.kernels.runtime;
 
-import dev.gale.kernels.Elements;
 import dev.gale.kernels.MatmulKernels;
-import dev.gale.kernels.MemoryKernels;
 import dev.gale.kernels.ProductEpilogue;
 import dev.gale.kernels.ProductForm;
 import dev.gale.kernels.SkinnyKernels;
@@ -16,12 +14,14 @@ import java.util.List;
 
 /// Which kernels make a matrix product.
 final class Products {
-    private final DeviceOps ops;
+    private final TornadoOps ops;
     private final ProductEngine engine;
+    private final CublasProducts cublas;
 
-    Products(DeviceOps ops, ProductEngine engine) {
+    Products(TornadoOps ops, ProductEngine engine) {
         this.ops = ops;
         this.engine = engine;
+        cublas = new CublasProducts(ops, this);
     }
 
     /// A matrix as it is stored, and whether the product takes it transposed.
@@ -36,20 +36,37 @@ final class Products {
     }
 
     /// A low-rank term: `alpha low up`, up stored as the right operand is.
-    private record Side(Tensor low, Tensor up, float alpha) {}
+    record Side(Tensor low, Tensor up, float alpha) {}
+
+    /// What is added to a product; each may be null. The residual may be the result.
+    record Rest(Tensor bias, Tensor residual, Side side) {
+        static final Rest NONE = new Rest(null, null, null);
+
+        Rest withoutResidual() {
+            return new Rest(bias, null, side);
+        }
+
+        boolean isEmpty() {
+            return bias == null && residual == null && side == null;
+        }
+    }
 
     void matmul(Tensor c, Operand a, Operand b, float alpha, boolean accumulate) {
-        product(c, a, b, null, accumulate ? c : null, null, alpha);
+        product(c, a, b, new Rest(null, accumulate ? c : null, null), alpha);
     }
 
     void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
         Operand right = new Operand(w, true);
         if (side == null) {
-            product(y, new Operand(x, false), right, bias, residual, null, 1f);
+            product(y, new Operand(x, false), right, new Rest(bias, residual, null), 1f);
+            return;
+        }
+        if (onCublas(new Operand(x, false), right) && CublasProducts.takes(side)) {
+            cublas.forward(y, x, w, bias, residual, side);
             return;
         }
         skinny(side.low(), new Operand(side.input(), false), new Operand(side.a(), false), false, 1f, false);
-        product(y, new Operand(x, false), right, bias, residual, new Side(side.low(), side.b(), side.scale()), 1f);
+        product(y, new Operand(x, false), right, new Rest(bias, residual, new Side(side.low(), side.b(), side.scale())), 1f);
     }
 
     void backward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads grads) {
@@ -57,7 +74,11 @@ final class Products {
         Operand right = new Operand(w, false);
         Tensor before = accumulate ? dx : null;
         if (side == null) {
-            if (dx != null) product(dx, left, right, null, before, null, 1f);
+            if (dx != null) product(dx, left, right, new Rest(null, before, null), 1f);
+            return;
+        }
+        if (onCublas(left, right) && CublasProducts.takes(side)) {
+            cublas.backward(dx, accumulate, dy, w, side, grads);
             return;
         }
         Tensor dLow = grads.dLow();
@@ -71,7 +92,7 @@ final class Products {
         Tensor dInput = grads.dInput();
         if (dInput != null) matmul(dInput, new Operand(dLow, false), new Operand(side.a(), false), 1f, false);
         if (dx == null) return;
-        product(dx, left, right, null, before, dInput == null ? new Side(dLow, side.a(), 1f) : null, 1f);
+        product(dx, left, right, new Rest(null, before, dInput == null ? new Side(dLow, side.a(), 1f) : null), 1f);
     }
 
     private static int type(Tensor tensor) {
@@ -82,28 +103,33 @@ final class Products {
         return set ? 1 : 0;
     }
 
-    private void product(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
-        if (y.size() == 0) return;
-        if (engine == ProductEngine.CUBLAS && fitsCublas(x, w)) onCublas(y, x, w, bias, residual, side, alpha);
-        else if (engine != ProductEngine.TILED && fitsMatrixUnit(x, w)) onMatrixUnit(y, x, w, bias, residual, side, alpha);
-        else tiled(y, x, w, bias, residual, side, alpha);
+    private boolean onCublas(Operand x, Operand w) {
+        return engine == ProductEngine.CUBLAS && CublasProducts.takes(x, w);
     }
 
-    private void tiled(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
+    private void product(Tensor y, Operand x, Operand w, Rest rest, float alpha) {
+        if (y.size() == 0) return;
+        if (onCublas(x, w)) cublas.product(y, x, w, rest, alpha);
+        else if (engine != ProductEngine.TILED && fitsMatrixUnit(x, w)) onMatrixUnit(y, x, w, rest, alpha);
+        else tiled(y, x, w, rest, alpha);
+    }
+
+    private void tiled(Tensor y, Operand x, Operand w, Rest rest, float alpha) {
+        Side side = rest.side;
         int m = y.rows();
         int n = y.cols();
         int k = x.cols();
         int rank = side == null ? 0 : side.low.cols();
         float factor = side == null ? alpha : side.alpha;
-        int form = ProductForm.of(type(y), type(x.tensor), type(w.tensor), type(bias), type(residual), flag(x.transposed),
-                flag(w.transposed), rank);
+        int form = ProductForm.of(type(y), type(x.tensor), type(w.tensor), type(rest.bias), type(rest.residual),
+                flag(x.transposed), flag(w.transposed), rank);
         Tensor low = side == null ? y : side.low;
         Tensor up = side == null ? y : side.up;
         ops.launch("product", Grid.tiles(m, n, MatmulKernels.TILE, MatmulKernels.TILE, MatmulKernels.GROUP),
                 List.of(form, m, n, k, factor), (graph, id, a) -> graph.task(id, MatmulKernels::product, a.context(), a.table(),
                         a.slot(), a.floats(0), a.halves(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3),
                         a.halves(3), a.floats(4), a.halves(4), a.floats(5), a.floats(6), form, m, n, k, factor),
-                y, x.tensor, w.tensor, bias == null ? y : bias, residual == null ? y : residual, low, up);
+                y, x.tensor, w.tensor, rest.bias == null ? y : rest.bias, rest.residual == null ? y : rest.residual, low, up);
     }
 
     /// Whether both operands have elements of the same 16 bits, x stands upright, and rows are whole numbers of longs: not a
@@ -114,11 +140,6 @@ final class Products {
                 && MmaProduct.takes(!w.transposed, w.cols(), x.cols());
     }
 
-    private static boolean fitsCublas(Operand x, Operand w) {
-        return !x.transposed && x.tensor.dtype() == DType.BF16 && w.tensor.dtype() == DType.BF16 && x.tensor.size() % 4 == 0
-                && w.tensor.size() % 4 == 0 && x.cols() > 0;
-    }
-
     /// Whether a head's logits and their gradients, of these operands, should be BF16.
     boolean prefersBf16(Tensor x, Tensor w) {
         Operand left = new Operand(x, false);
@@ -126,55 +147,20 @@ final class Products {
                 && fitsMatrixUnit(new Operand(x, false), new Operand(w, false));
     }
 
-    /// What y and a residual need beside the product is added by `finish`, in place where y begins a chunk.
-    private void onCublas(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
-        int m = y.rows();
-        int n = y.cols();
-        int k = x.cols();
-        boolean direct = y.dtype() == DType.BF16 && beginsChunk(y);
-        boolean adds = direct && residual == y;
-        Tensor left = atBeginning(x.tensor);
-        Tensor right = atBeginning(w.tensor);
-        Tensor sums = direct ? y : ops.allocateAlone("sums", DType.BF16, y.shape());
-        float beta = adds ? 1f : 0f;
-        ops.launch("cublas", null, List.of(m, n, k, flag(w.transposed), alpha, beta), (graph, id, a) -> Cublas.multiply(graph, id,
-                m, n, k, w.transposed, alpha, beta, a.brains(0), a.brains(1), a.brains(2)), left, right, sums);
-        if (left != x.tensor) ops.release(left);
-        if (right != w.tensor) ops.release(right);
-        Tensor rest = adds ? null : residual;
-        if (!direct || bias != null || rest != null || side != null) finish(y, sums, bias, rest, side, w.transposed, 1f);
-        if (!direct) ops.release(sums);
-    }
-
-    private static boolean beginsChunk(Tensor tensor) {
-        return DeviceStorage.of(tensor).offset() == 0;
-    }
-
-    /// The tensor itself, or a copy, where a library can read it.
-    private Tensor atBeginning(Tensor tensor) {
-        if (beginsChunk(tensor)) return tensor;
-        Tensor copy = ops.allocateAlone("operand", tensor.dtype(), tensor.shape());
-        int longs = Math.toIntExact(tensor.size() / 4);
-        ops.launch("copyLongs", Grid.threads(Math.ceilDiv(longs, Elements.EACH), Elements.GROUP), List.of(longs),
-                (graph, id, a) -> graph.task(id, MemoryKernels::copyLongs, a.context(), a.table(), a.slot(), a.longs(0),
-                        a.longs(1), longs), copy, tensor);
-        return copy;
-    }
-
     /// The sums of the matrix unit go to scratch memory, as no kernel sees the elements of its registers.
-    private void onMatrixUnit(Tensor y, Operand x, Operand w, Tensor bias, Tensor residual, Side side, float alpha) {
+    private void onMatrixUnit(Tensor y, Operand x, Operand w, Rest rest, float alpha) {
         int m = y.rows();
         int n = y.cols();
         int k = x.cols();
         MmaProduct product = MmaProduct.of(x.tensor.dtype() == DType.BF16, !w.transposed, m, n);
         boolean direct = y.dtype() == DType.F32 && product.sumRows(m) == m && product.sumCols(n) == n && alpha == 1f
-                && bias == null && residual == null && side == null;
+                && rest.isEmpty();
         Tensor sums = direct ? y : ops.allocate("sums", DType.F32, Shape.of(product.sumRows(m), product.sumCols(n)));
         ops.launch(product.name(), Grid.groups(product.groups(m, n), product.threads()), List.of(m, n, k),
                 (graph, id, a) -> graph.task(id, product.kernel(), a.context(), a.table(), a.slot(), a.floats(0), a.longs(1),
                         a.longs(2), m, n, k), sums, x.tensor, w.tensor);
         if (direct) return;
-        finish(y, sums, bias, residual, side, w.transposed, alpha);
+        finish(y, sums, rest, w.transposed, alpha);
         ops.release(sums);
     }
 
@@ -182,19 +168,20 @@ final class Products {
     ///
     /// @param sums       their first y.rows() rows and y.cols() columns count
     /// @param transposed whether the right operand, and with it the side's up, is
-    private void finish(Tensor y, Tensor sums, Tensor bias, Tensor residual, Side side, boolean transposed, float alpha) {
+    void finish(Tensor y, Tensor sums, Rest rest, boolean transposed, float alpha) {
+        Side side = rest.side;
         int m = y.rows();
         int n = y.cols();
         int stride = sums.cols();
         int rank = side == null ? 0 : side.low.cols();
         float sideScale = side == null ? 0f : side.alpha;
-        int form = ProductForm.of(type(y), type(sums), type(sums), type(bias), type(residual), 0, flag(transposed), rank);
+        int form = ProductForm.of(type(y), type(sums), type(sums), type(rest.bias), type(rest.residual), 0, flag(transposed), rank);
         ops.launch("finish", Grid.tiles(m, n, ProductEpilogue.TILE, ProductEpilogue.TILE, ProductEpilogue.GROUP),
                 List.of(form, m, n, stride, alpha, sideScale), (graph, id, a) -> graph.task(id, ProductEpilogue::finish,
                         a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.floats(1), a.halves(1), a.floats(2),
                         a.halves(2), a.floats(3), a.halves(3), a.floats(4), a.floats(5), form, m, n, stride, alpha, sideScale),
-                y, sums, bias == null ? y : bias, residual == null ? y : residual, side == null ? y : side.low,
-                side == null ? y : side.up);
+                y, sums, rest.bias == null ? y : rest.bias, rest.residual == null ? y : rest.residual,
+                side == null ? y : side.low, side == null ? y : side.up);
     }
 
     /// `c (+)= alpha tall flatᵀ` or its transpose, where flat has few rows: both operands are seen as `[rows, depth]`.

@@ -1,0 +1,148 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.Elements;
+import dev.gale.kernels.MemoryKernels;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.LowRank;
+import dev.gale.tensor.ops.LowRankGrads;
+import java.util.List;
+
+/// Products of linear layers by cuBLAS. It reads and writes what a chunk begins with, so operands that lie elsewhere are copied to
+/// scratch tensors, and results come from there.
+final class CublasProducts {
+    private final TornadoOps ops;
+    private final Products products;
+
+    CublasProducts(TornadoOps ops, Products products) {
+        this.ops = ops;
+        this.products = products;
+    }
+
+    static boolean takes(Products.Operand x, Products.Operand w) {
+        return !x.transposed() && takes(x.tensor()) && takes(w.tensor()) && x.cols() > 0;
+    }
+
+    private static boolean takes(Tensor tensor) {
+        return tensor.dtype() == DType.BF16 && tensor.size() % 4 == 0;
+    }
+
+    /// Whether the low-rank path can go the same way; its factors are rounded to BF16 then.
+    static boolean takes(LowRank side) {
+        return takes(side.input()) && side.low().size() > 0 && side.low().cols() % 8 == 0;
+    }
+
+    void product(Tensor y, Products.Operand x, Products.Operand w, Products.Rest rest, float alpha) {
+        Tensor left = atBeginning(x.tensor());
+        product(y, left, w, rest, alpha);
+        release(left, x.tensor());
+    }
+
+    /// What y needs beside the product is added by `finish`, in place where y begins a chunk.
+    private void product(Tensor y, Tensor left, Products.Operand w, Products.Rest rest, float alpha) {
+        boolean direct = y.dtype() == DType.BF16 && beginsChunk(y);
+        boolean adds = direct && rest.residual() == y;
+        Tensor right = atBeginning(w.tensor());
+        Tensor sums = direct ? y : ops.allocateAlone("sums", DType.BF16, y.shape());
+        multiply(sums, left, false, right, w.transposed(), alpha, adds ? 1f : 0f);
+        release(right, w.tensor());
+        Products.Rest missing = adds ? rest.withoutResidual() : rest;
+        if (!direct || !missing.isEmpty()) products.finish(y, sums, missing, w.transposed(), 1f);
+        if (!direct) ops.release(sums);
+    }
+
+    void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
+        Tensor left = atBeginning(x);
+        Tensor input = side.input() == x ? left : atBeginning(side.input());
+        Tensor a = rounded(side.a());
+        Tensor low = scratch(side.low());
+        multiply(low, input, false, a, true, 1f, 0f);
+        ops.copy(side.low(), low);
+        ops.release(low);
+        ops.release(a);
+        if (input != left) release(input, side.input());
+        product(y, left, new Products.Operand(w, true),
+                new Products.Rest(bias, residual, new Products.Side(side.low(), side.b(), side.scale())), 1f);
+        release(left, x);
+    }
+
+    void backward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads grads) {
+        Tensor left = atBeginning(dy);
+        Tensor b = rounded(side.b());
+        Tensor dLow = scratch(grads.dLow());
+        multiply(dLow, left, false, b, false, side.scale(), 0f);
+        ops.copy(grads.dLow(), dLow);
+        ops.release(b);
+        if (grads.dA() != null) {
+            Tensor input = atBeginning(side.input());
+            add(grads.dA(), dLow, input, 1f);
+            release(input, side.input());
+        }
+        ops.release(dLow);
+        if (grads.dB() != null) {
+            Tensor low = rounded(side.low());
+            add(grads.dB(), left, low, side.scale());
+            ops.release(low);
+        }
+        Tensor dInput = grads.dInput();
+        if (dInput != null) {
+            products.matmul(dInput, new Products.Operand(grads.dLow(), false), new Products.Operand(side.a(), false), 1f, false);
+        }
+        if (dx != null) {
+            Products.Side share = dInput == null ? new Products.Side(grads.dLow(), side.a(), 1f) : null;
+            product(dx, left, new Products.Operand(w, false), new Products.Rest(null, accumulate ? dx : null, share), 1f);
+        }
+        release(left, dy);
+    }
+
+    /// `sum += alpha xᵀ w`, over the rows of both, which begin their chunks.
+    private void add(Tensor sum, Tensor x, Tensor w, float alpha) {
+        Tensor part = scratch(sum);
+        multiply(part, x, true, w, false, alpha, 0f);
+        ops.addScaled(sum, part, 1f);
+        ops.release(part);
+    }
+
+    /// `y = alpha op(x) op(w) + beta y`; all begin their chunks.
+    private void multiply(Tensor y, Tensor x, boolean transposeX, Tensor w, boolean transposeW, float alpha, float beta) {
+        int m = y.rows();
+        int n = y.cols();
+        int k = transposeX ? x.rows() : x.cols();
+        Cublas.Side left = new Cublas.Side(transposeX, x.cols());
+        Cublas.Side right = new Cublas.Side(transposeW, w.cols());
+        ops.launch("cublas", null, List.of(m, n, k, transposeX ? 1 : 0, transposeW ? 1 : 0, alpha, beta),
+                (graph, id, a) -> Cublas.multiply(graph, id, m, n, k, left, right, alpha, beta, a.brains(0), a.brains(1), a.brains(2)),
+                x, w, y);
+    }
+
+    private static boolean beginsChunk(Tensor tensor) {
+        return DeviceStorage.of(tensor).offset() == 0;
+    }
+
+    private Tensor scratch(Tensor like) {
+        return ops.allocateAlone("part", DType.BF16, Shape.of(like.rows(), like.cols()));
+    }
+
+    /// A copy in BF16.
+    private Tensor rounded(Tensor tensor) {
+        Tensor copy = scratch(tensor);
+        ops.copy(copy, tensor);
+        return copy;
+    }
+
+    /// The tensor itself, or a copy, where a library can read it.
+    private Tensor atBeginning(Tensor tensor) {
+        if (beginsChunk(tensor)) return tensor;
+        Tensor copy = ops.allocateAlone("operand", tensor.dtype(), tensor.shape());
+        int longs = Math.toIntExact(tensor.size() / 4);
+        ops.launch("copyLongs", Grid.threads(Math.ceilDiv(longs, Elements.EACH), Elements.GROUP), List.of(longs),
+                (graph, id, a) -> graph.task(id, MemoryKernels::copyLongs, a.context(), a.table(), a.slot(), a.longs(0),
+                        a.longs(1), longs), copy, tensor);
+        return copy;
+    }
+
+    private void release(Tensor used, Tensor original) {
+        if (used != original) ops.release(used);
+    }
+}
