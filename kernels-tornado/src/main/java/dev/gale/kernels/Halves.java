@@ -29,6 +29,34 @@ public final class Halves {
         return bits;
     }
 
+    /// The elements of four BF16 in a long, in the order in which they stand in memory. For devices that convert BF16.
+    static float first(long four) {
+        return BFloat16.bf16ToFloat((short) four);
+    }
+
+    static float second(long four) {
+        return BFloat16.bf16ToFloat((short) ((int) four >> 16));
+    }
+
+    static float third(long four) {
+        return BFloat16.bf16ToFloat((short) (four >>> 32));
+    }
+
+    static float fourth(long four) {
+        return BFloat16.bf16ToFloat((short) ((int) (four >>> 32) >> 16));
+    }
+
+    /// Four BF16 in a long. The CUDA backend takes the kind of the first operand for that of a sum or a difference, and a BF16 for
+    /// a short: two zeros that its compiler does not know for zeros, of which `zero` makes the second, bring it to int.
+    ///
+    /// @param zero `localIdx >> 10`
+    static long four(float first, float second, float third, float fourth, int zero) {
+        int other = zero >> 1;
+        int low = (other - (zero - BFloat16.bf16FromFloat(first))) & 0xffff | (other - (zero - BFloat16.bf16FromFloat(second))) << 16;
+        int high = (other - (zero - BFloat16.bf16FromFloat(third))) & 0xffff | (other - (zero - BFloat16.bf16FromFloat(fourth))) << 16;
+        return (long) high << 32 | low & 0xffffffffL;
+    }
+
     /// Sign, 8 bits of exponent, 7 of mantissa.
     static float decodeBf16(int bits) {
         return decoded(bits, 128, 255, 134);

@@ -164,6 +164,10 @@ final class Products {
         ops.release(sums);
     }
 
+    private static boolean allBf16(Tensor y, Tensor sums, Tensor residual) {
+        return y.dtype() == DType.BF16 && sums.dtype() == DType.BF16 && (residual == null || residual.dtype() == DType.BF16);
+    }
+
     /// What is added to the sums of a product, whatever made them.
     ///
     /// @param sums       their first y.rows() rows and y.cols() columns count
@@ -176,6 +180,15 @@ final class Products {
         int rank = side == null ? 0 : side.low.cols();
         float sideScale = side == null ? 0f : side.alpha;
         int form = ProductForm.of(type(y), type(sums), type(sums), type(rest.bias), type(rest.residual), 0, flag(transposed), rank);
+        if (allBf16(y, sums, rest.residual) && n % 4 == 0 && stride % 4 == 0) {
+            ops.launch("finishBf16", Grid.tiles(m, n, ProductEpilogue.BF16_ROWS, ProductEpilogue.BF16_COLS, ProductEpilogue.GROUP),
+                    List.of(form, m, n, stride, alpha, sideScale), (graph, id, a) -> graph.task(id, ProductEpilogue::finishBf16,
+                            a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.floats(2), a.halves(2), a.longs(3),
+                            a.floats(4), a.floats(5), form, m, n, stride, alpha, sideScale),
+                    y, sums, rest.bias == null ? y : rest.bias, rest.residual == null ? y : rest.residual,
+                    side == null ? y : side.low, side == null ? y : side.up);
+            return;
+        }
         ops.launch("finish", Grid.tiles(m, n, ProductEpilogue.TILE, ProductEpilogue.TILE, ProductEpilogue.GROUP),
                 List.of(form, m, n, stride, alpha, sideScale), (graph, id, a) -> graph.task(id, ProductEpilogue::finish,
                         a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.floats(1), a.halves(1), a.floats(2),
