@@ -34,7 +34,9 @@ public final class RunShape {
         atLeastOne("--seq", seq);
         if (!(peakTflops > 0)) throw new InputException("--peak-tflops must be above 0, got " + peakTflops);
         if (!(peakTbs > 0)) throw new InputException("--peak-tbs must be above 0, got " + peakTbs);
-        if ((long) batch * seq > 1 << 24) throw new InputException("--batch %d of --seq %d tokens is too much".formatted(batch, seq));
+        if ((long) batch * seq > 1 << 24) {
+            throw new InputException("--batch %d of --seq %d tokens is too much".formatted(batch, seq));
+        }
     }
 
     /// Throws: InputException when it is not.

@@ -32,7 +32,8 @@ public final class KernelsCommand implements Callable<Integer> {
     @Mixin
     private RunShape given;
 
-    @Parameters(paramLabel = "PATTERN", arity = "0..1", defaultValue = "", description = "Part of a name, as a regular expression.")
+    @Parameters(paramLabel = "PATTERN", arity = "0..1", defaultValue = "",
+            description = "Part of a name, as a regular expression.")
     private String pattern;
 
     @Override

@@ -15,9 +15,15 @@ final class Operands implements AutoCloseable {
     private final RandomRows rows;
     private final List<Tensor> made = new ArrayList<>();
 
-    Operands(TensorOps ops) {
+    /// @param rows on the same operations, kept from operation to operation
+    Operands(TensorOps ops, RandomRows rows) {
         this.ops = ops;
-        rows = new RandomRows(ops, 1, DType.BF16, 1);
+        this.rows = rows;
+    }
+
+    /// Normal numbers.
+    static RandomRows rows(TensorOps ops) {
+        return new RandomRows(ops, 1, DType.BF16, 1);
     }
 
     TensorOps ops() {
@@ -61,7 +67,6 @@ final class Operands implements AutoCloseable {
 
     @Override
     public void close() {
-        rows.close();
         made.forEach(ops::release);
     }
 }

@@ -4,6 +4,7 @@ import dev.gale.bench.ModelShape;
 import dev.gale.bench.Roofline;
 import dev.gale.bench.RunShape;
 import dev.gale.bench.report.DeviceCsv;
+import dev.gale.nn.RandomRows;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.KernelTime;
@@ -42,19 +43,20 @@ final class OperationBench {
         List<OperationCase> cases = OperationCases.of(shape.config(), given.batch(), given.seq()).stream()
                 .filter(one -> names.matcher(one.name()).find()).toList();
         if (cases.isEmpty()) throw new InputException("no operation's name has '%s' in it".formatted(names));
-        out.printf("%-28s %-26s %10s %9s %9s %9s  %s%n", "operation", "operands", "ms", "TFLOP/s", "GB/s", "roofline", "kernels, ms");
+        out.printf("%-28s %-26s %10s %9s %9s %9s  %s%n", "operation", "operands", "ms", "TFLOP/s", "GB/s", "roofline",
+                "kernels, ms");
         DeviceCsv csv = new DeviceCsv(given.results().resolve("gpu-kernels.csv"), COLUMNS);
         System.setProperty(Profiled.PROPERTY, "true");
-        try (TensorOps ops = device.open()) {
+        try (TensorOps ops = device.open(); RandomRows rows = Operands.rows(ops)) {
             if (!(ops instanceof Profiled profiled)) throw new InputException(device.name() + " cannot be profiled");
-            for (OperationCase one : cases) report(shape, one, measure(one, ops, profiled), count(one, ops), csv);
+            for (OperationCase one : cases) report(shape, one, measure(one, rows, ops, profiled), count(one, ops), csv);
         } finally {
             System.clearProperty(Profiled.PROPERTY);
         }
     }
 
-    private static List<KernelTime> measure(OperationCase one, TensorOps ops, Profiled profiled) {
-        try (Operands operands = new Operands(ops)) {
+    private static List<KernelTime> measure(OperationCase one, RandomRows rows, TensorOps ops, Profiled profiled) {
+        try (Operands operands = new Operands(ops, rows)) {
             Runnable call = one.prepare().on(operands);
             for (int i = 0; i < WARMUP; i++) call.run();
             profiled.takeKernelTimes();
@@ -64,7 +66,8 @@ final class OperationBench {
     }
 
     static OpCount count(OperationCase one, TensorOps like) {
-        try (NullOps ops = NullOps.counting(like.activationType()); Operands operands = new Operands(ops)) {
+        try (NullOps ops = NullOps.counting(like.activationType());
+             Operands operands = new Operands(ops, Operands.rows(ops))) {
             Runnable call = one.prepare().on(operands);
             ops.resetCounts();
             call.run();
@@ -80,8 +83,8 @@ final class OperationBench {
         double gbs = seconds == 0 ? 0 : count.bytes() / seconds / 1e9;
         String kernels = times.stream().map(time -> String.format(Locale.ROOT, "%s %.4f", time.kernel(),
                 time.nanos() / 1e6 / CALLS)).collect(Collectors.joining("; "));
-        out.printf(Locale.ROOT, "%-28s %-26s %10.4f %9.1f %9.1f %8.1f%%  %s%n", one.name(), one.operands(), seconds * 1e3, tflops,
-                gbs, 100 * fraction, kernels);
+        out.printf(Locale.ROOT, "%-28s %-26s %10.4f %9.1f %9.1f %8.1f%%  %s%n", one.name(), one.operands(), seconds * 1e3,
+                tflops, gbs, 100 * fraction, kernels);
         out.flush();
         csv.add(device, List.of(shape.label(), one.name(), one.operands(), seconds * 1e3, tflops, gbs, fraction, kernels));
     }

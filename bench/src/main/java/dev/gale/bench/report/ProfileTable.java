@@ -41,7 +41,8 @@ public final class ProfileTable {
         List<String> names = new ArrayList<>(byOperation.keySet());
         names.sort(Comparator.comparingLong((String name) -> nanos(byOperation.get(name))).reversed());
         StringBuilder text = new StringBuilder(String.format(Locale.ROOT, "%-64s %7s %10s %7s %10s %10s %11s %9s%n",
-                "operation, kernel with its constants", "calls", "ms a step", "share", "TFLOP", "GB", "roofline ms", "fraction"));
+                "operation, kernel with its constants", "calls", "ms a step", "share", "TFLOP", "GB", "roofline ms",
+                "fraction"));
         double bound = 0;
         for (String name : names) {
             List<KernelTime> times = byOperation.get(name);
@@ -54,13 +55,13 @@ public final class ProfileTable {
                     fraction(seconds, taken)));
             times.sort(Comparator.comparingLong(KernelTime::nanos).reversed());
             for (KernelTime time : times) {
-                text.append(row("  " + time.kernel() + "  " + time.constants(), time.calls() / steps, time.nanos() / 1e9 / steps,
-                        time.nanos() / (double) total)).append("\n");
+                text.append(row("  " + time.kernel() + "  " + time.constants(), time.calls() / steps,
+                        time.nanos() / 1e9 / steps, time.nanos() / (double) total)).append("\n");
             }
         }
         double taken = total / 1e9 / steps;
-        return text.append(row("all", names.stream().flatMap(name -> byOperation.get(name).stream()).mapToLong(KernelTime::calls)
-                .sum() / steps, taken, 1)).append(String.format(Locale.ROOT, " %10s %10s %11.4f %9s", "", "", bound * 1e3,
+        long launches = byOperation.values().stream().flatMap(List::stream).mapToLong(KernelTime::calls).sum();
+        return text.append(row("all", launches / steps, taken, 1)).append(String.format(Locale.ROOT, " %10s %10s %11.4f %9s", "", "", bound * 1e3,
                         fraction(bound, taken))).toString();
     }
 

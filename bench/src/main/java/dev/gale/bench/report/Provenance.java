@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 /// With what something is measured. What cannot be found out is `unknown`.
 final class Provenance {
     private static final String UNKNOWN = "unknown";
+    private static final Set<String> KNOWN_APART = Set.of("gale.products", "gale.root", "gale.profile");
     private static final Path NVIDIA = Path.of("/proc/driver/nvidia/version");
 
     private Provenance() {}
@@ -44,7 +45,7 @@ final class Provenance {
     /// System properties of Gale that were given, products apart.
     static String options() {
         Set<String> names = new TreeSet<>(System.getProperties().stringPropertyNames());
-        names.removeIf(name -> !name.startsWith("gale.") || Set.of("gale.products", "gale.root", "gale.profile").contains(name));
+        names.removeIf(name -> !name.startsWith("gale.") || KNOWN_APART.contains(name));
         return names.stream().map(name -> name + "=" + System.getProperty(name)).collect(Collectors.joining(" "));
     }
 
