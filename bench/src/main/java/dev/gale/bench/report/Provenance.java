@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 /// With what something is measured. What cannot be found out is `unknown`.
 final class Provenance {
     private static final String UNKNOWN = "unknown";
-    private static final Set<String> KNOWN_APART = Set.of("gale.products", "gale.root", "gale.profile");
+    private static final Set<String> KNOWN_APART = Set.of("gale.products", "gale.root");
     private static final Path NVIDIA = Path.of("/proc/driver/nvidia/version");
 
     private Provenance() {}
