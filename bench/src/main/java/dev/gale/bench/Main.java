@@ -1,34 +1,37 @@
 package dev.gale.bench;
 
-import dev.gale.bench.micro.KernelBench;
-import dev.gale.bench.report.BenchCsv;
-import dev.gale.bench.report.MeasuredTable;
-import dev.gale.bench.step.StepBench;
-import java.io.IOException;
-import java.nio.file.Path;
-import java.util.Arrays;
-import org.openjdk.jmh.runner.RunnerException;
+import dev.gale.bench.operation.KernelsCommand;
+import dev.gale.bench.report.TableCommand;
+import dev.gale.bench.step.StepCommand;
+import dev.gale.train.cli.CommandErrors;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
-/// `gale bench`, run in the root folder of the sources: measures and adds rows to bench/results.
-public final class Main {
-    private static final String USAGE = """
-            usage: gale bench kernels [PATTERN]                    JMH: products, attention, RMSNorm
-                   gale bench step [TOKENS [STEPS [CHECKPOINTING]]]  a whole LoRA step of a 135M Llama shape
-                   gale bench table                                writes the README's table from bench/results""";
+/// `gale bench`: measures and adds rows to bench/results under the current folder.
+@Command(name = "gale bench", mixinStandardHelpOptions = true, description = "Measures whole steps and single kernels.",
+        synopsisSubcommandLabel = "COMMAND", commandListHeading = "%nCommands:%n",
+        subcommands = {StepCommand.class, KernelsCommand.class, TableCommand.class})
+public final class Main implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
 
     private Main() {}
 
-    public static void main(String[] args) throws IOException, RunnerException {
-        BenchCsv csv = new BenchCsv(Path.of("bench/results/cpu.csv"));
-        String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
-        switch (args.length == 0 ? "" : args[0]) {
-            case "kernels" -> KernelBench.run(rest.length == 0 ? "" : rest[0], csv);
-            case "step" -> StepBench.run(rest, csv);
-            case "table" -> MeasuredTable.main(rest);
-            default -> {
-                System.err.println(USAGE);
-                System.exit(2);
-            }
-        }
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        return CommandErrors.handle(new CommandLine(new Main()), () -> System.getenv("GALE_STACKTRACE") != null);
+    }
+
+    @Override
+    public Integer call() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        return ExitCode.USAGE;
     }
 }

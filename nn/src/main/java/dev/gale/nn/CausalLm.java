@@ -91,6 +91,19 @@ public final class CausalLm implements AutoCloseable {
                 WeightSource.random(config, seed, dtype, ops, owned), owned);
     }
 
+    /// As `random`, but ready in seconds on a device, whatever the size: see `RandomRows`. For measuring.
+    public static CausalLm randomRows(ModelConfig config, long seed, DType dtype, TensorOps ops) {
+        Set<Tensor> owned = identitySet();
+        try (RandomRows rows = new RandomRows(ops, seed, dtype, config.initializerRange())) {
+            for (int width : List.of(config.hiddenSize(), config.intermediateSize(), config.attention().queryWidth())) {
+                rows.prepare(width);
+            }
+            reserveLayers(ops, config, dtype);
+            return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
+                    WeightSource.randomRows(rows, dtype, ops, owned), owned);
+        }
+    }
+
     private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype) {
         ops.reserve(config.numLayers() * config.layerParameters() * dtype.bytes());
     }

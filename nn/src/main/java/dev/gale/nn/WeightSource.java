@@ -9,6 +9,7 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.random.Philox;
 import java.util.Set;
+import java.util.function.ObjIntConsumer;
 import java.util.stream.IntStream;
 
 /// Where the weights of a model come from when it is built. Sources put what they allocate into a set that the model
@@ -46,19 +47,30 @@ interface WeightSource {
     /// Fresh weights: norms 1, biases 0, all others normal with mean 0 and the configuration's deviation. Weight n of a
     /// model takes its numbers from stream n of the seed, so they do not depend on the machine.
     static WeightSource random(ModelConfig config, long seed, DType dtype, TensorOps ops, Set<Tensor> owned) {
+        return fresh(dtype, ops, owned, (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()));
+    }
+
+    /// As `random`, but with rows out of tables.
+    static WeightSource randomRows(RandomRows rows, DType dtype, TensorOps ops, Set<Tensor> owned) {
+        return fresh(dtype, ops, owned, (tensor, number) -> rows.fill(tensor));
+    }
+
+    /// @param matrix fills a weight that is neither norm nor bias, given how many weights were made before
+    private static WeightSource fresh(DType dtype, TensorOps ops, Set<Tensor> owned, ObjIntConsumer<Tensor> matrix) {
         return (name, shape) -> {
-            int stream = owned.size();
+            int number = owned.size();
             Tensor tensor = ops.allocate(name, dtype, shape);
             owned.add(tensor);
             if (tensor.storage() instanceof Storage.None) return tensor;           // a plan needs no values
             if (name.endsWith("norm.weight")) ops.fill(tensor, 1f);
             else if (name.endsWith(".bias")) ops.fill(tensor, 0f);
-            else writeNormal(ops, tensor, seed, stream, config.initializerRange());
+            else matrix.accept(tensor, number);
             return tensor;
         };
     }
 
-    private static void writeNormal(TensorOps ops, Tensor tensor, long seed, int stream, double deviation) {
+    /// Normal numbers with mean 0, from the beginning of a stream of the seed.
+    static void writeNormal(TensorOps ops, Tensor tensor, long seed, int stream, double deviation) {
         int piece = 1 << 18;
         for (long at = 0; at < tensor.size(); at += piece) {
             ops.write(tensor, at, normal(seed, stream, at, (int) Math.min(piece, tensor.size() - at), deviation));

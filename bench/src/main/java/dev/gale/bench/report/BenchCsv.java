@@ -6,10 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.LocalDate;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /// Measurements as CSV, one a row, each with the machine, the runtime and the commit it was made with.
 public final class BenchCsv {
@@ -44,7 +42,7 @@ public final class BenchCsv {
     /// Appends a measurement of now and here.
     public void add(String op, String shape, int threads, double value, String unit) {
         String row = String.format(Locale.ROOT, "%s,%s,%s,%d,%.4g,%s,%s,%s,%s%n", LocalDate.now(), op, shape, threads, value,
-                unit, machine(), "JDK " + Runtime.version(), commit());
+                unit, machine(), "JDK " + Runtime.version(), Provenance.commit());
         try {
             Files.createDirectories(file.toAbsolutePath().getParent());
             if (!Files.exists(file)) Files.writeString(file, HEADER + "\n");
@@ -70,25 +68,5 @@ public final class BenchCsv {
     private static String field(List<String> lines, String name) {
         return lines.stream().filter(line -> line.split("\\s*:")[0].equals(name)).findFirst()
                 .map(line -> line.substring(line.indexOf(':') + 1).strip()).orElse("?");
-    }
-
-    /// The commit of the working tree, with `+` when it has changes; `unknown` outside git.
-    static String commit() {
-        String hash = git("rev-parse", "--short", "HEAD");
-        if (hash.isEmpty()) return "unknown";
-        return git("status", "--porcelain", "--untracked-files=no", "--", ":!bench/results").isEmpty() ? hash : hash + "+";
-    }
-
-    private static String git(String... arguments) {
-        try {
-            List<String> command = new ArrayList<>(List.of("git"));
-            command.addAll(List.of(arguments));
-            Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-            try (var reader = process.inputReader()) {
-                return reader.lines().collect(Collectors.joining("\n")).strip();
-            }
-        } catch (IOException e) {
-            return "";
-        }
     }
 }

@@ -22,8 +22,7 @@ public final class MeasuredTable {
     }
 
     /// Replaces the table in the README of a checkout.
-    public static void main(String[] args) throws IOException {
-        Path root = Path.of(args.length > 0 ? args[0] : ".");
+    static void write(Path root) throws IOException {
         Path readme = root.resolve("README.md");
         Files.writeString(readme, update(Files.readString(readme), new BenchCsv(root.resolve("bench/results/cpu.csv")).rows()));
     }

@@ -7,6 +7,7 @@ import java.util.SequencedSet;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.TornadoExecutionResult;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -45,12 +46,12 @@ final class CapturedSegment implements AutoCloseable {
     }
 
     /// Runs launches whose signatures are those that were captured.
-    void replay(List<Launch> launches) {
+    TornadoExecutionResult replay(List<Launch> launches) {
         int slot = 0;
         for (Launch launch : launches) {
             for (Launch.Operand operand : launch.operands()) table.set(slot++, operand.first());
         }
-        plan.execute();
+        return plan.execute();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.gale.kernels.runtime;
 
+import dev.gale.tensor.ops.Profiled;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -9,11 +10,23 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 
 /// A device of TornadoVM and how graphs are run on it.
 ///
 /// @param cudaGraphs whether graphs are replayed as CUDA graphs
-record Device(TornadoDevice device, KernelContext context, boolean cudaGraphs) {
+/// @param profiled   whether each launch runs alone and is measured; then nothing is a CUDA graph
+record Device(TornadoDevice device, KernelContext context, boolean cudaGraphs, boolean profiled) {
+
+    /// Measures launches where `Profiled.PROPERTY` says so.
+    Device(TornadoDevice device, KernelContext context, boolean cudaGraphs) {
+        this(device, context, cudaGraphs, Boolean.getBoolean(Profiled.PROPERTY));
+    }
+
+    /// How launches run on it.
+    Launches launches() {
+        return profiled ? new ProfiledLaunches(this) : new LaunchQueue(this);
+    }
 
     /// Makes a graph executable that works on chunks.
     ///
@@ -27,7 +40,8 @@ record Device(TornadoDevice device, KernelContext context, boolean cudaGraphs) {
         TornadoExecutionPlan plan = new TornadoExecutionPlan(graphs);
         for (int i = 0; i < last; i++) chunks.get(i).map(plan, views.get(chunks.get(i)), i, last);
         TornadoExecutionPlan chosen = plan.withDevice(device).withGridScheduler(grids);
-        if (cudaGraphs) chosen = chosen.withCUDAGraph();
+        if (profiled) chosen = chosen.withProfiler(ProfilerMode.SILENT);
+        else if (cudaGraphs) chosen = chosen.withCUDAGraph();
         return chosen.withGraph(last);
     }
 }

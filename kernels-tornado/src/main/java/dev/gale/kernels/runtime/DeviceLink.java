@@ -1,6 +1,8 @@
 package dev.gale.kernels.runtime;
 
+import dev.gale.tensor.ops.KernelTime;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// What `DeviceOps` asks of a device: memory, launches, and words there and back.
 interface DeviceLink extends AutoCloseable {
@@ -16,6 +18,9 @@ interface DeviceLink extends AutoCloseable {
     /// Runs every launch that waits; the next segment begins.
     void run();
 
+    /// As `Profiled` says.
+    List<KernelTime> takeKernelTimes();
+
     /// Writes a whole number of words of 4 bytes, from `word` of the chunk on.
     void upload(DeviceChunk chunk, int word, MemorySegment bytes);
 
@@ -28,7 +33,7 @@ interface DeviceLink extends AutoCloseable {
     /// A device of TornadoVM.
     static DeviceLink of(Device device) {
         return new DeviceLink() {
-            private final LaunchQueue queue = new LaunchQueue(device);
+            private final Launches queue = device.launches();
             private final Staging staging = new Staging(device);
 
             @Override
@@ -44,6 +49,11 @@ interface DeviceLink extends AutoCloseable {
             @Override
             public void run() {
                 queue.run();
+            }
+
+            @Override
+            public List<KernelTime> takeKernelTimes() {
+                return queue.takeKernelTimes();
             }
 
             @Override
@@ -79,6 +89,11 @@ interface DeviceLink extends AutoCloseable {
 
             @Override
             public void run() {}
+
+            @Override
+            public List<KernelTime> takeKernelTimes() {
+                return List.of();
+            }
 
             @Override
             public void upload(DeviceChunk chunk, int word, MemorySegment bytes) {}

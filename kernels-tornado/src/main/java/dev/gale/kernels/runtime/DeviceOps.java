@@ -6,7 +6,9 @@ import dev.gale.tensor.InputException;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Checks;
+import dev.gale.tensor.ops.KernelTime;
 import dev.gale.tensor.ops.PooledOps;
+import dev.gale.tensor.ops.Profiled;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,7 +18,7 @@ import java.util.Objects;
 
 /// Memory on a device and the way there and back. Operations queue launches; reading a value runs what waits. Launches run in
 /// the order in which they were queued, so memory may be released, and be handed out again, while launches that use it wait.
-abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
+abstract sealed class DeviceOps extends PooledOps implements Profiled permits TornadoOps {
     /// Elements of BF16 are counted with an int.
     private static final long MOST_CHUNK_BYTES = (1L << 32) - (1L << 20);
     /// Embeddings and logits get chunks of their own: a library that takes whole buffers only works on them where they are.
@@ -56,6 +58,11 @@ abstract sealed class DeviceOps extends PooledOps permits TornadoOps {
     public final void border() {
         ranges.flush();
         link.run();
+    }
+
+    @Override
+    public final List<KernelTime> takeKernelTimes() {
+        return link.takeKernelTimes();
     }
 
     @Override

@@ -7,7 +7,7 @@ import java.util.Map;
 
 /// Collects launches and runs them a segment at a time. A segment whose launches have the signatures of an earlier one is
 /// replayed: the layers of a model, forward and backward, are captured once each.
-final class LaunchQueue implements AutoCloseable {
+final class LaunchQueue implements Launches {
     /// A graph of TornadoVM 5.2.0 has 8 KB for its tasks, of which one takes 15 bytes and 5 for each of its up to 20 parameters.
     private static final int MOST_LAUNCHES = 8192 / (15 + 5 * 20);
 
@@ -20,13 +20,14 @@ final class LaunchQueue implements AutoCloseable {
         this.device = device;
     }
 
-    void add(Launch launch) {
+    @Override
+    public void add(Launch launch) {
         waiting.add(launch);
         if (waiting.size() == MOST_LAUNCHES) run();
     }
 
-    /// Runs what waits; the next segment begins.
-    void run() {
+    @Override
+    public void run() {
         if (waiting.isEmpty()) return;
         List<Launch> launches = List.copyOf(waiting);
         waiting.clear();

@@ -24,6 +24,7 @@ import java.util.Map;
 public final class NullOps extends PooledOps {
     private final Map<String, OpCount> counts = new LinkedHashMap<>();
     private final Map<Tensor, int[]> written = new HashMap<>();
+    private final DType activationType;
 
     /// Plans memory as the CPU takes it.
     public NullOps() {
@@ -32,7 +33,22 @@ public final class NullOps extends PooledOps {
 
     /// @param chunkBytes smallest chunk that the planned device takes at once
     public NullOps(long chunkBytes) {
+        this(chunkBytes, DType.F32);
+    }
+
+    private NullOps(long chunkBytes, DType activationType) {
         super(chunkBytes);
+        this.activationType = activationType;
+    }
+
+    /// Counts what a device does that keeps its activations in that dtype; its memory is for the device's own plan to say.
+    public static NullOps counting(DType activationType) {
+        return new NullOps(MemoryPool.CHUNK_BYTES, activationType);
+    }
+
+    @Override
+    public DType activationType() {
+        return activationType;
     }
 
     @Override

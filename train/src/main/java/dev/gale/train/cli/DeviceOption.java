@@ -5,11 +5,12 @@ import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import picocli.CommandLine.Option;
 
 /// Where a command computes.
-final class DeviceOption {
+public final class DeviceOption {
     @Option(names = "--device", paramLabel = "auto|cpu|gpu[:N]", defaultValue = "auto",
             description = "Where to compute; N as `gale devices` counts. auto takes a GPU that TornadoVM sees, else the CPU.")
     private String device;
@@ -17,11 +18,15 @@ final class DeviceOption {
     /// Operations on the chosen device.
     /// Throws: InputException when there is no such device.
     TensorOps open() {
+        return choose().map(ComputeDevice::open).orElseGet(CpuOps::new);
+    }
+
+    /// The chosen device; none is the CPU.
+    /// Throws: InputException when there is no such device.
+    public Optional<ComputeDevice> choose() {
+        if (device.equals("cpu")) return Optional.empty();
         List<ComputeDevice> devices = devices();
-        if (device.equals("auto")) {
-            return devices.stream().findFirst().filter(ComputeDevice::isGpu).map(ComputeDevice::open).orElseGet(CpuOps::new);
-        }
-        if (device.equals("cpu")) return new CpuOps();
+        if (device.equals("auto")) return devices.stream().findFirst().filter(ComputeDevice::isGpu);
         if (!device.matches("gpu(:\\d{1,4})?")) {
             throw new InputException("--device %s: give auto, cpu, gpu or gpu:N, N as `gale devices` counts".formatted(device));
         }
@@ -31,7 +36,7 @@ final class DeviceOption {
             throw new InputException("--device %s: there are %d devices, counted from 0; see `gale devices`"
                     .formatted(device, devices.size()));
         }
-        return devices.get(index).open();
+        return Optional.of(devices.get(index));
     }
 
     /// What can be chosen with `gpu:N`, in order.

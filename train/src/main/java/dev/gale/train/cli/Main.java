@@ -1,16 +1,13 @@
 package dev.gale.train.cli;
 
-import dev.gale.tensor.InputException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /// The `gale` command. Exit codes: 0 done, 1 the run failed or a comparison is beyond its tolerance, 2 the command line
 /// or a file that was given is wrong. Results go to stdout, progress and complaints to stderr.
@@ -38,42 +35,12 @@ public final class Main implements Callable<Integer> {
 
     static CommandLine commandLine() {
         Main main = new Main();
-        CommandLine line = new CommandLine(main);
-        line.setCaseInsensitiveEnumValuesAllowed(true);
-        line.setUsageHelpAutoWidth(true);
-        line.setParameterExceptionHandler(Main::usageError);
-        line.setExecutionExceptionHandler((error, command, parsed) -> main.failed(error, command));
-        return line;
+        return CommandErrors.handle(new CommandLine(main), () -> main.stacktrace);
     }
 
     @Override
     public Integer call() {
         spec.commandLine().usage(spec.commandLine().getErr());
         return ExitCode.USAGE;
-    }
-
-    private static int usageError(ParameterException error, String[] args) {
-        error.getCommandLine().getErr().println("gale: " + sentence(error));
-        return ExitCode.USAGE;
-    }
-
-    private static String sentence(ParameterException error) {
-        CommandLine line = error.getCommandLine();
-        if (error instanceof UnmatchedArgumentException unmatched) {
-            String given = unmatched.getUnmatched().getFirst();
-            boolean command = !given.startsWith("-") && !line.getSubcommands().isEmpty();
-            return InputException.unknown(command ? "command" : "option", given, command
-                    ? line.getSubcommands().keySet() : line.getCommandSpec().optionsMap().keySet()).getMessage();
-        }
-        return error.getMessage().replaceAll("\\s*\\R\\s*", " ");
-    }
-
-    private int failed(Exception error, CommandLine command) {
-        if (stacktrace) {
-            error.printStackTrace(command.getErr());
-        } else {
-            command.getErr().println("gale: " + (error.getMessage() == null ? error.toString() : error.getMessage()));
-        }
-        return error instanceof InputException ? ExitCode.USAGE : ExitCode.SOFTWARE;
     }
 }

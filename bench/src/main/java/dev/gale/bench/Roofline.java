@@ -1,0 +1,11 @@
+package dev.gale.bench;
+
+/// The least time that work can take: that of its arithmetic or of its traffic, whichever is longer.
+///
+/// @param flops a second
+/// @param bytes a second
+public record Roofline(double flops, double bytes) {
+    public double seconds(double flops, double bytes) {
+        return Math.max(flops / this.flops, bytes / this.bytes);
+    }
+}
