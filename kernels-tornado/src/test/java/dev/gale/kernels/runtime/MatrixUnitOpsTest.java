@@ -90,13 +90,14 @@ class MatrixUnitOpsTest {
     }
 
     /// On a device without cuBLAS, the stand-in's loop.
-    @Test
-    void linearLayersOnCublasMatchTheReference() {
+    @ParameterizedTest(name = "m={0} in={1} out={2} r={3}")
+    @CsvSource({"70,36,132,16", "3,128,4,24", "65,4,256,3"})
+    void linearLayersOnCublasMatchTheReference(int m, int in, int out, int r) {
         assumeTrue(TornadoExecutionPlan.getDevice(0, 0).getClass().getName().startsWith("dev.gale.")
                 || ModuleLayer.boot().findModule(Cublas.MODULE).isPresent(), "no cuBLAS here");
         Abilities abilities = new Abilities(DType.BF16, true, true);
-        assertSums(forward(70, 36, 132, 16, DType.BF16), ops(abilities), 36 + 16 + 8, 0x1p-8, "z");
-        assertSums(backward(70, 36, 132, 16, DType.BF16), ops(abilities), 132 + 16 + 70 + 8, 0x1p-8, "dx");
+        assertSums(forward(m, in, out, r, DType.BF16), ops(abilities), in + r + 8, 0x1p-8, "z");
+        assertSums(backward(m, in, out, r, DType.BF16), ops(abilities), out + r + m + 8, 0x1p-8, "dx");
     }
 
     @ParameterizedTest(name = "products of {0}, activations in {1}")
