@@ -61,7 +61,7 @@ final class Losses {
         float softcap = spec.softcap();
         ops.launch("crossEntropyRows", Grid.groups(count, LossKernels.GROUP),
                 List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
+                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.longs(0), a.type(0),
                         a.ints(1), a.floats(2), a.floats(3), count, vocab, scale, softcap, gradients, perToken),
                 logits, targets, losses, tokenLoss == null ? losses : tokenLoss);
     }
