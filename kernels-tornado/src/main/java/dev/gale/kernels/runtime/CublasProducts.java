@@ -1,7 +1,5 @@
 package dev.gale.kernels.runtime;
 
-import dev.gale.kernels.Elements;
-import dev.gale.kernels.MemoryKernels;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
@@ -34,51 +32,44 @@ final class CublasProducts {
     }
 
     void product(Tensor y, Products.Operand x, Products.Operand w, Products.Rest rest, float alpha) {
-        Tensor left = atBeginning(x.tensor());
-        product(y, left, w, rest, alpha);
-        release(left, x.tensor());
+        product(y, shared(x.tensor()), w, rest, alpha);
     }
 
     /// What y needs beside the product is added by `finish`, in place where y begins a chunk.
     private void product(Tensor y, Tensor left, Products.Operand w, Products.Rest rest, float alpha) {
         boolean direct = y.dtype() == DType.BF16 && beginsChunk(y);
         boolean adds = direct && rest.residual() == y;
-        Tensor right = atBeginning(w.tensor());
+        boolean copied = !beginsChunk(w.tensor());
+        Tensor right = copied ? ops.copies().make(w.tensor()) : w.tensor();
         Tensor sums = direct ? y : ops.allocateAlone("sums", DType.BF16, y.shape());
         multiply(sums, left, false, right, w.transposed(), alpha, adds ? 1f : 0f);
-        release(right, w.tensor());
+        if (copied) ops.release(right);
         Products.Rest missing = adds ? rest.withoutResidual() : rest;
         if (!direct || !missing.isEmpty()) products.finish(y, sums, missing, w.transposed(), 1f);
         if (!direct) ops.release(sums);
     }
 
     void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
-        Tensor left = atBeginning(x);
-        Tensor input = side.input() == x ? left : atBeginning(side.input());
+        Tensor left = shared(x);
+        Tensor input = side.input() == x ? left : shared(side.input());
         Tensor a = rounded(side.a());
         Tensor low = scratch(side.low());
         multiply(low, input, false, a, true, 1f, 0f);
         ops.copy(side.low(), low);
         ops.release(low);
         ops.release(a);
-        if (input != left) release(input, side.input());
         product(y, left, new Products.Operand(w, true),
                 new Products.Rest(bias, residual, new Products.Side(side.low(), side.b(), side.scale())), 1f);
-        release(left, x);
     }
 
     void backward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads grads) {
-        Tensor left = atBeginning(dy);
+        Tensor left = shared(dy);
         Tensor b = rounded(side.b());
         Tensor dLow = scratch(grads.dLow());
         multiply(dLow, left, false, b, false, side.scale(), 0f);
         ops.copy(grads.dLow(), dLow);
         ops.release(b);
-        if (grads.dA() != null) {
-            Tensor input = atBeginning(side.input());
-            add(grads.dA(), dLow, input, 1f);
-            release(input, side.input());
-        }
+        if (grads.dA() != null) add(grads.dA(), dLow, shared(side.input()), 1f);
         ops.release(dLow);
         if (grads.dB() != null) {
             Tensor low = rounded(side.low());
@@ -93,7 +84,6 @@ final class CublasProducts {
             Products.Side share = dInput == null ? new Products.Side(grads.dLow(), side.a(), 1f) : null;
             product(dx, left, new Products.Operand(w, false), new Products.Rest(null, accumulate ? dx : null, share), 1f);
         }
-        release(left, dy);
     }
 
     /// `sum += alpha xᵀ w`, over the rows of both, which begin their chunks.
@@ -131,18 +121,8 @@ final class CublasProducts {
         return copy;
     }
 
-    /// The tensor itself, or a copy, where a library can read it.
-    private Tensor atBeginning(Tensor tensor) {
-        if (beginsChunk(tensor)) return tensor;
-        Tensor copy = ops.allocateAlone("operand", tensor.dtype(), tensor.shape());
-        int longs = Math.toIntExact(tensor.size() / 4);
-        ops.launch("copyLongs", Grid.threads(Math.ceilDiv(longs, Elements.EACH), Elements.GROUP), List.of(longs),
-                (graph, id, a) -> graph.task(id, MemoryKernels::copyLongs, a.context(), a.table(), a.slot(), a.longs(0),
-                        a.longs(1), longs), copy, tensor);
-        return copy;
-    }
-
-    private void release(Tensor used, Tensor original) {
-        if (used != original) ops.release(used);
+    /// The tensor itself, or a copy, where cuBLAS can read it until the call ends.
+    private Tensor shared(Tensor tensor) {
+        return beginsChunk(tensor) ? tensor : ops.copies().of(tensor);
     }
 }

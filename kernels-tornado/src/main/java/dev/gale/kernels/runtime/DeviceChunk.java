@@ -61,6 +61,17 @@ final class DeviceChunk implements AutoCloseable {
                 .withStagedTransfers().execute();
     }
 
+    private DeviceChunk() {
+        whole = null;
+        owner = null;
+        plan = null;
+    }
+
+    /// A chunk that nobody computes on: only one that differs from all others.
+    static DeviceChunk planned() {
+        return new DeviceChunk();
+    }
+
     /// Zeros that take no memory until they are written.
     private static MemorySegment untouched(long bytes, Arena arena) {
         try {
@@ -108,6 +119,7 @@ final class DeviceChunk implements AutoCloseable {
 
     @Override
     public void close() {
+        if (plan == null) return;
         try {
             plan.freeDeviceMemory();
             plan.close();

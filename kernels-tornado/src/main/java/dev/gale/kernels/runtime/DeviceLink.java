@@ -81,7 +81,7 @@ interface DeviceLink extends AutoCloseable {
         return new DeviceLink() {
             @Override
             public DeviceChunk chunk(int number, long bytes) {
-                return null;
+                return DeviceChunk.planned();
             }
 
             @Override

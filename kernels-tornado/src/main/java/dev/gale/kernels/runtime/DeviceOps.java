@@ -32,6 +32,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     private final DType activationType;
     private final List<DeviceChunk> chunks = new ArrayList<>();
     private final Ranges ranges = new Ranges();
+    private final OperandCopies copies = new OperandCopies(this);
     private long kept;                               // bytes that were reserved and not yet taken
     private boolean closed;
 
@@ -46,7 +47,12 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     /// Queues a kernel.
     final void launch(String kernel, Grid grid, List<Number> constants, Launch.Task task, Tensor... operands) {
         ranges.flush();
+        for (Tensor operand : operands) copies.touched(operand);
         link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
+    }
+
+    final OperandCopies copies() {
+        return copies;
     }
 
     /// As `launch`, for work on n elements that may be joined with the same work on what lies behind them.
@@ -57,6 +63,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     @Override
     public final void border() {
         ranges.flush();
+        copies.clear();
         link.run();
     }
 
@@ -82,6 +89,12 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     @Override
     public final long scratchBytes() {
         return 1L << 30;
+    }
+
+    @Override
+    public final void release(Tensor tensor) {
+        if (tensor.storage() instanceof DeviceStorage) copies.touched(tensor);
+        super.release(tensor);
     }
 
     @Override
@@ -140,6 +153,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     private void upload(Tensor dst, long from, MemorySegment bytes) {
         if (bytes.byteSize() == 0) return;
         ranges.flush();
+        copies.touched(dst);
         DeviceStorage storage = DeviceStorage.of(dst);
         long first = from / 4 * 4;
         long end = Math.ceilDiv(from + bytes.byteSize(), 4L) * 4;

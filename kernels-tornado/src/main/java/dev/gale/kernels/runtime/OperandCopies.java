@@ -1,0 +1,70 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.Elements;
+import dev.gale.kernels.MemoryKernels;
+import dev.gale.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+
+/// Copies of 16-bit tensors that begin a chunk, for a library that can only read those. A copy serves until its tensor may have
+/// changed, so that projections of one input share it; there are few at a time.
+final class OperandCopies {
+    /// The input of a layer and the gradient of its output.
+    private static final int MOST = 2;
+
+    private final DeviceOps ops;
+    private final List<Copy> copies = new ArrayList<>();           // the one used last stands last
+    private boolean copying;
+
+    OperandCopies(DeviceOps ops) {
+        this.ops = ops;
+    }
+
+    private record Copy(Launch.Operand place, long size, Tensor tensor) {}
+
+    /// Valid until the next call but one, a border, or a launch that the tensor takes part in.
+    Tensor of(Tensor tensor) {
+        Launch.Operand place = Launch.Operand.of(tensor);
+        for (Copy copy : copies) {
+            if (copy.place.equals(place) && copy.size == tensor.size()) {
+                copies.remove(copy);
+                copies.add(copy);
+                return copy.tensor;
+            }
+        }
+        if (copies.size() == MOST) ops.release(copies.removeFirst().tensor);
+        Tensor copy = make(tensor);
+        copies.add(new Copy(place, tensor.size(), copy));
+        return copy;
+    }
+
+    /// A copy that the caller releases.
+    Tensor make(Tensor tensor) {
+        Tensor copy = ops.allocateAlone("operand", tensor.dtype(), tensor.shape());
+        int longs = Math.toIntExact(tensor.size() / 4);
+        copying = true;
+        ops.launch("copyLongs", Grid.threads(Math.ceilDiv(longs, Elements.EACH), Elements.GROUP), List.of(longs),
+                (graph, id, a) -> graph.task(id, MemoryKernels::copyLongs, a.context(), a.table(), a.slot(), a.longs(0),
+                        a.longs(1), longs), copy, tensor);
+        copying = false;
+        return copy;
+    }
+
+    /// Says that a tensor takes part in a launch, is written by the host, or ends.
+    void touched(Tensor tensor) {
+        if (copying || copies.isEmpty()) return;
+        Launch.Operand place = Launch.Operand.of(tensor);
+        for (Iterator<Copy> each = copies.iterator(); each.hasNext();) {
+            Copy copy = each.next();
+            if (copy.place.chunk() != place.chunk() || copy.place.first() != place.first()) continue;
+            each.remove();
+            ops.release(copy.tensor);
+        }
+    }
+
+    void clear() {
+        copies.forEach(copy -> ops.release(copy.tensor));
+        copies.clear();
+    }
+}
