@@ -3,18 +3,23 @@ package dev.gale.kernels.runtime;
 import dev.gale.kernels.AttentionGradientKernels;
 import dev.gale.kernels.AttentionKernels;
 import dev.gale.kernels.HeadShape;
+import dev.gale.kernels.mma.AttentionGradient;
+import dev.gale.kernels.mma.GradientTiles;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.AttentionSpec;
+import java.util.Arrays;
 import java.util.List;
 
 /// Which kernels make attention and its gradients.
 final class Attentions {
     private final DeviceOps ops;
+    private final Abilities abilities;
 
-    Attentions(DeviceOps ops) {
+    Attentions(DeviceOps ops, Abilities abilities) {
         this.ops = ops;
+        this.abilities = abilities;
     }
 
     void forward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop, AttentionSpec spec) {
@@ -49,11 +54,43 @@ final class Attentions {
                 (graph, id, a) -> graph.task(id, AttentionGradientKernels::attentionDelta, a.context(), a.table(), a.slot(),
                         a.floats(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3), shape, queries),
                 stats, dO, o, lse);
-        gradient("dq", dq, shape(spec, q, HeadShape.DQ), grid(queries, heads), spec, q, dO, k, v, stats, ranges);
-        gradient("dk", dk, shape(spec, q, HeadShape.DK), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);
-        gradient("dv", dv, shape(spec, q, HeadShape.DV), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);
+        if (abilities.matrixUnit() && fitsMatrixUnit(spec, keys, dq, dk, dv, dO, q, k, v, o)) {
+            gradientsOnMatrixUnit(dq, dk, dv, dO, q, k, v, stats, ranges, spec);
+        } else {
+            gradient("dq", dq, shape(spec, q, HeadShape.DQ), grid(queries, heads), spec, q, dO, k, v, stats, ranges);
+            gradient("dk", dk, shape(spec, q, HeadShape.DK), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);
+            gradient("dv", dv, shape(spec, q, HeadShape.DV), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);
+        }
         ops.release(stats);
         ops.release(ranges);
+    }
+
+    private static boolean fitsMatrixUnit(AttentionSpec spec, int keys, Tensor... tensors) {
+        return keys > 0 && AttentionGradient.takes(spec.headDim()) && spec.scale() >= GradientTiles.LEAST_SCALE
+                && Arrays.stream(tensors).allMatch(tensor -> tensor.dtype() == DType.BF16);
+    }
+
+    private void gradientsOnMatrixUnit(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor stats,
+                                       Tensor ranges, AttentionSpec spec) {
+        int queries = q.rows();
+        int keys = k.rows();
+        int heads = spec.numHeads();
+        int kvHeads = spec.numKvHeads();
+        float scale = spec.scale();
+        float softcap = spec.softcap();
+        List<Number> constants = List.of(heads, kvHeads, queries, keys, scale, softcap);
+        AttentionGradient<AttentionGradient.OfKeys> ofKeys = AttentionGradient.ofKeys(spec.headDim());
+        ops.launch(ofKeys.name(), Grid.groups(ofKeys.groups(keys, kvHeads), ofKeys.threads()), constants,
+                (graph, id, a) -> graph.task(id, ofKeys.kernel(), a.context(), a.table(), a.slot(), a.ints(0), a.ints(1),
+                        a.longs(2), a.longs(3), a.longs(4), a.longs(5), a.floats(6), a.ints(7), heads, kvHeads, queries, keys,
+                        scale, softcap),
+                dk, dv, q, k, v, dO, stats, ranges);
+        AttentionGradient<AttentionGradient.OfQueries> ofQueries = AttentionGradient.ofQueries(spec.headDim());
+        ops.launch(ofQueries.name(), Grid.groups(ofQueries.groups(queries, heads), ofQueries.threads()), constants,
+                (graph, id, a) -> graph.task(id, ofQueries.kernel(), a.context(), a.table(), a.slot(), a.ints(0), a.longs(1),
+                        a.longs(2), a.longs(3), a.longs(4), a.floats(5), a.ints(6), heads, kvHeads, queries, keys, scale,
+                        softcap),
+                dq, q, k, v, dO, stats, ranges);
     }
 
     private void gradient(String name, Tensor out, int shape, Grid grid, AttentionSpec spec, Tensor x1, Tensor x2, Tensor y1,

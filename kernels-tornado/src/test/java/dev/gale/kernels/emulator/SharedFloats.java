@@ -15,6 +15,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.reflect.Method;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Consumer;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -26,11 +27,16 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 public final class SharedFloats extends ClassLoader {
     private static final ClassDesc ARRAY = FloatArray.class.describeConstable().orElseThrow();
     private static final ClassDesc SELF = SharedFloats.class.describeConstable().orElseThrow();
-    private final String owner;
+    private final List<String> again;
 
-    private SharedFloats(Class<?> owner) {
-        super(owner.getClassLoader());
-        this.owner = owner.getName();
+    private SharedFloats(ClassLoader parent, List<String> again) {
+        super(parent);
+        this.again = again;
+    }
+
+    /// Loads all classes again whose names begin with one of these, so that what launches kernels finds them.
+    public static ClassLoader loader(String... prefixes) {
+        return new SharedFloats(SharedFloats.class.getClassLoader(), List.of(prefixes));
     }
 
     /// What the cast means on the device.
@@ -44,7 +50,7 @@ public final class SharedFloats extends ClassLoader {
 
     static Consumer<KernelContext> kernel(Class<?> owner, String name, Object[] arguments) {
         try {
-            Class<?> loaded = Class.forName(owner.getName(), true, new SharedFloats(owner));
+            Class<?> loaded = Class.forName(owner.getName(), true, loader(owner.getName()));
             Method method = Arrays.stream(loaded.getDeclaredMethods())
                     .filter(each -> each.getName().equals(name) && each.getParameterCount() == arguments.length + 1)
                     .findFirst().orElseThrow(() -> new IllegalArgumentException("%s has no kernel %s of %d arguments"
@@ -69,7 +75,7 @@ public final class SharedFloats extends ClassLoader {
 
     @Override
     protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-        if (!name.equals(owner) && !name.startsWith(owner + "$")) return super.loadClass(name, resolve);
+        if (again.stream().noneMatch(name::startsWith)) return super.loadClass(name, resolve);
         synchronized (getClassLoadingLock(name)) {
             Class<?> loaded = findLoadedClass(name);
             if (loaded != null) return loaded;

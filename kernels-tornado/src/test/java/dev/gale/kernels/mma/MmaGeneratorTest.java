@@ -27,8 +27,9 @@ class MmaGeneratorTest {
 
     @Test
     void everySourceIsGeneratedOrKnown() throws IOException {
-        Set<String> written = new TreeSet<>(Set.of("MmaProduct", "MmaTiles"));
+        Set<String> written = new TreeSet<>(Set.of("MmaProduct", "MmaTiles", "AttentionGradient", "GradientTiles"));
         MmaGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
+        AttentionGradientGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         try (Stream<Path> files = Files.list(SOURCES)) {
             assertEquals(written, files.map(file -> file.getFileName().toString().replace(".java", ""))
                     .collect(Collectors.toCollection(TreeSet::new)));

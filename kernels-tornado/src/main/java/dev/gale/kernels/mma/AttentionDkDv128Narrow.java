@@ -1,0 +1,813 @@
+package dev.gale.kernels.mma;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.enums.MMAShape;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.HalfFloat;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+
+/// Written by `AttentionGradientGenerator`: change that, not this. 64 keys a work-group, 16 a pair of warps.
+public final class AttentionDkDv128Narrow {
+    private AttentionDkDv128Narrow() {}
+
+    /// `dk = scale dsᵀ q`, `dv = pᵀ dO` on the matrix unit, summed over a key head's query heads; p and ds
+    /// as in `AttentionGradientKernels.attentionGradient`.
+    /// Shapes: q, dO BF16 `[queries, heads * 128]`, k, v, dk, dv BF16 `[keys, kvHeads * 128]`;
+    /// those that are read are seen as longs of four elements, those that are written as ints of two; stats from
+    /// `attentionDelta`, ranges from `attentionRanges`. Operands in the table: dk, dv, q, k, v, dO, stats, ranges.
+    /// Launch: `ceil(keys / 64) * kvHeads` groups of 256 threads; 41.5 KB of local memory.
+    /// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 queries at a time, head by head. A NaN may reach
+    /// all that shares its tile of 64 keys and 32 queries. Writes: `=`.
+    /// Source: Dao et al. 2022, arXiv 2205.14135.
+    public static void attentionDkDv128Narrow(KernelContext context, IntArray table, int slot, IntArray dk, IntArray dv,
+            LongArray q, LongArray k, LongArray v, LongArray dO, FloatArray stats, IntArray ranges, int heads,
+            int kvHeads, int queries, int keys, float scale, float softcap) {
+        int[] tiles = context.allocateIntLocalArray(4352);
+        int[] weights = context.allocateIntLocalArray(2048);
+        float[] values = context.allocateFloatLocalArray(4100);
+        FloatArray target = (FloatArray) (Object) values;      // its element i is values[i + 4]
+        float[] marks = context.allocateFloatLocalArray(64);
+        int[] bounds = context.allocateIntLocalArray(64);
+        float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
+        pin[0] = 0f;
+        float zero = pin[0];
+        int thread = context.localIdx;
+        int place = context.groupIdx;
+        int none = thread >> 10;                     // two zeros that TornadoVM does not know: see GradientTiles.pair
+        int nil = thread >> 11;
+        int lane = thread & 31;
+        int pair = thread >> 5 & 3;
+        int partner = thread >> 7 & 1;               // 0: makes scores and p, 1: makes ds
+        int warp = partner * 4 + pair;
+        int column = (lane & 3) * 2;                 // of a lane's first element in a piece of 16 x 8, and its row
+        int row = pair * 16 + (lane >> 2 & 7);
+        int width = heads * 32;                       // longs of a row
+        int kvWidth = kvHeads * 32;
+        int shared = heads / kvHeads;
+        float cap = TornadoMath.max(softcap, 1e-9f);
+        int atStats = table.get(slot + 6);
+        int atRanges = table.get(slot + 7);
+
+        // The rows that this work-group keeps, and what sees them or is seen by them.
+        int kvHead = place % kvHeads;
+        int top = place / kvHeads * 64;
+        int atBlocks = atRanges + 2 * queries + 2 * ((queries + 31) / 32);
+        int begin = queries;
+        int end = 0;
+        for (int b = top / 32; b < Math.min(top / 32 + 2, (keys + 31) / 32); b++) {
+            int blockEnd = ranges.get(atBlocks + 2 * b + 1);
+            begin = blockEnd > 0 ? Math.min(begin, ranges.get(atBlocks + 2 * b)) : begin;
+            end = Math.max(end, blockEnd);
+        }
+        int perHead = (Math.max(end - begin, 0) + 31) / 32;
+        int steps = perHead * shared;
+
+        // Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte
+        // offsets, less those that the loads add by themselves.
+        int put = (thread >> 5 & 7) * 68 + (thread & 31) * 2;
+        int fixed = (lane & 15) * 32 + (lane >> 4 & 1) * 16;
+        int get = partner * 8704 + (lane & 7) * 272 + (lane >> 3 & 1) * 16 - fixed;
+        int getOther = (1 - partner) * 8704 + (lane & 15) * 256;
+        int own = warp * 512 + 4 + lane * 2;
+        int ownTarget = warp * 512;
+        int pPut = pair * 256 + lane;
+        int dsPut = pPut + 1024;
+        int weightGet = warp * 1024 + lane * 16 - fixed;
+
+        // The rows that this warp keeps.
+        int lastKept = keys - 1;
+        int keptRow = top + pair * 16 + (lane >> 3 & 3);
+        int keptAt = table.get(slot + 3 + partner) / 4 + kvHead * 32 + (lane & 7);
+        int keptPut = warp * 320 + (lane >> 3 & 3) * 20 + (lane & 7) * 2;
+        int keptGet = warp * 1280 + (lane & 15) * 48;
+        context.localBarrier();
+        long kept000;
+        long kept001;
+        long kept002;
+        long kept003;
+        if (partner == 0) {
+            kept000 = k.get(keptAt + Math.min(keptRow, lastKept) * kvWidth);
+            kept001 = k.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth);
+            kept002 = k.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth);
+            kept003 = k.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth);
+        } else {
+            kept000 = v.get(keptAt + Math.min(keptRow, lastKept) * kvWidth);
+            kept001 = v.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth);
+            kept002 = v.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth);
+            kept003 = v.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth);
+        }
+        tiles[keptPut] = (int) kept000;
+        tiles[keptPut + 1] = (int) (kept000 >>> 32);
+        tiles[keptPut + 80] = (int) kept001;
+        tiles[keptPut + 81] = (int) (kept001 >>> 32);
+        tiles[keptPut + 160] = (int) kept002;
+        tiles[keptPut + 161] = (int) (kept002 >>> 32);
+        tiles[keptPut + 240] = (int) kept003;
+        tiles[keptPut + 241] = (int) (kept003 >>> 32);
+        context.localBarrier();
+        HalfFloat[] x0_0 = context.mmaLoadA(tiles, 16, keptGet);
+        HalfFloat[] x0_1 = context.mmaLoadA(tiles, 16, keptGet + 32);
+        context.localBarrier();
+        long kept010;
+        long kept011;
+        long kept012;
+        long kept013;
+        if (partner == 0) {
+            kept010 = k.get(keptAt + Math.min(keptRow, lastKept) * kvWidth + 8);
+            kept011 = k.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth + 8);
+            kept012 = k.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth + 8);
+            kept013 = k.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth + 8);
+        } else {
+            kept010 = v.get(keptAt + Math.min(keptRow, lastKept) * kvWidth + 8);
+            kept011 = v.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth + 8);
+            kept012 = v.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth + 8);
+            kept013 = v.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth + 8);
+        }
+        tiles[keptPut] = (int) kept010;
+        tiles[keptPut + 1] = (int) (kept010 >>> 32);
+        tiles[keptPut + 80] = (int) kept011;
+        tiles[keptPut + 81] = (int) (kept011 >>> 32);
+        tiles[keptPut + 160] = (int) kept012;
+        tiles[keptPut + 161] = (int) (kept012 >>> 32);
+        tiles[keptPut + 240] = (int) kept013;
+        tiles[keptPut + 241] = (int) (kept013 >>> 32);
+        context.localBarrier();
+        HalfFloat[] x0_2 = context.mmaLoadA(tiles, 16, keptGet);
+        HalfFloat[] x0_3 = context.mmaLoadA(tiles, 16, keptGet + 32);
+        context.localBarrier();
+        long kept020;
+        long kept021;
+        long kept022;
+        long kept023;
+        if (partner == 0) {
+            kept020 = k.get(keptAt + Math.min(keptRow, lastKept) * kvWidth + 16);
+            kept021 = k.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth + 16);
+            kept022 = k.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth + 16);
+            kept023 = k.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth + 16);
+        } else {
+            kept020 = v.get(keptAt + Math.min(keptRow, lastKept) * kvWidth + 16);
+            kept021 = v.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth + 16);
+            kept022 = v.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth + 16);
+            kept023 = v.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth + 16);
+        }
+        tiles[keptPut] = (int) kept020;
+        tiles[keptPut + 1] = (int) (kept020 >>> 32);
+        tiles[keptPut + 80] = (int) kept021;
+        tiles[keptPut + 81] = (int) (kept021 >>> 32);
+        tiles[keptPut + 160] = (int) kept022;
+        tiles[keptPut + 161] = (int) (kept022 >>> 32);
+        tiles[keptPut + 240] = (int) kept023;
+        tiles[keptPut + 241] = (int) (kept023 >>> 32);
+        context.localBarrier();
+        HalfFloat[] x0_4 = context.mmaLoadA(tiles, 16, keptGet);
+        HalfFloat[] x0_5 = context.mmaLoadA(tiles, 16, keptGet + 32);
+        context.localBarrier();
+        long kept030;
+        long kept031;
+        long kept032;
+        long kept033;
+        if (partner == 0) {
+            kept030 = k.get(keptAt + Math.min(keptRow, lastKept) * kvWidth + 24);
+            kept031 = k.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth + 24);
+            kept032 = k.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth + 24);
+            kept033 = k.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth + 24);
+        } else {
+            kept030 = v.get(keptAt + Math.min(keptRow, lastKept) * kvWidth + 24);
+            kept031 = v.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth + 24);
+            kept032 = v.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth + 24);
+            kept033 = v.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth + 24);
+        }
+        tiles[keptPut] = (int) kept030;
+        tiles[keptPut + 1] = (int) (kept030 >>> 32);
+        tiles[keptPut + 80] = (int) kept031;
+        tiles[keptPut + 81] = (int) (kept031 >>> 32);
+        tiles[keptPut + 160] = (int) kept032;
+        tiles[keptPut + 161] = (int) (kept032 >>> 32);
+        tiles[keptPut + 240] = (int) kept033;
+        tiles[keptPut + 241] = (int) (kept033 >>> 32);
+        context.localBarrier();
+        HalfFloat[] x0_6 = context.mmaLoadA(tiles, 16, keptGet);
+        HalfFloat[] x0_7 = context.mmaLoadA(tiles, 16, keptGet + 32);
+
+        float[] s0_0 = context.mmaFragment(zero);
+        float[] s0_1 = context.mmaFragment(zero);
+        float[] s0_2 = context.mmaFragment(zero);
+        float[] s0_3 = context.mmaFragment(zero);
+        float[] s0_4 = context.mmaFragment(zero);
+        float[] s0_5 = context.mmaFragment(zero);
+        float[] s0_6 = context.mmaFragment(zero);
+        float[] s0_7 = context.mmaFragment(zero);
+        float[] s0_8 = context.mmaFragment(zero);
+        float[] s0_9 = context.mmaFragment(zero);
+        float[] s0_10 = context.mmaFragment(zero);
+        float[] s0_11 = context.mmaFragment(zero);
+        float[] s0_12 = context.mmaFragment(zero);
+        float[] s0_13 = context.mmaFragment(zero);
+        float[] s0_14 = context.mmaFragment(zero);
+        float[] s0_15 = context.mmaFragment(zero);
+
+        int qAt = table.get(slot + 2) / 4;
+        int dOAt = table.get(slot + 5) / 4;
+        int head = kvHead * shared + 0 / Math.max(perHead, 1);
+        int first = begin + 0 % Math.max(perHead, 1) * 32;
+        int streamRow = Math.min(first + (thread >> 5 & 7), queries - 1);
+        int room = queries - 1 - streamRow;
+        int index = streamRow * width + head * 32 + (thread & 31);
+        long next00 = q.get(qAt + index);
+        long next01 = q.get(qAt + index + Math.min(8, room) * width);
+        long next02 = q.get(qAt + index + Math.min(16, room) * width);
+        long next03 = q.get(qAt + index + Math.min(24, room) * width);
+        long next10 = dO.get(dOAt + index);
+        long next11 = dO.get(dOAt + index + Math.min(8, room) * width);
+        long next12 = dO.get(dOAt + index + Math.min(16, room) * width);
+        long next13 = dO.get(dOAt + index + Math.min(24, room) * width);
+        int query = Math.min(first + lane, queries - 1);
+        int odd = thread >> 5 & 1;
+        float nextMark = GradientTiles.finite(stats.get(atStats + (odd * heads + head) * queries + query));
+        int nextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;
+        for (int step = 0; step < steps; step++) {
+            context.localBarrier();
+            tiles[put] = (int) next00;
+            tiles[put + 1] = (int) (next00 >>> 32);
+            tiles[put + 544] = (int) next01;
+            tiles[put + 545] = (int) (next01 >>> 32);
+            tiles[put + 1088] = (int) next02;
+            tiles[put + 1089] = (int) (next02 >>> 32);
+            tiles[put + 1632] = (int) next03;
+            tiles[put + 1633] = (int) (next03 >>> 32);
+            tiles[put + 2176] = (int) next10;
+            tiles[put + 2177] = (int) (next10 >>> 32);
+            tiles[put + 2720] = (int) next11;
+            tiles[put + 2721] = (int) (next11 >>> 32);
+            tiles[put + 3264] = (int) next12;
+            tiles[put + 3265] = (int) (next12 >>> 32);
+            tiles[put + 3808] = (int) next13;
+            tiles[put + 3809] = (int) (next13 >>> 32);
+            if (thread < 64) {
+                marks[thread] = nextMark;
+                bounds[thread] = nextBound;
+            }
+            int next = Math.min(step + 1, steps - 1);
+            head = kvHead * shared + next / Math.max(perHead, 1);
+            first = begin + next % Math.max(perHead, 1) * 32;
+            streamRow = Math.min(first + (thread >> 5 & 7), queries - 1);
+            room = queries - 1 - streamRow;
+            index = streamRow * width + head * 32 + (thread & 31);
+            next00 = q.get(qAt + index);
+            next01 = q.get(qAt + index + Math.min(8, room) * width);
+            next02 = q.get(qAt + index + Math.min(16, room) * width);
+            next03 = q.get(qAt + index + Math.min(24, room) * width);
+            next10 = dO.get(dOAt + index);
+            next11 = dO.get(dOAt + index + Math.min(8, room) * width);
+            next12 = dO.get(dOAt + index + Math.min(16, room) * width);
+            next13 = dO.get(dOAt + index + Math.min(24, room) * width);
+            query = Math.min(first + lane, queries - 1);
+            odd = thread >> 5 & 1;
+            nextMark = GradientTiles.finite(stats.get(atStats + (odd * heads + head) * queries + query));
+            nextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;
+            context.localBarrier();
+            float[] t0_0 = context.mmaFragment(zero);
+            float[] t0_1 = context.mmaFragment(zero);
+            HalfFloat[] y0_0 = context.mmaLoadA(tiles, 16, get);
+            HalfFloat[] y0_1 = context.mmaLoadA(tiles, 16, get + 2176);
+            t0_0 = context.mmaBF16(x0_0, y0_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_0, y0_1, t0_1, MMAShape.M16N8K16);
+            HalfFloat[] y1_0 = context.mmaLoadA(tiles, 16, get + 32);
+            HalfFloat[] y1_1 = context.mmaLoadA(tiles, 16, get + 2208);
+            t0_0 = context.mmaBF16(x0_1, y1_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_1, y1_1, t0_1, MMAShape.M16N8K16);
+            HalfFloat[] y2_0 = context.mmaLoadA(tiles, 16, get + 64);
+            HalfFloat[] y2_1 = context.mmaLoadA(tiles, 16, get + 2240);
+            t0_0 = context.mmaBF16(x0_2, y2_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_2, y2_1, t0_1, MMAShape.M16N8K16);
+            HalfFloat[] y3_0 = context.mmaLoadA(tiles, 16, get + 96);
+            HalfFloat[] y3_1 = context.mmaLoadA(tiles, 16, get + 2272);
+            t0_0 = context.mmaBF16(x0_3, y3_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_3, y3_1, t0_1, MMAShape.M16N8K16);
+            HalfFloat[] y4_0 = context.mmaLoadA(tiles, 16, get + 128);
+            HalfFloat[] y4_1 = context.mmaLoadA(tiles, 16, get + 2304);
+            t0_0 = context.mmaBF16(x0_4, y4_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_4, y4_1, t0_1, MMAShape.M16N8K16);
+            HalfFloat[] y5_0 = context.mmaLoadA(tiles, 16, get + 160);
+            HalfFloat[] y5_1 = context.mmaLoadA(tiles, 16, get + 2336);
+            t0_0 = context.mmaBF16(x0_5, y5_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_5, y5_1, t0_1, MMAShape.M16N8K16);
+            HalfFloat[] y6_0 = context.mmaLoadA(tiles, 16, get + 192);
+            HalfFloat[] y6_1 = context.mmaLoadA(tiles, 16, get + 2368);
+            t0_0 = context.mmaBF16(x0_6, y6_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_6, y6_1, t0_1, MMAShape.M16N8K16);
+            HalfFloat[] y7_0 = context.mmaLoadA(tiles, 16, get + 224);
+            HalfFloat[] y7_1 = context.mmaLoadA(tiles, 16, get + 2400);
+            t0_0 = context.mmaBF16(x0_7, y7_0, t0_0, MMAShape.M16N8K16);
+            t0_1 = context.mmaBF16(x0_7, y7_1, t0_1, MMAShape.M16N8K16);
+            context.mmaStore(t0_0, target, 0, ownTarget, 8);
+            context.mmaStore(t0_1, target, 0, ownTarget + 128, 8);
+            float[] t0_2 = context.mmaFragment(zero);
+            float[] t0_3 = context.mmaFragment(zero);
+            HalfFloat[] y0_2 = context.mmaLoadA(tiles, 16, get + 4352);
+            HalfFloat[] y0_3 = context.mmaLoadA(tiles, 16, get + 6528);
+            t0_2 = context.mmaBF16(x0_0, y0_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_0, y0_3, t0_3, MMAShape.M16N8K16);
+            HalfFloat[] y1_2 = context.mmaLoadA(tiles, 16, get + 4384);
+            HalfFloat[] y1_3 = context.mmaLoadA(tiles, 16, get + 6560);
+            t0_2 = context.mmaBF16(x0_1, y1_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_1, y1_3, t0_3, MMAShape.M16N8K16);
+            HalfFloat[] y2_2 = context.mmaLoadA(tiles, 16, get + 4416);
+            HalfFloat[] y2_3 = context.mmaLoadA(tiles, 16, get + 6592);
+            t0_2 = context.mmaBF16(x0_2, y2_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_2, y2_3, t0_3, MMAShape.M16N8K16);
+            HalfFloat[] y3_2 = context.mmaLoadA(tiles, 16, get + 4448);
+            HalfFloat[] y3_3 = context.mmaLoadA(tiles, 16, get + 6624);
+            t0_2 = context.mmaBF16(x0_3, y3_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_3, y3_3, t0_3, MMAShape.M16N8K16);
+            HalfFloat[] y4_2 = context.mmaLoadA(tiles, 16, get + 4480);
+            HalfFloat[] y4_3 = context.mmaLoadA(tiles, 16, get + 6656);
+            t0_2 = context.mmaBF16(x0_4, y4_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_4, y4_3, t0_3, MMAShape.M16N8K16);
+            HalfFloat[] y5_2 = context.mmaLoadA(tiles, 16, get + 4512);
+            HalfFloat[] y5_3 = context.mmaLoadA(tiles, 16, get + 6688);
+            t0_2 = context.mmaBF16(x0_5, y5_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_5, y5_3, t0_3, MMAShape.M16N8K16);
+            HalfFloat[] y6_2 = context.mmaLoadA(tiles, 16, get + 4544);
+            HalfFloat[] y6_3 = context.mmaLoadA(tiles, 16, get + 6720);
+            t0_2 = context.mmaBF16(x0_6, y6_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_6, y6_3, t0_3, MMAShape.M16N8K16);
+            HalfFloat[] y7_2 = context.mmaLoadA(tiles, 16, get + 4576);
+            HalfFloat[] y7_3 = context.mmaLoadA(tiles, 16, get + 6752);
+            t0_2 = context.mmaBF16(x0_7, y7_2, t0_2, MMAShape.M16N8K16);
+            t0_3 = context.mmaBF16(x0_7, y7_3, t0_3, MMAShape.M16N8K16);
+            context.mmaStore(t0_2, target, 0, ownTarget + 256, 8);
+            context.mmaStore(t0_3, target, 0, ownTarget + 384, 8);
+
+            int low = bounds[lane] <= top + pair * 16 ? 1 : 0;
+            int high = bounds[32 + lane] >= Math.min(top + 16 + pair * 16, keys) ? 1 : 0;
+            float seen = context.simdSum((float) (low * high));
+            int whole = seen == 32f ? 1 : 0;
+            if (partner == 0) {
+                if (whole == 0) {
+                    int key = top + row;
+                    int start00 = bounds[column];
+                    int stop00 = bounds[column + 32];
+                    int start01 = bounds[column + 1];
+                    int stop01 = bounds[column + 33];
+                    int start10 = bounds[column + 8];
+                    int stop10 = bounds[column + 40];
+                    int start11 = bounds[column + 9];
+                    int stop11 = bounds[column + 41];
+                    int start20 = bounds[column + 16];
+                    int stop20 = bounds[column + 48];
+                    int start21 = bounds[column + 17];
+                    int stop21 = bounds[column + 49];
+                    int start30 = bounds[column + 24];
+                    int stop30 = bounds[column + 56];
+                    int start31 = bounds[column + 25];
+                    int stop31 = bounds[column + 57];
+                    if (key < start00) values[own] = GradientTiles.UNSEEN;
+                    if (key >= stop00) values[own] = GradientTiles.UNSEEN;
+                    if (key < start01) values[own + 1] = GradientTiles.UNSEEN;
+                    if (key >= stop01) values[own + 1] = GradientTiles.UNSEEN;
+                    if (key < start10) values[own + 128] = GradientTiles.UNSEEN;
+                    if (key >= stop10) values[own + 128] = GradientTiles.UNSEEN;
+                    if (key < start11) values[own + 129] = GradientTiles.UNSEEN;
+                    if (key >= stop11) values[own + 129] = GradientTiles.UNSEEN;
+                    if (key < start20) values[own + 256] = GradientTiles.UNSEEN;
+                    if (key >= stop20) values[own + 256] = GradientTiles.UNSEEN;
+                    if (key < start21) values[own + 257] = GradientTiles.UNSEEN;
+                    if (key >= stop21) values[own + 257] = GradientTiles.UNSEEN;
+                    if (key < start30) values[own + 384] = GradientTiles.UNSEEN;
+                    if (key >= stop30) values[own + 384] = GradientTiles.UNSEEN;
+                    if (key < start31) values[own + 385] = GradientTiles.UNSEEN;
+                    if (key >= stop31) values[own + 385] = GradientTiles.UNSEEN;
+                    if (key + 8 < start00) values[own + 64] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop00) values[own + 64] = GradientTiles.UNSEEN;
+                    if (key + 8 < start01) values[own + 65] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop01) values[own + 65] = GradientTiles.UNSEEN;
+                    if (key + 8 < start10) values[own + 192] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop10) values[own + 192] = GradientTiles.UNSEEN;
+                    if (key + 8 < start11) values[own + 193] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop11) values[own + 193] = GradientTiles.UNSEEN;
+                    if (key + 8 < start20) values[own + 320] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop20) values[own + 320] = GradientTiles.UNSEEN;
+                    if (key + 8 < start21) values[own + 321] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop21) values[own + 321] = GradientTiles.UNSEEN;
+                    if (key + 8 < start30) values[own + 448] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop30) values[own + 448] = GradientTiles.UNSEEN;
+                    if (key + 8 < start31) values[own + 449] = GradientTiles.UNSEEN;
+                    if (key + 8 >= stop31) values[own + 449] = GradientTiles.UNSEEN;
+                }
+                float mark00 = marks[column];
+                float mark01 = marks[column + 1];
+                float score0000 = values[own] * scale;
+                float p0000 = TornadoMath.exp(score0000 - mark00);
+                float score0001 = values[own + 1] * scale;
+                float p0001 = TornadoMath.exp(score0001 - mark01);
+                if (softcap > 0f) {
+                    float bend0000 = TornadoMath.tanh(score0000 / cap);
+                    p0000 = GradientTiles.seen(score0000, TornadoMath.exp(cap * bend0000 - mark00));
+                    float bent0000 = p0000 * (1f - bend0000 * bend0000);
+                    float bend0001 = TornadoMath.tanh(score0001 / cap);
+                    p0001 = GradientTiles.seen(score0001, TornadoMath.exp(cap * bend0001 - mark01));
+                    float bent0001 = p0001 * (1f - bend0001 * bend0001);
+                    weights[dsPut] = GradientTiles.pair(bent0000, bent0001, none, nil);
+                }
+                weights[pPut] = GradientTiles.pair(p0000, p0001, none, nil);
+                float score0010 = values[own + 64] * scale;
+                float p0010 = TornadoMath.exp(score0010 - mark00);
+                float score0011 = values[own + 65] * scale;
+                float p0011 = TornadoMath.exp(score0011 - mark01);
+                if (softcap > 0f) {
+                    float bend0010 = TornadoMath.tanh(score0010 / cap);
+                    p0010 = GradientTiles.seen(score0010, TornadoMath.exp(cap * bend0010 - mark00));
+                    float bent0010 = p0010 * (1f - bend0010 * bend0010);
+                    float bend0011 = TornadoMath.tanh(score0011 / cap);
+                    p0011 = GradientTiles.seen(score0011, TornadoMath.exp(cap * bend0011 - mark01));
+                    float bent0011 = p0011 * (1f - bend0011 * bend0011);
+                    weights[dsPut + 32] = GradientTiles.pair(bent0010, bent0011, none, nil);
+                }
+                weights[pPut + 32] = GradientTiles.pair(p0010, p0011, none, nil);
+                float mark10 = marks[column + 8];
+                float mark11 = marks[column + 9];
+                float score0100 = values[own + 128] * scale;
+                float p0100 = TornadoMath.exp(score0100 - mark10);
+                float score0101 = values[own + 129] * scale;
+                float p0101 = TornadoMath.exp(score0101 - mark11);
+                if (softcap > 0f) {
+                    float bend0100 = TornadoMath.tanh(score0100 / cap);
+                    p0100 = GradientTiles.seen(score0100, TornadoMath.exp(cap * bend0100 - mark10));
+                    float bent0100 = p0100 * (1f - bend0100 * bend0100);
+                    float bend0101 = TornadoMath.tanh(score0101 / cap);
+                    p0101 = GradientTiles.seen(score0101, TornadoMath.exp(cap * bend0101 - mark11));
+                    float bent0101 = p0101 * (1f - bend0101 * bend0101);
+                    weights[dsPut + 64] = GradientTiles.pair(bent0100, bent0101, none, nil);
+                }
+                weights[pPut + 64] = GradientTiles.pair(p0100, p0101, none, nil);
+                float score0110 = values[own + 192] * scale;
+                float p0110 = TornadoMath.exp(score0110 - mark10);
+                float score0111 = values[own + 193] * scale;
+                float p0111 = TornadoMath.exp(score0111 - mark11);
+                if (softcap > 0f) {
+                    float bend0110 = TornadoMath.tanh(score0110 / cap);
+                    p0110 = GradientTiles.seen(score0110, TornadoMath.exp(cap * bend0110 - mark10));
+                    float bent0110 = p0110 * (1f - bend0110 * bend0110);
+                    float bend0111 = TornadoMath.tanh(score0111 / cap);
+                    p0111 = GradientTiles.seen(score0111, TornadoMath.exp(cap * bend0111 - mark11));
+                    float bent0111 = p0111 * (1f - bend0111 * bend0111);
+                    weights[dsPut + 96] = GradientTiles.pair(bent0110, bent0111, none, nil);
+                }
+                weights[pPut + 96] = GradientTiles.pair(p0110, p0111, none, nil);
+                float mark20 = marks[column + 16];
+                float mark21 = marks[column + 17];
+                float score0200 = values[own + 256] * scale;
+                float p0200 = TornadoMath.exp(score0200 - mark20);
+                float score0201 = values[own + 257] * scale;
+                float p0201 = TornadoMath.exp(score0201 - mark21);
+                if (softcap > 0f) {
+                    float bend0200 = TornadoMath.tanh(score0200 / cap);
+                    p0200 = GradientTiles.seen(score0200, TornadoMath.exp(cap * bend0200 - mark20));
+                    float bent0200 = p0200 * (1f - bend0200 * bend0200);
+                    float bend0201 = TornadoMath.tanh(score0201 / cap);
+                    p0201 = GradientTiles.seen(score0201, TornadoMath.exp(cap * bend0201 - mark21));
+                    float bent0201 = p0201 * (1f - bend0201 * bend0201);
+                    weights[dsPut + 128] = GradientTiles.pair(bent0200, bent0201, none, nil);
+                }
+                weights[pPut + 128] = GradientTiles.pair(p0200, p0201, none, nil);
+                float score0210 = values[own + 320] * scale;
+                float p0210 = TornadoMath.exp(score0210 - mark20);
+                float score0211 = values[own + 321] * scale;
+                float p0211 = TornadoMath.exp(score0211 - mark21);
+                if (softcap > 0f) {
+                    float bend0210 = TornadoMath.tanh(score0210 / cap);
+                    p0210 = GradientTiles.seen(score0210, TornadoMath.exp(cap * bend0210 - mark20));
+                    float bent0210 = p0210 * (1f - bend0210 * bend0210);
+                    float bend0211 = TornadoMath.tanh(score0211 / cap);
+                    p0211 = GradientTiles.seen(score0211, TornadoMath.exp(cap * bend0211 - mark21));
+                    float bent0211 = p0211 * (1f - bend0211 * bend0211);
+                    weights[dsPut + 160] = GradientTiles.pair(bent0210, bent0211, none, nil);
+                }
+                weights[pPut + 160] = GradientTiles.pair(p0210, p0211, none, nil);
+                float mark30 = marks[column + 24];
+                float mark31 = marks[column + 25];
+                float score0300 = values[own + 384] * scale;
+                float p0300 = TornadoMath.exp(score0300 - mark30);
+                float score0301 = values[own + 385] * scale;
+                float p0301 = TornadoMath.exp(score0301 - mark31);
+                if (softcap > 0f) {
+                    float bend0300 = TornadoMath.tanh(score0300 / cap);
+                    p0300 = GradientTiles.seen(score0300, TornadoMath.exp(cap * bend0300 - mark30));
+                    float bent0300 = p0300 * (1f - bend0300 * bend0300);
+                    float bend0301 = TornadoMath.tanh(score0301 / cap);
+                    p0301 = GradientTiles.seen(score0301, TornadoMath.exp(cap * bend0301 - mark31));
+                    float bent0301 = p0301 * (1f - bend0301 * bend0301);
+                    weights[dsPut + 192] = GradientTiles.pair(bent0300, bent0301, none, nil);
+                }
+                weights[pPut + 192] = GradientTiles.pair(p0300, p0301, none, nil);
+                float score0310 = values[own + 448] * scale;
+                float p0310 = TornadoMath.exp(score0310 - mark30);
+                float score0311 = values[own + 449] * scale;
+                float p0311 = TornadoMath.exp(score0311 - mark31);
+                if (softcap > 0f) {
+                    float bend0310 = TornadoMath.tanh(score0310 / cap);
+                    p0310 = GradientTiles.seen(score0310, TornadoMath.exp(cap * bend0310 - mark30));
+                    float bent0310 = p0310 * (1f - bend0310 * bend0310);
+                    float bend0311 = TornadoMath.tanh(score0311 / cap);
+                    p0311 = GradientTiles.seen(score0311, TornadoMath.exp(cap * bend0311 - mark31));
+                    float bent0311 = p0311 * (1f - bend0311 * bend0311);
+                    weights[dsPut + 224] = GradientTiles.pair(bent0310, bent0311, none, nil);
+                }
+                weights[pPut + 224] = GradientTiles.pair(p0310, p0311, none, nil);
+            }
+            context.localBarrier();
+            if (partner == 1) {
+                int weightAt = softcap > 0f ? dsPut : pPut;
+                float mark00 = marks[column + 32];
+                float mark01 = marks[column + 33];
+                int both000 = weights[weightAt];
+                float ds0000 = GradientTiles.gradient(GradientTiles.low(both000), values[own], mark00);
+                float ds0001 = GradientTiles.gradient(GradientTiles.high(both000), values[own + 1], mark01);
+                weights[dsPut] = GradientTiles.pair(ds0000, ds0001, none, nil);
+                int both001 = weights[weightAt + 32];
+                float ds0010 = GradientTiles.gradient(GradientTiles.low(both001), values[own + 64], mark00);
+                float ds0011 = GradientTiles.gradient(GradientTiles.high(both001), values[own + 65], mark01);
+                weights[dsPut + 32] = GradientTiles.pair(ds0010, ds0011, none, nil);
+                float mark10 = marks[column + 40];
+                float mark11 = marks[column + 41];
+                int both010 = weights[weightAt + 64];
+                float ds0100 = GradientTiles.gradient(GradientTiles.low(both010), values[own + 128], mark10);
+                float ds0101 = GradientTiles.gradient(GradientTiles.high(both010), values[own + 129], mark11);
+                weights[dsPut + 64] = GradientTiles.pair(ds0100, ds0101, none, nil);
+                int both011 = weights[weightAt + 96];
+                float ds0110 = GradientTiles.gradient(GradientTiles.low(both011), values[own + 192], mark10);
+                float ds0111 = GradientTiles.gradient(GradientTiles.high(both011), values[own + 193], mark11);
+                weights[dsPut + 96] = GradientTiles.pair(ds0110, ds0111, none, nil);
+                float mark20 = marks[column + 48];
+                float mark21 = marks[column + 49];
+                int both020 = weights[weightAt + 128];
+                float ds0200 = GradientTiles.gradient(GradientTiles.low(both020), values[own + 256], mark20);
+                float ds0201 = GradientTiles.gradient(GradientTiles.high(both020), values[own + 257], mark21);
+                weights[dsPut + 128] = GradientTiles.pair(ds0200, ds0201, none, nil);
+                int both021 = weights[weightAt + 160];
+                float ds0210 = GradientTiles.gradient(GradientTiles.low(both021), values[own + 320], mark20);
+                float ds0211 = GradientTiles.gradient(GradientTiles.high(both021), values[own + 321], mark21);
+                weights[dsPut + 160] = GradientTiles.pair(ds0210, ds0211, none, nil);
+                float mark30 = marks[column + 56];
+                float mark31 = marks[column + 57];
+                int both030 = weights[weightAt + 192];
+                float ds0300 = GradientTiles.gradient(GradientTiles.low(both030), values[own + 384], mark30);
+                float ds0301 = GradientTiles.gradient(GradientTiles.high(both030), values[own + 385], mark31);
+                weights[dsPut + 192] = GradientTiles.pair(ds0300, ds0301, none, nil);
+                int both031 = weights[weightAt + 224];
+                float ds0310 = GradientTiles.gradient(GradientTiles.low(both031), values[own + 448], mark30);
+                float ds0311 = GradientTiles.gradient(GradientTiles.high(both031), values[own + 449], mark31);
+                weights[dsPut + 224] = GradientTiles.pair(ds0310, ds0311, none, nil);
+            }
+            HalfFloat[] w0_0 = context.mmaLoadA(weights, 16, weightGet);
+            HalfFloat[] z0_0 = context.mmaLoadB(tiles, 16, getOther);
+            s0_0 = context.mmaBF16(w0_0, z0_0, s0_0, MMAShape.M16N8K16);
+            HalfFloat[] z0_1 = context.mmaLoadB(tiles, 16, getOther + 16);
+            s0_1 = context.mmaBF16(w0_0, z0_1, s0_1, MMAShape.M16N8K16);
+            HalfFloat[] z0_2 = context.mmaLoadB(tiles, 16, getOther + 32);
+            s0_2 = context.mmaBF16(w0_0, z0_2, s0_2, MMAShape.M16N8K16);
+            HalfFloat[] z0_3 = context.mmaLoadB(tiles, 16, getOther + 48);
+            s0_3 = context.mmaBF16(w0_0, z0_3, s0_3, MMAShape.M16N8K16);
+            HalfFloat[] z0_4 = context.mmaLoadB(tiles, 16, getOther + 64);
+            s0_4 = context.mmaBF16(w0_0, z0_4, s0_4, MMAShape.M16N8K16);
+            HalfFloat[] z0_5 = context.mmaLoadB(tiles, 16, getOther + 80);
+            s0_5 = context.mmaBF16(w0_0, z0_5, s0_5, MMAShape.M16N8K16);
+            HalfFloat[] z0_6 = context.mmaLoadB(tiles, 16, getOther + 96);
+            s0_6 = context.mmaBF16(w0_0, z0_6, s0_6, MMAShape.M16N8K16);
+            HalfFloat[] z0_7 = context.mmaLoadB(tiles, 16, getOther + 112);
+            s0_7 = context.mmaBF16(w0_0, z0_7, s0_7, MMAShape.M16N8K16);
+            HalfFloat[] z0_8 = context.mmaLoadB(tiles, 16, getOther + 128);
+            s0_8 = context.mmaBF16(w0_0, z0_8, s0_8, MMAShape.M16N8K16);
+            HalfFloat[] z0_9 = context.mmaLoadB(tiles, 16, getOther + 144);
+            s0_9 = context.mmaBF16(w0_0, z0_9, s0_9, MMAShape.M16N8K16);
+            HalfFloat[] z0_10 = context.mmaLoadB(tiles, 16, getOther + 160);
+            s0_10 = context.mmaBF16(w0_0, z0_10, s0_10, MMAShape.M16N8K16);
+            HalfFloat[] z0_11 = context.mmaLoadB(tiles, 16, getOther + 176);
+            s0_11 = context.mmaBF16(w0_0, z0_11, s0_11, MMAShape.M16N8K16);
+            HalfFloat[] z0_12 = context.mmaLoadB(tiles, 16, getOther + 192);
+            s0_12 = context.mmaBF16(w0_0, z0_12, s0_12, MMAShape.M16N8K16);
+            HalfFloat[] z0_13 = context.mmaLoadB(tiles, 16, getOther + 208);
+            s0_13 = context.mmaBF16(w0_0, z0_13, s0_13, MMAShape.M16N8K16);
+            HalfFloat[] z0_14 = context.mmaLoadB(tiles, 16, getOther + 224);
+            s0_14 = context.mmaBF16(w0_0, z0_14, s0_14, MMAShape.M16N8K16);
+            HalfFloat[] z0_15 = context.mmaLoadB(tiles, 16, getOther + 240);
+            s0_15 = context.mmaBF16(w0_0, z0_15, s0_15, MMAShape.M16N8K16);
+            HalfFloat[] w0_1 = context.mmaLoadA(weights, 16, weightGet + 512);
+            HalfFloat[] z1_0 = context.mmaLoadB(tiles, 16, getOther + 4352);
+            s0_0 = context.mmaBF16(w0_1, z1_0, s0_0, MMAShape.M16N8K16);
+            HalfFloat[] z1_1 = context.mmaLoadB(tiles, 16, getOther + 4368);
+            s0_1 = context.mmaBF16(w0_1, z1_1, s0_1, MMAShape.M16N8K16);
+            HalfFloat[] z1_2 = context.mmaLoadB(tiles, 16, getOther + 4384);
+            s0_2 = context.mmaBF16(w0_1, z1_2, s0_2, MMAShape.M16N8K16);
+            HalfFloat[] z1_3 = context.mmaLoadB(tiles, 16, getOther + 4400);
+            s0_3 = context.mmaBF16(w0_1, z1_3, s0_3, MMAShape.M16N8K16);
+            HalfFloat[] z1_4 = context.mmaLoadB(tiles, 16, getOther + 4416);
+            s0_4 = context.mmaBF16(w0_1, z1_4, s0_4, MMAShape.M16N8K16);
+            HalfFloat[] z1_5 = context.mmaLoadB(tiles, 16, getOther + 4432);
+            s0_5 = context.mmaBF16(w0_1, z1_5, s0_5, MMAShape.M16N8K16);
+            HalfFloat[] z1_6 = context.mmaLoadB(tiles, 16, getOther + 4448);
+            s0_6 = context.mmaBF16(w0_1, z1_6, s0_6, MMAShape.M16N8K16);
+            HalfFloat[] z1_7 = context.mmaLoadB(tiles, 16, getOther + 4464);
+            s0_7 = context.mmaBF16(w0_1, z1_7, s0_7, MMAShape.M16N8K16);
+            HalfFloat[] z1_8 = context.mmaLoadB(tiles, 16, getOther + 4480);
+            s0_8 = context.mmaBF16(w0_1, z1_8, s0_8, MMAShape.M16N8K16);
+            HalfFloat[] z1_9 = context.mmaLoadB(tiles, 16, getOther + 4496);
+            s0_9 = context.mmaBF16(w0_1, z1_9, s0_9, MMAShape.M16N8K16);
+            HalfFloat[] z1_10 = context.mmaLoadB(tiles, 16, getOther + 4512);
+            s0_10 = context.mmaBF16(w0_1, z1_10, s0_10, MMAShape.M16N8K16);
+            HalfFloat[] z1_11 = context.mmaLoadB(tiles, 16, getOther + 4528);
+            s0_11 = context.mmaBF16(w0_1, z1_11, s0_11, MMAShape.M16N8K16);
+            HalfFloat[] z1_12 = context.mmaLoadB(tiles, 16, getOther + 4544);
+            s0_12 = context.mmaBF16(w0_1, z1_12, s0_12, MMAShape.M16N8K16);
+            HalfFloat[] z1_13 = context.mmaLoadB(tiles, 16, getOther + 4560);
+            s0_13 = context.mmaBF16(w0_1, z1_13, s0_13, MMAShape.M16N8K16);
+            HalfFloat[] z1_14 = context.mmaLoadB(tiles, 16, getOther + 4576);
+            s0_14 = context.mmaBF16(w0_1, z1_14, s0_14, MMAShape.M16N8K16);
+            HalfFloat[] z1_15 = context.mmaLoadB(tiles, 16, getOther + 4592);
+            s0_15 = context.mmaBF16(w0_1, z1_15, s0_15, MMAShape.M16N8K16);
+        }
+
+        float factor = partner == 0 ? 1f : scale;
+        int out = table.get(slot + 1 - partner) / 2 + kvHead * 64 + (lane & 3);
+        int outWidth = 2 * kvWidth;
+        context.mmaStore(s0_0, target, 0, ownTarget, 8);
+        int both0_0_0 = GradientTiles.pair(values[own] * factor, values[own + 1] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth, both0_0_0);
+            else dk.set(out + (top + row) * outWidth, both0_0_0);
+        }
+        int both0_0_1 = GradientTiles.pair(values[own + 64] * factor, values[own + 65] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth, both0_0_1);
+            else dk.set(out + (top + row + 8) * outWidth, both0_0_1);
+        }
+        context.mmaStore(s0_1, target, 0, ownTarget + 128, 8);
+        int both0_1_0 = GradientTiles.pair(values[own + 128] * factor, values[own + 129] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 4, both0_1_0);
+            else dk.set(out + (top + row) * outWidth + 4, both0_1_0);
+        }
+        int both0_1_1 = GradientTiles.pair(values[own + 192] * factor, values[own + 193] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 4, both0_1_1);
+            else dk.set(out + (top + row + 8) * outWidth + 4, both0_1_1);
+        }
+        context.mmaStore(s0_2, target, 0, ownTarget + 256, 8);
+        int both0_2_0 = GradientTiles.pair(values[own + 256] * factor, values[own + 257] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 8, both0_2_0);
+            else dk.set(out + (top + row) * outWidth + 8, both0_2_0);
+        }
+        int both0_2_1 = GradientTiles.pair(values[own + 320] * factor, values[own + 321] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 8, both0_2_1);
+            else dk.set(out + (top + row + 8) * outWidth + 8, both0_2_1);
+        }
+        context.mmaStore(s0_3, target, 0, ownTarget + 384, 8);
+        int both0_3_0 = GradientTiles.pair(values[own + 384] * factor, values[own + 385] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 12, both0_3_0);
+            else dk.set(out + (top + row) * outWidth + 12, both0_3_0);
+        }
+        int both0_3_1 = GradientTiles.pair(values[own + 448] * factor, values[own + 449] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 12, both0_3_1);
+            else dk.set(out + (top + row + 8) * outWidth + 12, both0_3_1);
+        }
+        context.mmaStore(s0_4, target, 0, ownTarget, 8);
+        int both0_4_0 = GradientTiles.pair(values[own] * factor, values[own + 1] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 16, both0_4_0);
+            else dk.set(out + (top + row) * outWidth + 16, both0_4_0);
+        }
+        int both0_4_1 = GradientTiles.pair(values[own + 64] * factor, values[own + 65] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 16, both0_4_1);
+            else dk.set(out + (top + row + 8) * outWidth + 16, both0_4_1);
+        }
+        context.mmaStore(s0_5, target, 0, ownTarget + 128, 8);
+        int both0_5_0 = GradientTiles.pair(values[own + 128] * factor, values[own + 129] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 20, both0_5_0);
+            else dk.set(out + (top + row) * outWidth + 20, both0_5_0);
+        }
+        int both0_5_1 = GradientTiles.pair(values[own + 192] * factor, values[own + 193] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 20, both0_5_1);
+            else dk.set(out + (top + row + 8) * outWidth + 20, both0_5_1);
+        }
+        context.mmaStore(s0_6, target, 0, ownTarget + 256, 8);
+        int both0_6_0 = GradientTiles.pair(values[own + 256] * factor, values[own + 257] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 24, both0_6_0);
+            else dk.set(out + (top + row) * outWidth + 24, both0_6_0);
+        }
+        int both0_6_1 = GradientTiles.pair(values[own + 320] * factor, values[own + 321] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 24, both0_6_1);
+            else dk.set(out + (top + row + 8) * outWidth + 24, both0_6_1);
+        }
+        context.mmaStore(s0_7, target, 0, ownTarget + 384, 8);
+        int both0_7_0 = GradientTiles.pair(values[own + 384] * factor, values[own + 385] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 28, both0_7_0);
+            else dk.set(out + (top + row) * outWidth + 28, both0_7_0);
+        }
+        int both0_7_1 = GradientTiles.pair(values[own + 448] * factor, values[own + 449] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 28, both0_7_1);
+            else dk.set(out + (top + row + 8) * outWidth + 28, both0_7_1);
+        }
+        context.mmaStore(s0_8, target, 0, ownTarget, 8);
+        int both0_8_0 = GradientTiles.pair(values[own] * factor, values[own + 1] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 32, both0_8_0);
+            else dk.set(out + (top + row) * outWidth + 32, both0_8_0);
+        }
+        int both0_8_1 = GradientTiles.pair(values[own + 64] * factor, values[own + 65] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 32, both0_8_1);
+            else dk.set(out + (top + row + 8) * outWidth + 32, both0_8_1);
+        }
+        context.mmaStore(s0_9, target, 0, ownTarget + 128, 8);
+        int both0_9_0 = GradientTiles.pair(values[own + 128] * factor, values[own + 129] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 36, both0_9_0);
+            else dk.set(out + (top + row) * outWidth + 36, both0_9_0);
+        }
+        int both0_9_1 = GradientTiles.pair(values[own + 192] * factor, values[own + 193] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 36, both0_9_1);
+            else dk.set(out + (top + row + 8) * outWidth + 36, both0_9_1);
+        }
+        context.mmaStore(s0_10, target, 0, ownTarget + 256, 8);
+        int both0_10_0 = GradientTiles.pair(values[own + 256] * factor, values[own + 257] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 40, both0_10_0);
+            else dk.set(out + (top + row) * outWidth + 40, both0_10_0);
+        }
+        int both0_10_1 = GradientTiles.pair(values[own + 320] * factor, values[own + 321] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 40, both0_10_1);
+            else dk.set(out + (top + row + 8) * outWidth + 40, both0_10_1);
+        }
+        context.mmaStore(s0_11, target, 0, ownTarget + 384, 8);
+        int both0_11_0 = GradientTiles.pair(values[own + 384] * factor, values[own + 385] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 44, both0_11_0);
+            else dk.set(out + (top + row) * outWidth + 44, both0_11_0);
+        }
+        int both0_11_1 = GradientTiles.pair(values[own + 448] * factor, values[own + 449] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 44, both0_11_1);
+            else dk.set(out + (top + row + 8) * outWidth + 44, both0_11_1);
+        }
+        context.mmaStore(s0_12, target, 0, ownTarget, 8);
+        int both0_12_0 = GradientTiles.pair(values[own] * factor, values[own + 1] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 48, both0_12_0);
+            else dk.set(out + (top + row) * outWidth + 48, both0_12_0);
+        }
+        int both0_12_1 = GradientTiles.pair(values[own + 64] * factor, values[own + 65] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 48, both0_12_1);
+            else dk.set(out + (top + row + 8) * outWidth + 48, both0_12_1);
+        }
+        context.mmaStore(s0_13, target, 0, ownTarget + 128, 8);
+        int both0_13_0 = GradientTiles.pair(values[own + 128] * factor, values[own + 129] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 52, both0_13_0);
+            else dk.set(out + (top + row) * outWidth + 52, both0_13_0);
+        }
+        int both0_13_1 = GradientTiles.pair(values[own + 192] * factor, values[own + 193] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 52, both0_13_1);
+            else dk.set(out + (top + row + 8) * outWidth + 52, both0_13_1);
+        }
+        context.mmaStore(s0_14, target, 0, ownTarget + 256, 8);
+        int both0_14_0 = GradientTiles.pair(values[own + 256] * factor, values[own + 257] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 56, both0_14_0);
+            else dk.set(out + (top + row) * outWidth + 56, both0_14_0);
+        }
+        int both0_14_1 = GradientTiles.pair(values[own + 320] * factor, values[own + 321] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 56, both0_14_1);
+            else dk.set(out + (top + row + 8) * outWidth + 56, both0_14_1);
+        }
+        context.mmaStore(s0_15, target, 0, ownTarget + 384, 8);
+        int both0_15_0 = GradientTiles.pair(values[own + 384] * factor, values[own + 385] * factor, none, nil);
+        if (top + row < keys) {
+            if (partner == 0) dv.set(out + (top + row) * outWidth + 60, both0_15_0);
+            else dk.set(out + (top + row) * outWidth + 60, both0_15_0);
+        }
+        int both0_15_1 = GradientTiles.pair(values[own + 448] * factor, values[own + 449] * factor, none, nil);
+        if (top + row + 8 < keys) {
+            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 60, both0_15_1);
+            else dk.set(out + (top + row + 8) * outWidth + 60, both0_15_1);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+package dev.gale.kernels.mma;
+
+import dev.gale.kernels.Halves;
+
+/// What the kernels of attention's gradients do with single elements. Public, as tests load those kernels in a class loader
+/// of their own.
+public final class GradientTiles {
+    /// `q·k` of a key that is not seen.
+    public static final float UNSEEN = -1e30f;
+    /// The kernels take scales from this one on: an unseen key's weight is 0 for any other score.
+    public static final float LEAST_SCALE = 1e-6f;
+
+    private static final float UNSEEN_SCORE = -1e20f;
+    private static final float LOWEST = -3e38f;
+
+    private GradientTiles() {}
+
+    /// 0 for the -infinity of a row that sees nothing: its weights are 0 by themselves.
+    public static float finite(float mark) {
+        return mark < LOWEST ? 0f : mark;
+    }
+
+    /// The weight of a pair, 0 if its score says that the key is not seen: for scores that the softcap would bring back.
+    public static float seen(float score, float weight) {
+        return score < UNSEEN_SCORE ? 0f : weight;
+    }
+
+    /// `weight * (dot - delta)`, 0 for a key that is not seen, whatever its value.
+    public static float gradient(float weight, float dot, float delta) {
+        return weight == 0f ? 0f : weight * (dot - delta);
+    }
+
+    /// Two numbers rounded to BF16 side by side.
+    ///
+    /// @param none 0 that the compiler does not know, as nil is: TornadoVM takes the kind of a difference from its first
+    ///             operand, and would shift 16 bits out of a short
+    public static int pair(float low, float high, int none, int nil) {
+        return (nil - (none - Halves.toBf16(low))) & 0xffff | (nil - (none - Halves.toBf16(high))) << 16;
+    }
+
+    public static float low(int both) {
+        return Halves.fromBf16((short) both);
+    }
+
+    public static float high(int both) {
+        return Halves.fromBf16((short) (both >> 16));
+    }
+}
