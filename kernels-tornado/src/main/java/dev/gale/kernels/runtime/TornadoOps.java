@@ -28,12 +28,13 @@ public final class TornadoOps extends DeviceOps {
     static final long CHUNK_BYTES = 1L << 30;
 
     private final Products products;
-    private final Attentions attentions = new Attentions(this);
+    private final Attentions attentions;
     private final Losses losses;
 
     TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
         super(link, abilities.activationType(), chunkBytes);
         products = new Products(this, ProductEngine.of(abilities));
+        attentions = new Attentions(this, abilities);
         losses = new Losses(this, products);
     }
 
