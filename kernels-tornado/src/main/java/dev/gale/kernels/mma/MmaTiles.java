@@ -4,7 +4,7 @@ package dev.gale.kernels.mma;
 ///
 /// Sizes and tiles are constants when a kernel is compiled, so `clamp`, `room` and `keep` cost nothing where a matrix is
 /// a whole number of tiles.
-final class MmaTiles {
+public final class MmaTiles {
     /// Work-groups that follow each other share this many rows of tiles, so that what they read stays in the cache.
     private static final int BAND = 8;
 
@@ -33,7 +33,7 @@ final class MmaTiles {
     }
 
     /// `index`, or the last one there is.
-    static int clamp(int index, int size, int tile) {
+    public static int clamp(int index, int size, int tile) {
         return size % tile == 0 ? index : Math.min(index, size - 1);
     }
 

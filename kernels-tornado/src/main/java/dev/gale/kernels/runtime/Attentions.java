@@ -4,22 +4,25 @@ import dev.gale.kernels.AttentionGradientKernels;
 import dev.gale.kernels.AttentionKernels;
 import dev.gale.kernels.HeadShape;
 import dev.gale.kernels.mma.AttentionGradient;
+import dev.gale.kernels.mma.AttentionTiles;
 import dev.gale.kernels.mma.GradientTiles;
+import dev.gale.kernels.mma.MmaAttention;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.AttentionSpec;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// Which kernels make attention and its gradients.
 final class Attentions {
     private final DeviceOps ops;
-    private final Abilities abilities;
+    private final boolean matrixUnit;
 
     Attentions(DeviceOps ops, Abilities abilities) {
         this.ops = ops;
-        this.abilities = abilities;
+        matrixUnit = abilities.matrixUnit();
     }
 
     void forward(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop, AttentionSpec spec) {
@@ -29,11 +32,42 @@ final class Attentions {
         float scale = spec.scale();
         float softcap = spec.softcap();
         Tensor ranges = ranges(start, stop, queries, k.rows());
+        if (fitsMatrixUnit(o, q, k, v, spec)) {
+            onMatrixUnit(o, lse, q, k, v, ranges, spec);
+            ops.release(ranges);
+            return;
+        }
         ops.launch("attentionForward", grid(queries, spec.numHeads()), List.of(shape, queries, scale, softcap),
                 (graph, id, a) -> graph.task(id, AttentionKernels::attentionForward, a.context(), a.table(), a.slot(),
                         a.floats(0), a.halves(0), a.floats(1), a.floats(2), a.halves(2), a.floats(3), a.halves(3), a.floats(4),
                         a.halves(4), a.ints(5), shape, queries, scale, softcap), o, lse, q, k, v, ranges);
         ops.release(ranges);
+    }
+
+    /// Not a question of how many queries there are, on which the bits of a row must not depend.
+    private boolean fitsMatrixUnit(Tensor o, Tensor q, Tensor k, Tensor v, AttentionSpec spec) {
+        return matrixUnit && Stream.of(o, q, k, v).allMatch(tensor -> tensor.dtype() == DType.BF16)
+                && MmaAttention.takes(spec.headDim(), k.rows(), spec.scale());
+    }
+
+    private void onMatrixUnit(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec) {
+        int queries = q.rows();
+        int keys = k.rows();
+        int heads = spec.numHeads();
+        int kvHeads = spec.numKvHeads();
+        int dims = spec.headDim();
+        float scale = spec.scale();
+        float softcap = spec.softcap();
+        Tensor norms = ops.allocate("key norms", DType.F32, Shape.of(kvHeads, AttentionTiles.norms(keys)));
+        ops.launch("keyNorms", new Grid(AttentionTiles.norms(keys), kvHeads, AttentionTiles.NORM_GROUP, 1),
+                List.of(kvHeads, dims, keys), (graph, id, a) -> graph.task(id, AttentionTiles::keyNorms, a.context(), a.table(),
+                        a.slot(), a.floats(0), a.longs(1), kvHeads, dims, keys), norms, k);
+        MmaAttention kernel = MmaAttention.of(dims);
+        ops.launch(kernel.name(), Grid.groups(kernel.groups(queries, heads), AttentionTiles.THREADS),
+                List.of(heads, kvHeads, queries, keys, scale, softcap), (graph, id, a) -> graph.task(id, kernel.kernel(),
+                        a.context(), a.table(), a.slot(), a.longs(0), a.floats(1), a.longs(2), a.longs(3), a.longs(4), a.ints(5),
+                        a.floats(6), heads, kvHeads, queries, keys, scale, softcap), o, lse, q, k, v, ranges, norms);
+        ops.release(norms);
     }
 
     void backward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse, Tensor start,
@@ -54,7 +88,7 @@ final class Attentions {
                 (graph, id, a) -> graph.task(id, AttentionGradientKernels::attentionDelta, a.context(), a.table(), a.slot(),
                         a.floats(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3), shape, queries),
                 stats, dO, o, lse);
-        if (abilities.matrixUnit() && fitsMatrixUnit(spec, keys, dq, dk, dv, dO, q, k, v, o)) {
+        if (matrixUnit && fitsMatrixUnit(spec, keys, dq, dk, dv, dO, q, k, v, o)) {
             gradientsOnMatrixUnit(dq, dk, dv, dO, q, k, v, stats, ranges, spec);
         } else {
             gradient("dq", dq, shape(spec, q, HeadShape.DQ), grid(queries, heads), spec, q, dO, k, v, stats, ranges);

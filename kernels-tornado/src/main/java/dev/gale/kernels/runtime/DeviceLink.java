@@ -19,7 +19,9 @@ interface DeviceLink extends AutoCloseable {
     void run();
 
     /// As `Profiled` says.
-    List<KernelTime> takeKernelTimes();
+    default List<KernelTime> takeKernelTimes() {
+        return List.of();
+    }
 
     /// Writes a whole number of words of 4 bytes, from `word` of the chunk on.
     void upload(DeviceChunk chunk, int word, MemorySegment bytes);
@@ -89,11 +91,6 @@ interface DeviceLink extends AutoCloseable {
 
             @Override
             public void run() {}
-
-            @Override
-            public List<KernelTime> takeKernelTimes() {
-                return List.of();
-            }
 
             @Override
             public void upload(DeviceChunk chunk, int word, MemorySegment bytes) {}

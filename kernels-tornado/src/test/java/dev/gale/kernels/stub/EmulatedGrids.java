@@ -1,10 +1,12 @@
 package dev.gale.kernels.stub;
 
 import dev.gale.kernels.emulator.KernelEmulator;
+import dev.gale.kernels.emulator.KernelFault;
 import dev.gale.tensor.Convert;
 import dev.gale.tensor.DType;
 import dev.gale.tornado.stub.GridRunner;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.function.Consumer;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.LibraryTaskDescriptor;
@@ -14,9 +16,30 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 public final class EmulatedGrids implements GridRunner {
     @Override
     public void run(String task, long[] global, long[] local, Consumer<KernelContext> kernel, Object[] arguments) {
-        KernelEmulator.grid(Math.toIntExact(global[0]), Math.toIntExact(global[1]), Math.toIntExact(global[2]))
-                .group(Math.toIntExact(local[0]), Math.toIntExact(local[1]), Math.toIntExact(local[2]))
-                .arrays(arguments).once().run(kernel);
+        try {
+            grid(global, local).arrays(arguments).once().run(kernel);
+        } catch (KernelFault e) {
+            if (!(e.getCause() instanceof ClassCastException cast)) throw e;
+            runByName(cast, grid(global, local), arguments);
+        }
+    }
+
+    private static KernelEmulator grid(long[] global, long[] local) {
+        return KernelEmulator.grid(Math.toIntExact(global[0]), Math.toIntExact(global[1]), Math.toIntExact(global[2]))
+                .group(Math.toIntExact(local[0]), Math.toIntExact(local[1]), Math.toIntExact(local[2]));
+    }
+
+    /// A kernel that hands local memory to the matrix unit fails at its beginning, before it writes anything, at the cast that
+    /// `SharedFloats` replaces; from there its name is known.
+    private static void runByName(ClassCastException cast, KernelEmulator emulator, Object[] arguments) {
+        StackTraceElement kernel = cast.getStackTrace()[0];
+        Object[] rest = Arrays.stream(arguments).filter(argument -> !(argument instanceof KernelContext)).toArray();
+        try {
+            emulator.arrays(rest).once().run(Class.forName(kernel.getClassName()), kernel.getMethodName(), rest);
+        } catch (ClassNotFoundException e) {
+            cast.addSuppressed(e);
+            throw cast;
+        }
     }
 
     @Override
