@@ -39,7 +39,8 @@ record Device(TornadoDevice device, KernelContext context, boolean cudaGraphs, b
         graphs[last] = graph.snapshot();
         TornadoExecutionPlan plan = new TornadoExecutionPlan(graphs);
         for (int i = 0; i < last; i++) chunks.get(i).map(plan, views.get(chunks.get(i)), i, last);
-        TornadoExecutionPlan chosen = plan.withDevice(device).withGridScheduler(grids);
+        TornadoExecutionPlan chosen = plan.withDevice(device);
+        if (!grids.keySet().isEmpty()) chosen = chosen.withGridScheduler(grids);       // a library's call alone has none
         if (profiled) chosen = chosen.withProfiler(ProfilerMode.SILENT);
         else if (cudaGraphs) chosen = chosen.withCUDAGraph();
         return chosen.withGraph(last);
