@@ -26,19 +26,12 @@ public record AttentionGradient<K>(String name, K kernel, int dims, int rows, in
     public interface OfQueries extends Task16<KernelContext, IntArray, Integer, IntArray, LongArray, LongArray, LongArray,
             LongArray, FloatArray, IntArray, Integer, Integer, Integer, Integer, Float, Float> {}
 
-    /// Of each head's width, the first one is used.
     public static final List<AttentionGradient<OfKeys>> OF_KEYS = List.of(
             new AttentionGradient<>("AttentionDkDv128", AttentionDkDv128::attentionDkDv128, 128, 64, 128),
-            new AttentionGradient<>("AttentionDkDv128Narrow", AttentionDkDv128Narrow::attentionDkDv128Narrow, 128, 64, 256),
-            new AttentionGradient<>("AttentionDkDv128NarrowLate", AttentionDkDv128NarrowLate::attentionDkDv128NarrowLate, 128,
-                    32, 128),
-            new AttentionGradient<>("AttentionDkDv64", AttentionDkDv64::attentionDkDv64, 64, 64, 128),
-            new AttentionGradient<>("AttentionDkDv64Late", AttentionDkDv64Late::attentionDkDv64Late, 64, 64, 128));
+            new AttentionGradient<>("AttentionDkDv64", AttentionDkDv64::attentionDkDv64, 64, 64, 128));
     public static final List<AttentionGradient<OfQueries>> OF_QUERIES = List.of(
             new AttentionGradient<>("AttentionDq128", AttentionDq128::attentionDq128, 128, 64, 128),
-            new AttentionGradient<>("AttentionDq128Late", AttentionDq128Late::attentionDq128Late, 128, 64, 128),
-            new AttentionGradient<>("AttentionDq64", AttentionDq64::attentionDq64, 64, 64, 128),
-            new AttentionGradient<>("AttentionDq64Late", AttentionDq64Late::attentionDq64Late, 64, 64, 128));
+            new AttentionGradient<>("AttentionDq64", AttentionDq64::attentionDq64, 64, 64, 128));
 
     /// Whether there are kernels for heads of this width.
     public static boolean takes(int dims) {

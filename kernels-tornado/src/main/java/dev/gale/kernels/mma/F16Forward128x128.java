@@ -8,7 +8,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /// Written by `MmaGenerator`: change that, not this. Tiles of 128 x 128, warps of 64 x 64, steps of 32 along k;
-/// local memory holds the tiles of one step.
+/// local memory holds the tiles of two steps.
 public final class F16Forward128x128 {
     private F16Forward128x128() {}
 
@@ -16,13 +16,13 @@ public final class F16Forward128x128 {
     /// Shapes: x `[m, k]`, w `[n, k]`, F16, seen as longs of four elements; k a multiple of 4; sums F32
     /// `[m up to a multiple of 128, n up to a multiple of 128]`, of no use beyond m and n. Operands in the table: sums,
     /// x, w.
-    /// Launch: `MmaTiles.groups(m, n, 128, 128)` groups of 128 threads; 16.5 KB of local memory.
+    /// Launch: `MmaTiles.groups(m, n, 128, 128)` groups of 128 threads; 33.0 KB of local memory.
     /// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row
     /// of x, its column of op(w) and k alone. Writes: `=`.
     public static void f16Forward128x128(KernelContext context, IntArray table, int slot, FloatArray sums,
             LongArray x, LongArray w, int m, int n, int k) {
-        int[] xTile = context.allocateIntLocalArray(2048);
-        int[] wTile = context.allocateIntLocalArray(2176);
+        int[] xTile = context.allocateIntLocalArray(4096);
+        int[] wTile = context.allocateIntLocalArray(4352);
         float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
         pin[0] = 0f;
         float zero = pin[0];
@@ -109,40 +109,41 @@ public final class F16Forward128x128 {
         int wGet1 = wLane + (1 - (lane >> 3 & 1)) * 16;
 
         for (int step = 0; step < steps; step++) {
-            context.localBarrier();
+            int xBuffer = (step & 1) * 2048;
+            int wBuffer = (step & 1) * 2176;
             int keep = MmaTiles.keep(step * 8 + xColumn, k / 4, 8);
-            xTile[xPut] = (int) xNext0 & keep;
-            xTile[xPut + 1] = (int) (xNext0 >>> 32) & keep;
-            xTile[xPut + 256] = (int) xNext1 & keep;
-            xTile[xPut + 257] = (int) (xNext1 >>> 32) & keep;
-            xTile[xPut + 512] = (int) xNext2 & keep;
-            xTile[xPut + 513] = (int) (xNext2 >>> 32) & keep;
-            xTile[xPut + 768] = (int) xNext3 & keep;
-            xTile[xPut + 769] = (int) (xNext3 >>> 32) & keep;
-            xTile[xPut + 1024] = (int) xNext4 & keep;
-            xTile[xPut + 1025] = (int) (xNext4 >>> 32) & keep;
-            xTile[xPut + 1280] = (int) xNext5 & keep;
-            xTile[xPut + 1281] = (int) (xNext5 >>> 32) & keep;
-            xTile[xPut + 1536] = (int) xNext6 & keep;
-            xTile[xPut + 1537] = (int) (xNext6 >>> 32) & keep;
-            xTile[xPut + 1792] = (int) xNext7 & keep;
-            xTile[xPut + 1793] = (int) (xNext7 >>> 32) & keep;
-            wTile[wPut] = MmaTiles.lower((int) wNext0, (int) wNext1) & keep;
-            wTile[wPut + 1] = MmaTiles.lower((int) wNext2, (int) wNext3) & keep;
-            wTile[wPut + 68] = MmaTiles.upper((int) wNext0, (int) wNext1) & keep;
-            wTile[wPut + 69] = MmaTiles.upper((int) wNext2, (int) wNext3) & keep;
-            wTile[wPut + 136] = MmaTiles.lower((int) (wNext0 >>> 32), (int) (wNext1 >>> 32)) & keep;
-            wTile[wPut + 137] = MmaTiles.lower((int) (wNext2 >>> 32), (int) (wNext3 >>> 32)) & keep;
-            wTile[wPut + 204] = MmaTiles.upper((int) (wNext0 >>> 32), (int) (wNext1 >>> 32)) & keep;
-            wTile[wPut + 205] = MmaTiles.upper((int) (wNext2 >>> 32), (int) (wNext3 >>> 32)) & keep;
-            wTile[wPut + 32] = MmaTiles.lower((int) wNext4, (int) wNext5) & keep;
-            wTile[wPut + 33] = MmaTiles.lower((int) wNext6, (int) wNext7) & keep;
-            wTile[wPut + 100] = MmaTiles.upper((int) wNext4, (int) wNext5) & keep;
-            wTile[wPut + 101] = MmaTiles.upper((int) wNext6, (int) wNext7) & keep;
-            wTile[wPut + 168] = MmaTiles.lower((int) (wNext4 >>> 32), (int) (wNext5 >>> 32)) & keep;
-            wTile[wPut + 169] = MmaTiles.lower((int) (wNext6 >>> 32), (int) (wNext7 >>> 32)) & keep;
-            wTile[wPut + 236] = MmaTiles.upper((int) (wNext4 >>> 32), (int) (wNext5 >>> 32)) & keep;
-            wTile[wPut + 237] = MmaTiles.upper((int) (wNext6 >>> 32), (int) (wNext7 >>> 32)) & keep;
+            xTile[xBuffer + xPut] = (int) xNext0 & keep;
+            xTile[xBuffer + xPut + 1] = (int) (xNext0 >>> 32) & keep;
+            xTile[xBuffer + xPut + 256] = (int) xNext1 & keep;
+            xTile[xBuffer + xPut + 257] = (int) (xNext1 >>> 32) & keep;
+            xTile[xBuffer + xPut + 512] = (int) xNext2 & keep;
+            xTile[xBuffer + xPut + 513] = (int) (xNext2 >>> 32) & keep;
+            xTile[xBuffer + xPut + 768] = (int) xNext3 & keep;
+            xTile[xBuffer + xPut + 769] = (int) (xNext3 >>> 32) & keep;
+            xTile[xBuffer + xPut + 1024] = (int) xNext4 & keep;
+            xTile[xBuffer + xPut + 1025] = (int) (xNext4 >>> 32) & keep;
+            xTile[xBuffer + xPut + 1280] = (int) xNext5 & keep;
+            xTile[xBuffer + xPut + 1281] = (int) (xNext5 >>> 32) & keep;
+            xTile[xBuffer + xPut + 1536] = (int) xNext6 & keep;
+            xTile[xBuffer + xPut + 1537] = (int) (xNext6 >>> 32) & keep;
+            xTile[xBuffer + xPut + 1792] = (int) xNext7 & keep;
+            xTile[xBuffer + xPut + 1793] = (int) (xNext7 >>> 32) & keep;
+            wTile[wBuffer + wPut] = MmaTiles.lower((int) wNext0, (int) wNext1) & keep;
+            wTile[wBuffer + wPut + 1] = MmaTiles.lower((int) wNext2, (int) wNext3) & keep;
+            wTile[wBuffer + wPut + 68] = MmaTiles.upper((int) wNext0, (int) wNext1) & keep;
+            wTile[wBuffer + wPut + 69] = MmaTiles.upper((int) wNext2, (int) wNext3) & keep;
+            wTile[wBuffer + wPut + 136] = MmaTiles.lower((int) (wNext0 >>> 32), (int) (wNext1 >>> 32)) & keep;
+            wTile[wBuffer + wPut + 137] = MmaTiles.lower((int) (wNext2 >>> 32), (int) (wNext3 >>> 32)) & keep;
+            wTile[wBuffer + wPut + 204] = MmaTiles.upper((int) (wNext0 >>> 32), (int) (wNext1 >>> 32)) & keep;
+            wTile[wBuffer + wPut + 205] = MmaTiles.upper((int) (wNext2 >>> 32), (int) (wNext3 >>> 32)) & keep;
+            wTile[wBuffer + wPut + 32] = MmaTiles.lower((int) wNext4, (int) wNext5) & keep;
+            wTile[wBuffer + wPut + 33] = MmaTiles.lower((int) wNext6, (int) wNext7) & keep;
+            wTile[wBuffer + wPut + 100] = MmaTiles.upper((int) wNext4, (int) wNext5) & keep;
+            wTile[wBuffer + wPut + 101] = MmaTiles.upper((int) wNext6, (int) wNext7) & keep;
+            wTile[wBuffer + wPut + 168] = MmaTiles.lower((int) (wNext4 >>> 32), (int) (wNext5 >>> 32)) & keep;
+            wTile[wBuffer + wPut + 169] = MmaTiles.lower((int) (wNext6 >>> 32), (int) (wNext7 >>> 32)) & keep;
+            wTile[wBuffer + wPut + 236] = MmaTiles.upper((int) (wNext4 >>> 32), (int) (wNext5 >>> 32)) & keep;
+            wTile[wBuffer + wPut + 237] = MmaTiles.upper((int) (wNext6 >>> 32), (int) (wNext7 >>> 32)) & keep;
             int next = Math.min(step + 1, steps - 1);
             xIndex = xAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
             wIndex = wAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
@@ -163,18 +164,18 @@ public final class F16Forward128x128 {
             wNext6 = w.get(wIndex + Math.min(66, wRoom) * (k / 4));
             wNext7 = w.get(wIndex + Math.min(67, wRoom) * (k / 4));
             context.localBarrier();
-            HalfFloat[] a00 = context.mmaLoadA(xTile, 16, xGet0);
-            HalfFloat[] a01 = context.mmaLoadA(xTile, 16, xGet0 + 1024);
-            HalfFloat[] a02 = context.mmaLoadA(xTile, 16, xGet0 + 2048);
-            HalfFloat[] a03 = context.mmaLoadA(xTile, 16, xGet0 + 3072);
-            HalfFloat[] b00 = context.mmaLoadB(wTile, 16, wGet0);
-            HalfFloat[] b01 = context.mmaLoadB(wTile, 16, wGet1);
-            HalfFloat[] b02 = context.mmaLoadB(wTile, 16, wGet0 + 32);
-            HalfFloat[] b03 = context.mmaLoadB(wTile, 16, wGet1 + 32);
-            HalfFloat[] b04 = context.mmaLoadB(wTile, 16, wGet0 + 64);
-            HalfFloat[] b05 = context.mmaLoadB(wTile, 16, wGet1 + 64);
-            HalfFloat[] b06 = context.mmaLoadB(wTile, 16, wGet0 + 96);
-            HalfFloat[] b07 = context.mmaLoadB(wTile, 16, wGet1 + 96);
+            HalfFloat[] a00 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0);
+            HalfFloat[] a01 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0 + 1024);
+            HalfFloat[] a02 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0 + 2048);
+            HalfFloat[] a03 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0 + 3072);
+            HalfFloat[] b00 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0);
+            HalfFloat[] b01 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1);
+            HalfFloat[] b02 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0 + 32);
+            HalfFloat[] b03 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1 + 32);
+            HalfFloat[] b04 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0 + 64);
+            HalfFloat[] b05 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1 + 64);
+            HalfFloat[] b06 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0 + 96);
+            HalfFloat[] b07 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1 + 96);
             s00 = context.mma(a00, b00, s00, MMAShape.M16N8K16);
             s01 = context.mma(a00, b01, s01, MMAShape.M16N8K16);
             s02 = context.mma(a00, b02, s02, MMAShape.M16N8K16);
@@ -207,18 +208,18 @@ public final class F16Forward128x128 {
             s32 = context.mma(a03, b02, s32, MMAShape.M16N8K16);
             s31 = context.mma(a03, b01, s31, MMAShape.M16N8K16);
             s30 = context.mma(a03, b00, s30, MMAShape.M16N8K16);
-            HalfFloat[] a10 = context.mmaLoadA(xTile, 16, xGet1);
-            HalfFloat[] a11 = context.mmaLoadA(xTile, 16, xGet1 + 1024);
-            HalfFloat[] a12 = context.mmaLoadA(xTile, 16, xGet1 + 2048);
-            HalfFloat[] a13 = context.mmaLoadA(xTile, 16, xGet1 + 3072);
-            HalfFloat[] b10 = context.mmaLoadB(wTile, 16, wGet0 + 4384);
-            HalfFloat[] b11 = context.mmaLoadB(wTile, 16, wGet1 + 4384);
-            HalfFloat[] b12 = context.mmaLoadB(wTile, 16, wGet0 + 4352);
-            HalfFloat[] b13 = context.mmaLoadB(wTile, 16, wGet1 + 4352);
-            HalfFloat[] b14 = context.mmaLoadB(wTile, 16, wGet0 + 4448);
-            HalfFloat[] b15 = context.mmaLoadB(wTile, 16, wGet1 + 4448);
-            HalfFloat[] b16 = context.mmaLoadB(wTile, 16, wGet0 + 4416);
-            HalfFloat[] b17 = context.mmaLoadB(wTile, 16, wGet1 + 4416);
+            HalfFloat[] a10 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet1);
+            HalfFloat[] a11 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet1 + 1024);
+            HalfFloat[] a12 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet1 + 2048);
+            HalfFloat[] a13 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet1 + 3072);
+            HalfFloat[] b10 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0 + 4384);
+            HalfFloat[] b11 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1 + 4384);
+            HalfFloat[] b12 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0 + 4352);
+            HalfFloat[] b13 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1 + 4352);
+            HalfFloat[] b14 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0 + 4448);
+            HalfFloat[] b15 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1 + 4448);
+            HalfFloat[] b16 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet0 + 4416);
+            HalfFloat[] b17 = context.mmaLoadB(wTile, 16, 4 * wBuffer + wGet1 + 4416);
             s00 = context.mma(a10, b10, s00, MMAShape.M16N8K16);
             s01 = context.mma(a10, b11, s01, MMAShape.M16N8K16);
             s02 = context.mma(a10, b12, s02, MMAShape.M16N8K16);

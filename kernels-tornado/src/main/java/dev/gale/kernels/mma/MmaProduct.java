@@ -9,15 +9,8 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 /// The products of the matrix unit: which elements, how w is stored, what tile a work-group makes.
 public enum MmaProduct {
     BF16_FORWARD_128X128(Bf16Forward128x128::bf16Forward128x128, true, false, 128, 128, 128),
-    BF16_FORWARD_128X128_DOUBLE(Bf16Forward128x128Double::bf16Forward128x128Double, true, false, 128, 128, 128),
-    BF16_FORWARD_128X256(Bf16Forward128x256::bf16Forward128x256, true, false, 128, 256, 256),
-    BF16_FORWARD_128X256_ROWS(Bf16Forward128x256Rows::bf16Forward128x256Rows, true, false, 128, 256, 256),
-    BF16_FORWARD_64X128(Bf16Forward64x128::bf16Forward64x128, true, false, 64, 128, 128),
     BF16_FORWARD_64X64(Bf16Forward64x64::bf16Forward64x64, true, false, 64, 64, 128),
     BF16_BACKWARD_128X128(Bf16Backward128x128::bf16Backward128x128, true, true, 128, 128, 128),
-    BF16_BACKWARD_128X128_DOUBLE(Bf16Backward128x128Double::bf16Backward128x128Double, true, true, 128, 128, 128),
-    BF16_BACKWARD_128X256(Bf16Backward128x256::bf16Backward128x256, true, true, 128, 256, 256),
-    BF16_BACKWARD_64X128(Bf16Backward64x128::bf16Backward64x128, true, true, 64, 128, 128),
     BF16_BACKWARD_64X64(Bf16Backward64x64::bf16Backward64x64, true, true, 64, 64, 128),
     F16_FORWARD_128X128(F16Forward128x128::f16Forward128x128, false, false, 128, 128, 128),
     F16_FORWARD_64X64(F16Forward64x64::f16Forward64x64, false, false, 64, 64, 128),

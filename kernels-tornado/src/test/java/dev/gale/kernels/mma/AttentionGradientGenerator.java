@@ -80,14 +80,9 @@ public final class AttentionGradientGenerator {
     /// Every kernel there is.
     static final List<Variant> VARIANTS = List.of(
             new Variant("AttentionDkDv128", true, 128, 32, 2, Reads.LATE),
-            new Variant("AttentionDkDv128Narrow", true, 128, 16, 4, Reads.AHEAD),
-            new Variant("AttentionDkDv128NarrowLate", true, 128, 16, 2, Reads.LATE),
             new Variant("AttentionDkDv64", true, 64, 32, 2, Reads.AHEAD),
-            new Variant("AttentionDkDv64Late", true, 64, 32, 2, Reads.LATE),
             new Variant("AttentionDq128", false, 128, 32, 2, Reads.AHEAD),
-            new Variant("AttentionDq128Late", false, 128, 32, 2, Reads.LATE),
-            new Variant("AttentionDq64", false, 64, 32, 2, Reads.AHEAD),
-            new Variant("AttentionDq64Late", false, 64, 32, 2, Reads.LATE));
+            new Variant("AttentionDq64", false, 64, 32, 2, Reads.LATE));
 
     private final Variant v;
     private final StringBuilder text = new StringBuilder();

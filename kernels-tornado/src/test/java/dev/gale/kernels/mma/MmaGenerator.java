@@ -20,8 +20,6 @@ public final class MmaGenerator {
     private enum Form {
         /// `w [n, k]`; the tile is turned into rows of n on its way.
         FORWARD,
-        /// `w [n, k]`; the tile stays as it is and is read as if it were a part of x, which loads each number twice.
-        FORWARD_ROWS,
         /// `w [k, n]`; the tile stays as it is.
         BACKWARD;
 
@@ -35,8 +33,7 @@ public final class MmaGenerator {
     /// @param bf16     whether elements are BF16 rather than F16
     /// @param rows     of the tile that a work-group makes
     /// @param warpRows of the part that a warp makes
-    /// @param buffers  1: a tile is stored when all have read the one before; 2: into the other half of local memory
-    record Variant(String name, boolean bf16, Form form, int rows, int cols, int warpRows, int warpCols, int buffers) {
+    record Variant(String name, boolean bf16, Form form, int rows, int cols, int warpRows, int warpCols) {
         int threads() {
             return rows / warpRows * (cols / warpCols) * 32;
         }
@@ -52,7 +49,7 @@ public final class MmaGenerator {
         /// Ints of a row of w's tile: by depth, the rows begin 16 bytes further each, so that eight of them, or the four
         /// that a thread stores at once, lie in different banks.
         int wStride() {
-            return form == Form.FORWARD_ROWS ? DEPTH / 2 : cols / 2 + 4;
+            return cols / 2 + 4;
         }
 
         int xInts() {
@@ -60,27 +57,20 @@ public final class MmaGenerator {
         }
 
         int wInts() {
-            return (form == Form.FORWARD_ROWS ? cols : DEPTH) * wStride();
+            return DEPTH * wStride();
         }
     }
 
     /// Every kernel there is.
     static final List<Variant> VARIANTS = List.of(
-            new Variant("Bf16Forward128x128", true, Form.FORWARD, 128, 128, 64, 64, 1),
-            new Variant("Bf16Forward128x128Double", true, Form.FORWARD, 128, 128, 64, 64, 2),
-            new Variant("Bf16Forward128x256", true, Form.FORWARD, 128, 256, 64, 64, 1),
-            new Variant("Bf16Forward128x256Rows", true, Form.FORWARD_ROWS, 128, 256, 64, 64, 2),
-            new Variant("Bf16Forward64x128", true, Form.FORWARD, 64, 128, 32, 64, 2),
-            new Variant("Bf16Forward64x64", true, Form.FORWARD, 64, 64, 32, 32, 2),
-            new Variant("Bf16Backward128x128", true, Form.BACKWARD, 128, 128, 64, 64, 1),
-            new Variant("Bf16Backward128x128Double", true, Form.BACKWARD, 128, 128, 64, 64, 2),
-            new Variant("Bf16Backward128x256", true, Form.BACKWARD, 128, 256, 64, 64, 1),
-            new Variant("Bf16Backward64x128", true, Form.BACKWARD, 64, 128, 32, 64, 2),
-            new Variant("Bf16Backward64x64", true, Form.BACKWARD, 64, 64, 32, 32, 2),
-            new Variant("F16Forward128x128", false, Form.FORWARD, 128, 128, 64, 64, 1),
-            new Variant("F16Forward64x64", false, Form.FORWARD, 64, 64, 32, 32, 2),
-            new Variant("F16Backward128x128", false, Form.BACKWARD, 128, 128, 64, 64, 1),
-            new Variant("F16Backward64x64", false, Form.BACKWARD, 64, 64, 32, 32, 2));
+            new Variant("Bf16Forward128x128", true, Form.FORWARD, 128, 128, 64, 64),
+            new Variant("Bf16Forward64x64", true, Form.FORWARD, 64, 64, 32, 32),
+            new Variant("Bf16Backward128x128", true, Form.BACKWARD, 128, 128, 64, 64),
+            new Variant("Bf16Backward64x64", true, Form.BACKWARD, 64, 64, 32, 32),
+            new Variant("F16Forward128x128", false, Form.FORWARD, 128, 128, 64, 64),
+            new Variant("F16Forward64x64", false, Form.FORWARD, 64, 64, 32, 32),
+            new Variant("F16Backward128x128", false, Form.BACKWARD, 128, 128, 64, 64),
+            new Variant("F16Backward64x64", false, Form.BACKWARD, 64, 64, 32, 32));
 
     private final Variant v;
     private final StringBuilder text = new StringBuilder();
@@ -129,7 +119,7 @@ public final class MmaGenerator {
         line("");
         line("/// Written by `MmaGenerator`: change that, not this. Tiles of %d x %d, warps of %d x %d, steps of %d along k;",
                 v.rows, v.cols, v.warpRows, v.warpCols, DEPTH);
-        line("/// local memory holds %s.", v.buffers == 2 ? "the tiles of two steps" : "the tiles of one step");
+        line("/// local memory holds the tiles of two steps.");
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
         line("");
@@ -140,7 +130,7 @@ public final class MmaGenerator {
                 v.rows, v.cols);
         line("/// x, w.");
         line("/// Launch: `MmaTiles.groups(m, n, %d, %d)` groups of %d threads; %.1f KB of local memory.", v.rows, v.cols,
-                v.threads(), v.buffers * 4 * (v.xInts() + v.wInts()) / 1024.0);
+                v.threads(), 2 * 4 * (v.xInts() + v.wInts()) / 1024.0);
         line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row");
         line("/// of x, its column of op(w) and k alone. Writes: `=`.");
         line("public static void %s(KernelContext context, IntArray table, int slot, FloatArray sums,", v.method());
@@ -148,8 +138,8 @@ public final class MmaGenerator {
     }
 
     private void setUp() {
-        line("int[] xTile = context.allocateIntLocalArray(%d);", v.buffers * v.xInts());
-        line("int[] wTile = context.allocateIntLocalArray(%d);", v.buffers * v.wInts());
+        line("int[] xTile = context.allocateIntLocalArray(%d);", 2 * v.xInts());
+        line("int[] wTile = context.allocateIntLocalArray(%d);", 2 * v.wInts());
         line("float[] pin = new float[1];                  // keeps reads where they stand: see Reduce");
         line("pin[0] = 0f;");
         line("float zero = pin[0];");
@@ -240,7 +230,6 @@ public final class MmaGenerator {
     // ---- where it stands in local memory ----
 
     private void places() {
-        boolean rows = v.form == Form.FORWARD_ROWS;
         line("");
         line("// Where it goes in local memory, and where the lane's registers of the matrix unit come from: byte offsets,");
         line("// less those that the loads add by themselves. The 16-byte pieces of x's rows are exchanged so that eight rows");
@@ -252,14 +241,7 @@ public final class MmaGenerator {
         for (int s = 0; s < 2; s++) {
             line("int xGet%d = xLane + (%s(lane >> 4 & 1) ^ swap) * 16;", s, s == 0 ? "" : "2 + ");
         }
-        if (rows) {
-            line("int wPut = xPut;");
-            line("int wLane = warpCol * %d + (lane & 7) * %d - (lane & 15) * 32 - (lane >> 4 & 1) * 16;", v.warpCols * ROW_BYTES,
-                    ROW_BYTES);
-            for (int s = 0; s < 2; s++) {
-                line("int wGet%d = wLane + (%s(lane >> 3 & 1) ^ swap) * 16;", s, s == 0 ? "" : "2 + ");
-            }
-        } else if (v.form.byDepth()) {
+        if (v.form.byDepth()) {
             line("int wPut = wRow * %d + wColumn * 2;", v.wStride());
             line("int wGet = warpCol * %d + (lane & 15) * %d;", v.warpCols * 2, v.wStride() * 4 - 16);
         } else {
@@ -273,22 +255,16 @@ public final class MmaGenerator {
     // ---- the loop over k ----
 
     private void loop() {
-        boolean two = v.buffers == 2;
         line("");
         line("for (int step = 0; step < steps; step++) {");
-        if (two) {
-            line("int xBuffer = (step & 1) * %d;", v.xInts());
-            line("int wBuffer = (step & 1) * %d;", v.wInts());
-        } else {
-            line("context.localBarrier();");
-        }
+        line("int xBuffer = (step & 1) * %d;", v.xInts());
+        line("int wBuffer = (step & 1) * %d;", v.wInts());
         line("int keep = MmaTiles.keep(step * %d + xColumn, k / 4, %d);", ROW_LONGS, ROW_LONGS);
-        String xPut = two ? "xBuffer + xPut" : "xPut";
-        String wPut = two ? "wBuffer + wPut" : "wPut";
+        String xPut = "xBuffer + xPut";
+        String wPut = "wBuffer + wPut";
         for (int j = 0; j < xLongs(); j++) putLong("xTile", xPut, j * rowsAtOnce() * ROW_BYTES / 4, "xNext" + j, "keep");
         for (int j = 0; j < wLongs(); j++) {
             switch (v.form) {
-                case FORWARD_ROWS -> putLong("wTile", wPut, j * rowsAtOnce() * ROW_BYTES / 4, "wNext" + j, "keep");
                 case BACKWARD -> {
                     line("int keep%d = MmaTiles.keep(step * %d + wRow + %d, k, %d);", j, DEPTH, wRowsBefore(j), DEPTH);
                     putLong("wTile", wPut, wRowsBefore(j) * v.wStride(), "wNext" + j, "keep" + j);
@@ -301,7 +277,7 @@ public final class MmaGenerator {
         line("int next = Math.min(step + 1, steps - 1);");
         read("", "", "next");
         line("context.localBarrier();");
-        for (int s = 0; s < 2; s++) multiply(s, two);
+        for (int s = 0; s < 2; s++) multiply(s);
         line("}");
     }
 
@@ -333,11 +309,11 @@ public final class MmaGenerator {
     }
 
     /// Step s of two of the matrix unit: rows alternate in direction, so that each product shares an operand with the last.
-    private void multiply(int s, boolean two) {
+    private void multiply(int s) {
         int down = v.warpRows / 16;
         int across = v.warpCols / 8;
-        String x = two ? "4 * xBuffer + " : "";
-        String w = two ? "4 * wBuffer + " : "";
+        String x = "4 * xBuffer + ";
+        String w = "4 * wBuffer + ";
         for (int i = 0; i < down; i++) {
             line("HalfFloat[] a%d%d = context.mmaLoadA(xTile, 16, %sxGet%d%s);", s, i, x, s, plus(i * 16 * ROW_BYTES));
         }
@@ -354,7 +330,6 @@ public final class MmaGenerator {
     private String wFragment(String buffer, int s, int j) {
         int rows = s * 16 * v.wStride() * 4;
         return switch (v.form) {
-            case FORWARD_ROWS -> "mmaLoadA(wTile, 16, %swGet%d%s)".formatted(buffer, s, plus(j * 8 * ROW_BYTES));
             case BACKWARD -> "mmaLoadB(wTile, 16, %swGet%s)".formatted(buffer, plus(rows + j * 16));
             case FORWARD -> "mmaLoadB(wTile, 16, %swGet%d%s)".formatted(buffer, j & 1, plus(rows + ((j ^ 2 * s) & ~1) * 16));
         };
