@@ -36,8 +36,6 @@ public final class AttentionForward128 {
         float nothing = pin[0];
         int thread = context.localIdx;
         int group = context.groupIdx;
-        int zero = thread >> 10;
-        int naught = thread >> 11;
         int lane = thread & 31;
         int warpQueries = thread >> 6 & 1;
         int warpKeys = thread >> 5 & 1;              // and columns of V
@@ -506,9 +504,9 @@ public final class AttentionForward128 {
             float p000 = TornadoMath.exp(AttentionTiles.score(scratch[at], scale, softcap) - shift00);
             float p001 = TornadoMath.exp(AttentionTiles.score(scratch[at + 64], scale, softcap) - shift00);
             l00 += p000 + p001;
-            int b000 = zero - (naught - BFloat16.bf16FromFloat(p000));
-            int b001 = zero - (naught - BFloat16.bf16FromFloat(p001));
-            weights[wBuffer + wPut0] = b000 | b001 << 16;
+            int b000 = 65535 - BFloat16.bf16FromFloat(p000);
+            int b001 = 65535 - BFloat16.bf16FromFloat(p001);
+            weights[wBuffer + wPut0] = ~(b000 | b001 << 16);
             HalfFloat[] w00 = context.mmaLoadA(weights, 16, wGot);
             HalfFloat[] w10 = context.mmaLoadA(weights, 16, wGot + 1024);
             HalfFloat[] v00 = context.mmaLoadB(tiles, 16, vGot);
@@ -520,9 +518,9 @@ public final class AttentionForward128 {
             float p010 = TornadoMath.exp(AttentionTiles.score(scratch[at + 1], scale, softcap) - shift01);
             float p011 = TornadoMath.exp(AttentionTiles.score(scratch[at + 65], scale, softcap) - shift01);
             l01 += p010 + p011;
-            int b010 = zero - (naught - BFloat16.bf16FromFloat(p010));
-            int b011 = zero - (naught - BFloat16.bf16FromFloat(p011));
-            weights[wBuffer + wPut1] = b010 | b011 << 16;
+            int b010 = 65535 - BFloat16.bf16FromFloat(p010);
+            int b011 = 65535 - BFloat16.bf16FromFloat(p011);
+            weights[wBuffer + wPut1] = ~(b010 | b011 << 16);
             HalfFloat[] v02 = context.mmaLoadB(tiles, 16, vGot + 32);
             o02 = context.mmaBF16(w00, v02, o02, MMAShape.M16N8K16);
             o12 = context.mmaBF16(w10, v02, o12, MMAShape.M16N8K16);
@@ -534,9 +532,9 @@ public final class AttentionForward128 {
             float p100 = TornadoMath.exp(AttentionTiles.score(scratch[at + 128], scale, softcap) - shift10);
             float p101 = TornadoMath.exp(AttentionTiles.score(scratch[at + 192], scale, softcap) - shift10);
             l10 += p100 + p101;
-            int b100 = zero - (naught - BFloat16.bf16FromFloat(p100));
-            int b101 = zero - (naught - BFloat16.bf16FromFloat(p101));
-            weights[wBuffer + wPut0 + 128] = b100 | b101 << 16;
+            int b100 = 65535 - BFloat16.bf16FromFloat(p100);
+            int b101 = 65535 - BFloat16.bf16FromFloat(p101);
+            weights[wBuffer + wPut0 + 128] = ~(b100 | b101 << 16);
             HalfFloat[] v04 = context.mmaLoadB(tiles, 16, vGot + 64);
             o04 = context.mmaBF16(w00, v04, o04, MMAShape.M16N8K16);
             o14 = context.mmaBF16(w10, v04, o14, MMAShape.M16N8K16);
@@ -546,9 +544,9 @@ public final class AttentionForward128 {
             float p110 = TornadoMath.exp(AttentionTiles.score(scratch[at + 129], scale, softcap) - shift11);
             float p111 = TornadoMath.exp(AttentionTiles.score(scratch[at + 193], scale, softcap) - shift11);
             l11 += p110 + p111;
-            int b110 = zero - (naught - BFloat16.bf16FromFloat(p110));
-            int b111 = zero - (naught - BFloat16.bf16FromFloat(p111));
-            weights[wBuffer + wPut1 + 128] = b110 | b111 << 16;
+            int b110 = 65535 - BFloat16.bf16FromFloat(p110);
+            int b111 = 65535 - BFloat16.bf16FromFloat(p111);
+            weights[wBuffer + wPut1 + 128] = ~(b110 | b111 << 16);
             HalfFloat[] v06 = context.mmaLoadB(tiles, 16, vGot + 96);
             o06 = context.mmaBF16(w00, v06, o06, MMAShape.M16N8K16);
             o16 = context.mmaBF16(w10, v06, o16, MMAShape.M16N8K16);
@@ -577,9 +575,9 @@ public final class AttentionForward128 {
             float p200 = TornadoMath.exp(AttentionTiles.score(scratch[at], scale, softcap) - shift20);
             float p201 = TornadoMath.exp(AttentionTiles.score(scratch[at + 64], scale, softcap) - shift20);
             l20 += p200 + p201;
-            int b200 = zero - (naught - BFloat16.bf16FromFloat(p200));
-            int b201 = zero - (naught - BFloat16.bf16FromFloat(p201));
-            weights[wBuffer + wPut0 + 256] = b200 | b201 << 16;
+            int b200 = 65535 - BFloat16.bf16FromFloat(p200);
+            int b201 = 65535 - BFloat16.bf16FromFloat(p201);
+            weights[wBuffer + wPut0 + 256] = ~(b200 | b201 << 16);
             HalfFloat[] w01 = context.mmaLoadA(weights, 16, wGot + 256);
             HalfFloat[] w11 = context.mmaLoadA(weights, 16, wGot + 1280);
             HalfFloat[] v10 = context.mmaLoadB(tiles, 16, vGot + 4352);
@@ -591,9 +589,9 @@ public final class AttentionForward128 {
             float p210 = TornadoMath.exp(AttentionTiles.score(scratch[at + 1], scale, softcap) - shift21);
             float p211 = TornadoMath.exp(AttentionTiles.score(scratch[at + 65], scale, softcap) - shift21);
             l21 += p210 + p211;
-            int b210 = zero - (naught - BFloat16.bf16FromFloat(p210));
-            int b211 = zero - (naught - BFloat16.bf16FromFloat(p211));
-            weights[wBuffer + wPut1 + 256] = b210 | b211 << 16;
+            int b210 = 65535 - BFloat16.bf16FromFloat(p210);
+            int b211 = 65535 - BFloat16.bf16FromFloat(p211);
+            weights[wBuffer + wPut1 + 256] = ~(b210 | b211 << 16);
             HalfFloat[] v12 = context.mmaLoadB(tiles, 16, vGot + 4384);
             o02 = context.mmaBF16(w01, v12, o02, MMAShape.M16N8K16);
             o12 = context.mmaBF16(w11, v12, o12, MMAShape.M16N8K16);
@@ -605,9 +603,9 @@ public final class AttentionForward128 {
             float p300 = TornadoMath.exp(AttentionTiles.score(scratch[at + 128], scale, softcap) - shift30);
             float p301 = TornadoMath.exp(AttentionTiles.score(scratch[at + 192], scale, softcap) - shift30);
             l30 += p300 + p301;
-            int b300 = zero - (naught - BFloat16.bf16FromFloat(p300));
-            int b301 = zero - (naught - BFloat16.bf16FromFloat(p301));
-            weights[wBuffer + wPut0 + 384] = b300 | b301 << 16;
+            int b300 = 65535 - BFloat16.bf16FromFloat(p300);
+            int b301 = 65535 - BFloat16.bf16FromFloat(p301);
+            weights[wBuffer + wPut0 + 384] = ~(b300 | b301 << 16);
             HalfFloat[] v14 = context.mmaLoadB(tiles, 16, vGot + 4416);
             o04 = context.mmaBF16(w01, v14, o04, MMAShape.M16N8K16);
             o14 = context.mmaBF16(w11, v14, o14, MMAShape.M16N8K16);
@@ -617,9 +615,9 @@ public final class AttentionForward128 {
             float p310 = TornadoMath.exp(AttentionTiles.score(scratch[at + 129], scale, softcap) - shift31);
             float p311 = TornadoMath.exp(AttentionTiles.score(scratch[at + 193], scale, softcap) - shift31);
             l31 += p310 + p311;
-            int b310 = zero - (naught - BFloat16.bf16FromFloat(p310));
-            int b311 = zero - (naught - BFloat16.bf16FromFloat(p311));
-            weights[wBuffer + wPut1 + 384] = b310 | b311 << 16;
+            int b310 = 65535 - BFloat16.bf16FromFloat(p310);
+            int b311 = 65535 - BFloat16.bf16FromFloat(p311);
+            weights[wBuffer + wPut1 + 384] = ~(b310 | b311 << 16);
             HalfFloat[] v16 = context.mmaLoadB(tiles, 16, vGot + 4448);
             o06 = context.mmaBF16(w01, v16, o06, MMAShape.M16N8K16);
             o16 = context.mmaBF16(w11, v16, o16, MMAShape.M16N8K16);
@@ -782,93 +780,125 @@ public final class AttentionForward128 {
         float factor00 = shifts[atRow];
         float factor01 = shifts[atRow + 8];
         context.mmaStore(o00, fragments, 0, slots, 8);
-        tiles[oPut] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor00))) << 16;
-        tiles[oPut + 544] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor01))) << 16;
+        int o000 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor00) & 0xffff;
+        int o001 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor00);
+        tiles[oPut] = ~(o000 | o001 << 16);
+        int o002 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor01) & 0xffff;
+        int o003 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor01);
+        tiles[oPut + 544] = ~(o002 | o003 << 16);
         context.mmaStore(o01, fragments, 0, slots + 128, 8);
-        tiles[oPut + 4] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor00))) << 16;
-        tiles[oPut + 548] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor01))) << 16;
+        int o010 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor00) & 0xffff;
+        int o011 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor00);
+        tiles[oPut + 4] = ~(o010 | o011 << 16);
+        int o012 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor01) & 0xffff;
+        int o013 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor01);
+        tiles[oPut + 548] = ~(o012 | o013 << 16);
         context.mmaStore(o02, fragments, 0, slots, 8);
-        tiles[oPut + 8] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor00))) << 16;
-        tiles[oPut + 552] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor01))) << 16;
+        int o020 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor00) & 0xffff;
+        int o021 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor00);
+        tiles[oPut + 8] = ~(o020 | o021 << 16);
+        int o022 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor01) & 0xffff;
+        int o023 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor01);
+        tiles[oPut + 552] = ~(o022 | o023 << 16);
         context.mmaStore(o03, fragments, 0, slots + 128, 8);
-        tiles[oPut + 12] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor00))) << 16;
-        tiles[oPut + 556] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor01))) << 16;
+        int o030 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor00) & 0xffff;
+        int o031 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor00);
+        tiles[oPut + 12] = ~(o030 | o031 << 16);
+        int o032 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor01) & 0xffff;
+        int o033 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor01);
+        tiles[oPut + 556] = ~(o032 | o033 << 16);
         context.mmaStore(o04, fragments, 0, slots, 8);
-        tiles[oPut + 16] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor00))) << 16;
-        tiles[oPut + 560] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor01))) << 16;
+        int o040 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor00) & 0xffff;
+        int o041 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor00);
+        tiles[oPut + 16] = ~(o040 | o041 << 16);
+        int o042 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor01) & 0xffff;
+        int o043 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor01);
+        tiles[oPut + 560] = ~(o042 | o043 << 16);
         context.mmaStore(o05, fragments, 0, slots + 128, 8);
-        tiles[oPut + 20] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor00))) << 16;
-        tiles[oPut + 564] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor01))) << 16;
+        int o050 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor00) & 0xffff;
+        int o051 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor00);
+        tiles[oPut + 20] = ~(o050 | o051 << 16);
+        int o052 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor01) & 0xffff;
+        int o053 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor01);
+        tiles[oPut + 564] = ~(o052 | o053 << 16);
         context.mmaStore(o06, fragments, 0, slots, 8);
-        tiles[oPut + 24] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor00))) << 16;
-        tiles[oPut + 568] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor01))) << 16;
+        int o060 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor00) & 0xffff;
+        int o061 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor00);
+        tiles[oPut + 24] = ~(o060 | o061 << 16);
+        int o062 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor01) & 0xffff;
+        int o063 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor01);
+        tiles[oPut + 568] = ~(o062 | o063 << 16);
         context.mmaStore(o07, fragments, 0, slots + 128, 8);
-        tiles[oPut + 28] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor00))) << 16;
-        tiles[oPut + 572] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor01))) << 16;
+        int o070 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor00) & 0xffff;
+        int o071 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor00);
+        tiles[oPut + 28] = ~(o070 | o071 << 16);
+        int o072 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor01) & 0xffff;
+        int o073 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor01);
+        tiles[oPut + 572] = ~(o072 | o073 << 16);
         float factor10 = shifts[atRow + 16];
         float factor11 = shifts[atRow + 24];
         context.mmaStore(o10, fragments, 0, slots, 8);
-        tiles[oPut + 1088] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor10))) << 16;
-        tiles[oPut + 1632] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor11))) << 16;
+        int o100 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor10) & 0xffff;
+        int o101 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor10);
+        tiles[oPut + 1088] = ~(o100 | o101 << 16);
+        int o102 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor11) & 0xffff;
+        int o103 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor11);
+        tiles[oPut + 1632] = ~(o102 | o103 << 16);
         context.mmaStore(o11, fragments, 0, slots + 128, 8);
-        tiles[oPut + 1092] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor10))) << 16;
-        tiles[oPut + 1636] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor11))) << 16;
+        int o110 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor10) & 0xffff;
+        int o111 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor10);
+        tiles[oPut + 1092] = ~(o110 | o111 << 16);
+        int o112 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor11) & 0xffff;
+        int o113 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor11);
+        tiles[oPut + 1636] = ~(o112 | o113 << 16);
         context.mmaStore(o12, fragments, 0, slots, 8);
-        tiles[oPut + 1096] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor10))) << 16;
-        tiles[oPut + 1640] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor11))) << 16;
+        int o120 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor10) & 0xffff;
+        int o121 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor10);
+        tiles[oPut + 1096] = ~(o120 | o121 << 16);
+        int o122 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor11) & 0xffff;
+        int o123 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor11);
+        tiles[oPut + 1640] = ~(o122 | o123 << 16);
         context.mmaStore(o13, fragments, 0, slots + 128, 8);
-        tiles[oPut + 1100] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor10))) << 16;
-        tiles[oPut + 1644] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor11))) << 16;
+        int o130 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor10) & 0xffff;
+        int o131 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor10);
+        tiles[oPut + 1100] = ~(o130 | o131 << 16);
+        int o132 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor11) & 0xffff;
+        int o133 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor11);
+        tiles[oPut + 1644] = ~(o132 | o133 << 16);
         context.mmaStore(o14, fragments, 0, slots, 8);
-        tiles[oPut + 1104] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor10))) << 16;
-        tiles[oPut + 1648] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor11))) << 16;
+        int o140 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor10) & 0xffff;
+        int o141 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor10);
+        tiles[oPut + 1104] = ~(o140 | o141 << 16);
+        int o142 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor11) & 0xffff;
+        int o143 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor11);
+        tiles[oPut + 1648] = ~(o142 | o143 << 16);
         context.mmaStore(o15, fragments, 0, slots + 128, 8);
-        tiles[oPut + 1108] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor10))) << 16;
-        tiles[oPut + 1652] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor11))) << 16;
+        int o150 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor10) & 0xffff;
+        int o151 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor10);
+        tiles[oPut + 1108] = ~(o150 | o151 << 16);
+        int o152 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor11) & 0xffff;
+        int o153 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor11);
+        tiles[oPut + 1652] = ~(o152 | o153 << 16);
         context.mmaStore(o16, fragments, 0, slots, 8);
-        tiles[oPut + 1112] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor10))) << 16;
-        tiles[oPut + 1656] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor11))) << 16;
+        int o160 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor10) & 0xffff;
+        int o161 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor10);
+        tiles[oPut + 1112] = ~(o160 | o161 << 16);
+        int o162 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor11) & 0xffff;
+        int o163 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor11);
+        tiles[oPut + 1656] = ~(o162 | o163 << 16);
         context.mmaStore(o17, fragments, 0, slots + 128, 8);
-        tiles[oPut + 1116] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor10))) << 16;
-        tiles[oPut + 1660] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor11))) << 16;
+        int o170 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor10) & 0xffff;
+        int o171 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor10);
+        tiles[oPut + 1116] = ~(o170 | o171 << 16);
+        int o172 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor11) & 0xffff;
+        int o173 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor11);
+        tiles[oPut + 1660] = ~(o172 | o173 << 16);
         context.localBarrier();
         int atO = table.get(slot) / 4 + head * 32 + column;
         for (int r = row; r < 64; r += 4) {
             long four = AttentionTiles.four(tiles[r * 68 + column * 2], tiles[r * 68 + column * 2 + 1]);
             if (flags[1] == 1) {
-                four = AttentionTiles.withInfinite(four, v, atV, kvStride, bounds[2 * r], bounds[2 * r + 1], zero, naught);
+                four = AttentionTiles.withInfinite(four, v, atV, kvStride, bounds[2 * r], bounds[2 * r + 1]);
             }
             if (top + r < queries) o.set(atO + (top + r) * qStride, four);
         }

@@ -36,8 +36,6 @@ public final class AttentionForward64 {
         float nothing = pin[0];
         int thread = context.localIdx;
         int group = context.groupIdx;
-        int zero = thread >> 10;
-        int naught = thread >> 11;
         int lane = thread & 31;
         int warpQueries = thread >> 6 & 1;
         int warpKeys = thread >> 5 & 1;              // and columns of V
@@ -548,15 +546,15 @@ public final class AttentionForward64 {
             float p000 = TornadoMath.exp(AttentionTiles.score(scratch[at], scale, softcap) - shift00);
             float p001 = TornadoMath.exp(AttentionTiles.score(scratch[at + 64], scale, softcap) - shift00);
             l00 += p000 + p001;
-            int b000 = zero - (naught - BFloat16.bf16FromFloat(p000));
-            int b001 = zero - (naught - BFloat16.bf16FromFloat(p001));
-            weights[wBuffer + wPut0] = b000 | b001 << 16;
+            int b000 = 65535 - BFloat16.bf16FromFloat(p000);
+            int b001 = 65535 - BFloat16.bf16FromFloat(p001);
+            weights[wBuffer + wPut0] = ~(b000 | b001 << 16);
             float p010 = TornadoMath.exp(AttentionTiles.score(scratch[at + 1], scale, softcap) - shift01);
             float p011 = TornadoMath.exp(AttentionTiles.score(scratch[at + 65], scale, softcap) - shift01);
             l01 += p010 + p011;
-            int b010 = zero - (naught - BFloat16.bf16FromFloat(p010));
-            int b011 = zero - (naught - BFloat16.bf16FromFloat(p011));
-            weights[wBuffer + wPut1] = b010 | b011 << 16;
+            int b010 = 65535 - BFloat16.bf16FromFloat(p010);
+            int b011 = 65535 - BFloat16.bf16FromFloat(p011);
+            weights[wBuffer + wPut1] = ~(b010 | b011 << 16);
             HalfFloat[] w00 = context.mmaLoadA(weights, 16, wGot);
             HalfFloat[] w10 = context.mmaLoadA(weights, 16, wGot + 1024);
             HalfFloat[] w20 = context.mmaLoadA(weights, 16, wGot + 2048);
@@ -571,15 +569,15 @@ public final class AttentionForward64 {
             float p100 = TornadoMath.exp(AttentionTiles.score(scratch[at + 128], scale, softcap) - shift10);
             float p101 = TornadoMath.exp(AttentionTiles.score(scratch[at + 192], scale, softcap) - shift10);
             l10 += p100 + p101;
-            int b100 = zero - (naught - BFloat16.bf16FromFloat(p100));
-            int b101 = zero - (naught - BFloat16.bf16FromFloat(p101));
-            weights[wBuffer + wPut0 + 128] = b100 | b101 << 16;
+            int b100 = 65535 - BFloat16.bf16FromFloat(p100);
+            int b101 = 65535 - BFloat16.bf16FromFloat(p101);
+            weights[wBuffer + wPut0 + 128] = ~(b100 | b101 << 16);
             float p110 = TornadoMath.exp(AttentionTiles.score(scratch[at + 129], scale, softcap) - shift11);
             float p111 = TornadoMath.exp(AttentionTiles.score(scratch[at + 193], scale, softcap) - shift11);
             l11 += p110 + p111;
-            int b110 = zero - (naught - BFloat16.bf16FromFloat(p110));
-            int b111 = zero - (naught - BFloat16.bf16FromFloat(p111));
-            weights[wBuffer + wPut1 + 128] = b110 | b111 << 16;
+            int b110 = 65535 - BFloat16.bf16FromFloat(p110);
+            int b111 = 65535 - BFloat16.bf16FromFloat(p111);
+            weights[wBuffer + wPut1 + 128] = ~(b110 | b111 << 16);
             HalfFloat[] v01 = context.mmaLoadB(tiles, 16, vGot + 16);
             o01 = context.mmaBF16(w00, v01, o01, MMAShape.M16N8K16);
             o11 = context.mmaBF16(w10, v01, o11, MMAShape.M16N8K16);
@@ -590,15 +588,15 @@ public final class AttentionForward64 {
             float p200 = TornadoMath.exp(AttentionTiles.score(scratch[at + 256], scale, softcap) - shift20);
             float p201 = TornadoMath.exp(AttentionTiles.score(scratch[at + 320], scale, softcap) - shift20);
             l20 += p200 + p201;
-            int b200 = zero - (naught - BFloat16.bf16FromFloat(p200));
-            int b201 = zero - (naught - BFloat16.bf16FromFloat(p201));
-            weights[wBuffer + wPut0 + 256] = b200 | b201 << 16;
+            int b200 = 65535 - BFloat16.bf16FromFloat(p200);
+            int b201 = 65535 - BFloat16.bf16FromFloat(p201);
+            weights[wBuffer + wPut0 + 256] = ~(b200 | b201 << 16);
             float p210 = TornadoMath.exp(AttentionTiles.score(scratch[at + 257], scale, softcap) - shift21);
             float p211 = TornadoMath.exp(AttentionTiles.score(scratch[at + 321], scale, softcap) - shift21);
             l21 += p210 + p211;
-            int b210 = zero - (naught - BFloat16.bf16FromFloat(p210));
-            int b211 = zero - (naught - BFloat16.bf16FromFloat(p211));
-            weights[wBuffer + wPut1 + 256] = b210 | b211 << 16;
+            int b210 = 65535 - BFloat16.bf16FromFloat(p210);
+            int b211 = 65535 - BFloat16.bf16FromFloat(p211);
+            weights[wBuffer + wPut1 + 256] = ~(b210 | b211 << 16);
             HalfFloat[] v02 = context.mmaLoadB(tiles, 16, vGot + 32);
             o02 = context.mmaBF16(w00, v02, o02, MMAShape.M16N8K16);
             o12 = context.mmaBF16(w10, v02, o12, MMAShape.M16N8K16);
@@ -609,15 +607,15 @@ public final class AttentionForward64 {
             float p300 = TornadoMath.exp(AttentionTiles.score(scratch[at + 384], scale, softcap) - shift30);
             float p301 = TornadoMath.exp(AttentionTiles.score(scratch[at + 448], scale, softcap) - shift30);
             l30 += p300 + p301;
-            int b300 = zero - (naught - BFloat16.bf16FromFloat(p300));
-            int b301 = zero - (naught - BFloat16.bf16FromFloat(p301));
-            weights[wBuffer + wPut0 + 384] = b300 | b301 << 16;
+            int b300 = 65535 - BFloat16.bf16FromFloat(p300);
+            int b301 = 65535 - BFloat16.bf16FromFloat(p301);
+            weights[wBuffer + wPut0 + 384] = ~(b300 | b301 << 16);
             float p310 = TornadoMath.exp(AttentionTiles.score(scratch[at + 385], scale, softcap) - shift31);
             float p311 = TornadoMath.exp(AttentionTiles.score(scratch[at + 449], scale, softcap) - shift31);
             l31 += p310 + p311;
-            int b310 = zero - (naught - BFloat16.bf16FromFloat(p310));
-            int b311 = zero - (naught - BFloat16.bf16FromFloat(p311));
-            weights[wBuffer + wPut1 + 384] = b310 | b311 << 16;
+            int b310 = 65535 - BFloat16.bf16FromFloat(p310);
+            int b311 = 65535 - BFloat16.bf16FromFloat(p311);
+            weights[wBuffer + wPut1 + 384] = ~(b310 | b311 << 16);
             HalfFloat[] v03 = context.mmaLoadB(tiles, 16, vGot + 48);
             o03 = context.mmaBF16(w00, v03, o03, MMAShape.M16N8K16);
             o13 = context.mmaBF16(w10, v03, o13, MMAShape.M16N8K16);
@@ -659,15 +657,15 @@ public final class AttentionForward64 {
             float p400 = TornadoMath.exp(AttentionTiles.score(scratch[at], scale, softcap) - shift40);
             float p401 = TornadoMath.exp(AttentionTiles.score(scratch[at + 64], scale, softcap) - shift40);
             l40 += p400 + p401;
-            int b400 = zero - (naught - BFloat16.bf16FromFloat(p400));
-            int b401 = zero - (naught - BFloat16.bf16FromFloat(p401));
-            weights[wBuffer + wPut0 + 512] = b400 | b401 << 16;
+            int b400 = 65535 - BFloat16.bf16FromFloat(p400);
+            int b401 = 65535 - BFloat16.bf16FromFloat(p401);
+            weights[wBuffer + wPut0 + 512] = ~(b400 | b401 << 16);
             float p410 = TornadoMath.exp(AttentionTiles.score(scratch[at + 1], scale, softcap) - shift41);
             float p411 = TornadoMath.exp(AttentionTiles.score(scratch[at + 65], scale, softcap) - shift41);
             l41 += p410 + p411;
-            int b410 = zero - (naught - BFloat16.bf16FromFloat(p410));
-            int b411 = zero - (naught - BFloat16.bf16FromFloat(p411));
-            weights[wBuffer + wPut1 + 512] = b410 | b411 << 16;
+            int b410 = 65535 - BFloat16.bf16FromFloat(p410);
+            int b411 = 65535 - BFloat16.bf16FromFloat(p411);
+            weights[wBuffer + wPut1 + 512] = ~(b410 | b411 << 16);
             HalfFloat[] w01 = context.mmaLoadA(weights, 16, wGot + 256);
             HalfFloat[] w11 = context.mmaLoadA(weights, 16, wGot + 1280);
             HalfFloat[] w21 = context.mmaLoadA(weights, 16, wGot + 2304);
@@ -682,15 +680,15 @@ public final class AttentionForward64 {
             float p500 = TornadoMath.exp(AttentionTiles.score(scratch[at + 128], scale, softcap) - shift50);
             float p501 = TornadoMath.exp(AttentionTiles.score(scratch[at + 192], scale, softcap) - shift50);
             l50 += p500 + p501;
-            int b500 = zero - (naught - BFloat16.bf16FromFloat(p500));
-            int b501 = zero - (naught - BFloat16.bf16FromFloat(p501));
-            weights[wBuffer + wPut0 + 640] = b500 | b501 << 16;
+            int b500 = 65535 - BFloat16.bf16FromFloat(p500);
+            int b501 = 65535 - BFloat16.bf16FromFloat(p501);
+            weights[wBuffer + wPut0 + 640] = ~(b500 | b501 << 16);
             float p510 = TornadoMath.exp(AttentionTiles.score(scratch[at + 129], scale, softcap) - shift51);
             float p511 = TornadoMath.exp(AttentionTiles.score(scratch[at + 193], scale, softcap) - shift51);
             l51 += p510 + p511;
-            int b510 = zero - (naught - BFloat16.bf16FromFloat(p510));
-            int b511 = zero - (naught - BFloat16.bf16FromFloat(p511));
-            weights[wBuffer + wPut1 + 640] = b510 | b511 << 16;
+            int b510 = 65535 - BFloat16.bf16FromFloat(p510);
+            int b511 = 65535 - BFloat16.bf16FromFloat(p511);
+            weights[wBuffer + wPut1 + 640] = ~(b510 | b511 << 16);
             HalfFloat[] v11 = context.mmaLoadB(tiles, 16, vGot + 2320);
             o01 = context.mmaBF16(w01, v11, o01, MMAShape.M16N8K16);
             o11 = context.mmaBF16(w11, v11, o11, MMAShape.M16N8K16);
@@ -701,15 +699,15 @@ public final class AttentionForward64 {
             float p600 = TornadoMath.exp(AttentionTiles.score(scratch[at + 256], scale, softcap) - shift60);
             float p601 = TornadoMath.exp(AttentionTiles.score(scratch[at + 320], scale, softcap) - shift60);
             l60 += p600 + p601;
-            int b600 = zero - (naught - BFloat16.bf16FromFloat(p600));
-            int b601 = zero - (naught - BFloat16.bf16FromFloat(p601));
-            weights[wBuffer + wPut0 + 768] = b600 | b601 << 16;
+            int b600 = 65535 - BFloat16.bf16FromFloat(p600);
+            int b601 = 65535 - BFloat16.bf16FromFloat(p601);
+            weights[wBuffer + wPut0 + 768] = ~(b600 | b601 << 16);
             float p610 = TornadoMath.exp(AttentionTiles.score(scratch[at + 257], scale, softcap) - shift61);
             float p611 = TornadoMath.exp(AttentionTiles.score(scratch[at + 321], scale, softcap) - shift61);
             l61 += p610 + p611;
-            int b610 = zero - (naught - BFloat16.bf16FromFloat(p610));
-            int b611 = zero - (naught - BFloat16.bf16FromFloat(p611));
-            weights[wBuffer + wPut1 + 768] = b610 | b611 << 16;
+            int b610 = 65535 - BFloat16.bf16FromFloat(p610);
+            int b611 = 65535 - BFloat16.bf16FromFloat(p611);
+            weights[wBuffer + wPut1 + 768] = ~(b610 | b611 << 16);
             HalfFloat[] v12 = context.mmaLoadB(tiles, 16, vGot + 2336);
             o02 = context.mmaBF16(w01, v12, o02, MMAShape.M16N8K16);
             o12 = context.mmaBF16(w11, v12, o12, MMAShape.M16N8K16);
@@ -720,15 +718,15 @@ public final class AttentionForward64 {
             float p700 = TornadoMath.exp(AttentionTiles.score(scratch[at + 384], scale, softcap) - shift70);
             float p701 = TornadoMath.exp(AttentionTiles.score(scratch[at + 448], scale, softcap) - shift70);
             l70 += p700 + p701;
-            int b700 = zero - (naught - BFloat16.bf16FromFloat(p700));
-            int b701 = zero - (naught - BFloat16.bf16FromFloat(p701));
-            weights[wBuffer + wPut0 + 896] = b700 | b701 << 16;
+            int b700 = 65535 - BFloat16.bf16FromFloat(p700);
+            int b701 = 65535 - BFloat16.bf16FromFloat(p701);
+            weights[wBuffer + wPut0 + 896] = ~(b700 | b701 << 16);
             float p710 = TornadoMath.exp(AttentionTiles.score(scratch[at + 385], scale, softcap) - shift71);
             float p711 = TornadoMath.exp(AttentionTiles.score(scratch[at + 449], scale, softcap) - shift71);
             l71 += p710 + p711;
-            int b710 = zero - (naught - BFloat16.bf16FromFloat(p710));
-            int b711 = zero - (naught - BFloat16.bf16FromFloat(p711));
-            weights[wBuffer + wPut1 + 896] = b710 | b711 << 16;
+            int b710 = 65535 - BFloat16.bf16FromFloat(p710);
+            int b711 = 65535 - BFloat16.bf16FromFloat(p711);
+            weights[wBuffer + wPut1 + 896] = ~(b710 | b711 << 16);
             HalfFloat[] v13 = context.mmaLoadB(tiles, 16, vGot + 2352);
             o03 = context.mmaBF16(w01, v13, o03, MMAShape.M16N8K16);
             o13 = context.mmaBF16(w11, v13, o13, MMAShape.M16N8K16);
@@ -862,97 +860,129 @@ public final class AttentionForward64 {
         float factor00 = shifts[atRow];
         float factor01 = shifts[atRow + 8];
         context.mmaStore(o00, fragments, 0, slots, 8);
-        tiles[oPut] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor00))) << 16;
-        tiles[oPut + 288] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor01))) << 16;
+        int o000 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor00) & 0xffff;
+        int o001 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor00);
+        tiles[oPut] = ~(o000 | o001 << 16);
+        int o002 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor01) & 0xffff;
+        int o003 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor01);
+        tiles[oPut + 288] = ~(o002 | o003 << 16);
         context.mmaStore(o01, fragments, 0, slots + 128, 8);
-        tiles[oPut + 4] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor00))) << 16;
-        tiles[oPut + 292] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor01))) << 16;
+        int o010 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor00) & 0xffff;
+        int o011 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor00);
+        tiles[oPut + 4] = ~(o010 | o011 << 16);
+        int o012 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor01) & 0xffff;
+        int o013 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor01);
+        tiles[oPut + 292] = ~(o012 | o013 << 16);
         context.mmaStore(o02, fragments, 0, slots + 256, 8);
-        tiles[oPut + 8] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 256] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 257] * factor00))) << 16;
-        tiles[oPut + 296] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 320] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 321] * factor01))) << 16;
+        int o020 = 65535 - BFloat16.bf16FromFloat(scratch[at + 256] * factor00) & 0xffff;
+        int o021 = 65535 - BFloat16.bf16FromFloat(scratch[at + 257] * factor00);
+        tiles[oPut + 8] = ~(o020 | o021 << 16);
+        int o022 = 65535 - BFloat16.bf16FromFloat(scratch[at + 320] * factor01) & 0xffff;
+        int o023 = 65535 - BFloat16.bf16FromFloat(scratch[at + 321] * factor01);
+        tiles[oPut + 296] = ~(o022 | o023 << 16);
         context.mmaStore(o03, fragments, 0, slots + 384, 8);
-        tiles[oPut + 12] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 384] * factor00)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 385] * factor00))) << 16;
-        tiles[oPut + 300] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 448] * factor01)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 449] * factor01))) << 16;
+        int o030 = 65535 - BFloat16.bf16FromFloat(scratch[at + 384] * factor00) & 0xffff;
+        int o031 = 65535 - BFloat16.bf16FromFloat(scratch[at + 385] * factor00);
+        tiles[oPut + 12] = ~(o030 | o031 << 16);
+        int o032 = 65535 - BFloat16.bf16FromFloat(scratch[at + 448] * factor01) & 0xffff;
+        int o033 = 65535 - BFloat16.bf16FromFloat(scratch[at + 449] * factor01);
+        tiles[oPut + 300] = ~(o032 | o033 << 16);
         float factor10 = shifts[atRow + 16];
         float factor11 = shifts[atRow + 24];
         context.mmaStore(o10, fragments, 0, slots, 8);
-        tiles[oPut + 576] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor10))) << 16;
-        tiles[oPut + 864] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor11))) << 16;
+        int o100 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor10) & 0xffff;
+        int o101 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor10);
+        tiles[oPut + 576] = ~(o100 | o101 << 16);
+        int o102 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor11) & 0xffff;
+        int o103 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor11);
+        tiles[oPut + 864] = ~(o102 | o103 << 16);
         context.mmaStore(o11, fragments, 0, slots + 128, 8);
-        tiles[oPut + 580] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor10))) << 16;
-        tiles[oPut + 868] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor11))) << 16;
+        int o110 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor10) & 0xffff;
+        int o111 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor10);
+        tiles[oPut + 580] = ~(o110 | o111 << 16);
+        int o112 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor11) & 0xffff;
+        int o113 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor11);
+        tiles[oPut + 868] = ~(o112 | o113 << 16);
         context.mmaStore(o12, fragments, 0, slots + 256, 8);
-        tiles[oPut + 584] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 256] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 257] * factor10))) << 16;
-        tiles[oPut + 872] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 320] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 321] * factor11))) << 16;
+        int o120 = 65535 - BFloat16.bf16FromFloat(scratch[at + 256] * factor10) & 0xffff;
+        int o121 = 65535 - BFloat16.bf16FromFloat(scratch[at + 257] * factor10);
+        tiles[oPut + 584] = ~(o120 | o121 << 16);
+        int o122 = 65535 - BFloat16.bf16FromFloat(scratch[at + 320] * factor11) & 0xffff;
+        int o123 = 65535 - BFloat16.bf16FromFloat(scratch[at + 321] * factor11);
+        tiles[oPut + 872] = ~(o122 | o123 << 16);
         context.mmaStore(o13, fragments, 0, slots + 384, 8);
-        tiles[oPut + 588] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 384] * factor10)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 385] * factor10))) << 16;
-        tiles[oPut + 876] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 448] * factor11)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 449] * factor11))) << 16;
+        int o130 = 65535 - BFloat16.bf16FromFloat(scratch[at + 384] * factor10) & 0xffff;
+        int o131 = 65535 - BFloat16.bf16FromFloat(scratch[at + 385] * factor10);
+        tiles[oPut + 588] = ~(o130 | o131 << 16);
+        int o132 = 65535 - BFloat16.bf16FromFloat(scratch[at + 448] * factor11) & 0xffff;
+        int o133 = 65535 - BFloat16.bf16FromFloat(scratch[at + 449] * factor11);
+        tiles[oPut + 876] = ~(o132 | o133 << 16);
         float factor20 = shifts[atRow + 32];
         float factor21 = shifts[atRow + 40];
         context.mmaStore(o20, fragments, 0, slots, 8);
-        tiles[oPut + 1152] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor20)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor20))) << 16;
-        tiles[oPut + 1440] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor21)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor21))) << 16;
+        int o200 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor20) & 0xffff;
+        int o201 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor20);
+        tiles[oPut + 1152] = ~(o200 | o201 << 16);
+        int o202 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor21) & 0xffff;
+        int o203 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor21);
+        tiles[oPut + 1440] = ~(o202 | o203 << 16);
         context.mmaStore(o21, fragments, 0, slots + 128, 8);
-        tiles[oPut + 1156] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor20)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor20))) << 16;
-        tiles[oPut + 1444] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor21)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor21))) << 16;
+        int o210 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor20) & 0xffff;
+        int o211 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor20);
+        tiles[oPut + 1156] = ~(o210 | o211 << 16);
+        int o212 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor21) & 0xffff;
+        int o213 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor21);
+        tiles[oPut + 1444] = ~(o212 | o213 << 16);
         context.mmaStore(o22, fragments, 0, slots + 256, 8);
-        tiles[oPut + 1160] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 256] * factor20)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 257] * factor20))) << 16;
-        tiles[oPut + 1448] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 320] * factor21)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 321] * factor21))) << 16;
+        int o220 = 65535 - BFloat16.bf16FromFloat(scratch[at + 256] * factor20) & 0xffff;
+        int o221 = 65535 - BFloat16.bf16FromFloat(scratch[at + 257] * factor20);
+        tiles[oPut + 1160] = ~(o220 | o221 << 16);
+        int o222 = 65535 - BFloat16.bf16FromFloat(scratch[at + 320] * factor21) & 0xffff;
+        int o223 = 65535 - BFloat16.bf16FromFloat(scratch[at + 321] * factor21);
+        tiles[oPut + 1448] = ~(o222 | o223 << 16);
         context.mmaStore(o23, fragments, 0, slots + 384, 8);
-        tiles[oPut + 1164] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 384] * factor20)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 385] * factor20))) << 16;
-        tiles[oPut + 1452] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 448] * factor21)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 449] * factor21))) << 16;
+        int o230 = 65535 - BFloat16.bf16FromFloat(scratch[at + 384] * factor20) & 0xffff;
+        int o231 = 65535 - BFloat16.bf16FromFloat(scratch[at + 385] * factor20);
+        tiles[oPut + 1164] = ~(o230 | o231 << 16);
+        int o232 = 65535 - BFloat16.bf16FromFloat(scratch[at + 448] * factor21) & 0xffff;
+        int o233 = 65535 - BFloat16.bf16FromFloat(scratch[at + 449] * factor21);
+        tiles[oPut + 1452] = ~(o232 | o233 << 16);
         float factor30 = shifts[atRow + 48];
         float factor31 = shifts[atRow + 56];
         context.mmaStore(o30, fragments, 0, slots, 8);
-        tiles[oPut + 1728] = zero - (naught - BFloat16.bf16FromFloat(scratch[at] * factor30)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 1] * factor30))) << 16;
-        tiles[oPut + 2016] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 64] * factor31)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 65] * factor31))) << 16;
+        int o300 = 65535 - BFloat16.bf16FromFloat(scratch[at] * factor30) & 0xffff;
+        int o301 = 65535 - BFloat16.bf16FromFloat(scratch[at + 1] * factor30);
+        tiles[oPut + 1728] = ~(o300 | o301 << 16);
+        int o302 = 65535 - BFloat16.bf16FromFloat(scratch[at + 64] * factor31) & 0xffff;
+        int o303 = 65535 - BFloat16.bf16FromFloat(scratch[at + 65] * factor31);
+        tiles[oPut + 2016] = ~(o302 | o303 << 16);
         context.mmaStore(o31, fragments, 0, slots + 128, 8);
-        tiles[oPut + 1732] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 128] * factor30)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 129] * factor30))) << 16;
-        tiles[oPut + 2020] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 192] * factor31)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 193] * factor31))) << 16;
+        int o310 = 65535 - BFloat16.bf16FromFloat(scratch[at + 128] * factor30) & 0xffff;
+        int o311 = 65535 - BFloat16.bf16FromFloat(scratch[at + 129] * factor30);
+        tiles[oPut + 1732] = ~(o310 | o311 << 16);
+        int o312 = 65535 - BFloat16.bf16FromFloat(scratch[at + 192] * factor31) & 0xffff;
+        int o313 = 65535 - BFloat16.bf16FromFloat(scratch[at + 193] * factor31);
+        tiles[oPut + 2020] = ~(o312 | o313 << 16);
         context.mmaStore(o32, fragments, 0, slots + 256, 8);
-        tiles[oPut + 1736] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 256] * factor30)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 257] * factor30))) << 16;
-        tiles[oPut + 2024] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 320] * factor31)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 321] * factor31))) << 16;
+        int o320 = 65535 - BFloat16.bf16FromFloat(scratch[at + 256] * factor30) & 0xffff;
+        int o321 = 65535 - BFloat16.bf16FromFloat(scratch[at + 257] * factor30);
+        tiles[oPut + 1736] = ~(o320 | o321 << 16);
+        int o322 = 65535 - BFloat16.bf16FromFloat(scratch[at + 320] * factor31) & 0xffff;
+        int o323 = 65535 - BFloat16.bf16FromFloat(scratch[at + 321] * factor31);
+        tiles[oPut + 2024] = ~(o322 | o323 << 16);
         context.mmaStore(o33, fragments, 0, slots + 384, 8);
-        tiles[oPut + 1740] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 384] * factor30)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 385] * factor30))) << 16;
-        tiles[oPut + 2028] = zero - (naught - BFloat16.bf16FromFloat(scratch[at + 448] * factor31)) & 0xffff
-                | (zero - (naught - BFloat16.bf16FromFloat(scratch[at + 449] * factor31))) << 16;
+        int o330 = 65535 - BFloat16.bf16FromFloat(scratch[at + 384] * factor30) & 0xffff;
+        int o331 = 65535 - BFloat16.bf16FromFloat(scratch[at + 385] * factor30);
+        tiles[oPut + 1740] = ~(o330 | o331 << 16);
+        int o332 = 65535 - BFloat16.bf16FromFloat(scratch[at + 448] * factor31) & 0xffff;
+        int o333 = 65535 - BFloat16.bf16FromFloat(scratch[at + 449] * factor31);
+        tiles[oPut + 2028] = ~(o332 | o333 << 16);
         context.localBarrier();
         int atO = table.get(slot) / 4 + head * 16 + column;
         for (int r = row; r < 128; r += 8) {
             long four = AttentionTiles.four(tiles[r * 36 + column * 2], tiles[r * 36 + column * 2 + 1]);
             if (flags[1] == 1) {
-                four = AttentionTiles.withInfinite(four, v, atV, kvStride, bounds[2 * r], bounds[2 * r + 1], zero, naught);
+                four = AttentionTiles.withInfinite(four, v, atV, kvStride, bounds[2 * r], bounds[2 * r + 1]);
             }
             if (top + r < queries) o.set(atO + (top + r) * qStride, four);
         }

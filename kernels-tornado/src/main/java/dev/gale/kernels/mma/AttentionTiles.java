@@ -131,13 +131,12 @@ public final class AttentionTiles {
         return counted > most ? counted : most;
     }
 
-    /// Two numbers as BF16, the first in the lower half.
-    /// @param zero  0, without the compiler knowing it: TornadoVM takes what is computed from the 16 bits alone for 16 bits
-    /// @param naught the same
-    public static int pair(int zero, int naught, float first, float second) {
-        int low = zero - (naught - Halves.toBf16(first)) & 0xffff;
-        int high = zero - (naught - Halves.toBf16(second));
-        return low | high << 16;
+    /// Two numbers as BF16, the first in the lower half. TornadoVM takes what is computed from the 16 bits alone for 16 bits,
+    /// but not a difference that begins with an int.
+    public static int pair(float first, float second) {
+        int low = 65535 - Halves.toBf16(first) & 0xffff;
+        int high = 65535 - Halves.toBf16(second);
+        return ~(low | high << 16);
     }
 
     /// Four BF16 elements, of which those that are no finite numbers become 0.
@@ -155,8 +154,7 @@ public final class AttentionTiles {
     /// Adds to four elements of a row of o those of the values it sees that are no finite numbers.
     /// @param at     of the first value's long
     /// @param stride longs from one value to the next
-    /// @param zero   see `pair`
-    public static long withInfinite(long four, LongArray v, int at, int stride, int start, int stop, int zero, int naught) {
+    public static long withInfinite(long four, LongArray v, int at, int stride, int start, int stop) {
         float a = element(four, 0);
         float b = element(four, 1);
         float c = element(four, 2);
@@ -170,7 +168,7 @@ public final class AttentionTiles {
                 d = plusInfinite(d, element(value, 3));
             }
         }
-        return four(pair(zero, naught, a, b), pair(zero, naught, c, d));
+        return four(pair(a, b), pair(c, d));
     }
 
     private static float plusInfinite(float sum, float value) {

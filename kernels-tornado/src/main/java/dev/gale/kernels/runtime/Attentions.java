@@ -64,9 +64,10 @@ final class Attentions {
                         a.slot(), a.floats(0), a.longs(1), kvHeads, dims, keys), norms, k);
         MmaAttention kernel = MmaAttention.of(dims);
         ops.launch(kernel.name(), Grid.groups(kernel.groups(queries, heads), AttentionTiles.THREADS),
-                List.of(heads, kvHeads, queries, keys, scale, softcap), (graph, id, a) -> graph.task(id, kernel.kernel(),
-                        a.context(), a.table(), a.slot(), a.longs(0), a.floats(1), a.longs(2), a.longs(3), a.longs(4), a.ints(5),
-                        a.floats(6), heads, kvHeads, queries, keys, scale, softcap), o, lse, q, k, v, ranges, norms);
+                List.of(heads, kvHeads, queries, keys, scale, softcap),
+                (graph, id, a) -> graph.task(id, kernel.kernel(), a.context(), a.table(), a.slot(), a.longs(0), a.floats(1),
+                        a.longs(2), a.longs(3), a.longs(4), a.ints(5), a.floats(6), heads, kvHeads, queries, keys, scale,
+                        softcap), o, lse, q, k, v, ranges, norms);
         ops.release(norms);
     }
 

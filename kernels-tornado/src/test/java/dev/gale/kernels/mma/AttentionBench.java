@@ -54,12 +54,12 @@ public final class AttentionBench {
     public static void main(String[] args) {
         List<String> shapes = Arrays.stream(args).filter(arg -> arg.contains("x")).toList();
         float factor = List.of(args).contains("large") ? 20 : 1;
-        System.out.printf("%-18s %10s %10s %12s %12s %12s%n", "shape", "ms", "TFLOP/s", "norms ms", "worst o", "worst lse");
+        System.out.printf("%-18s %-20s %10s %10s %12s %12s %12s%n", "shape", "kernel", "ms", "TFLOP/s", "norms ms",
+                "worst o", "worst lse");
         for (String shape : shapes.isEmpty() ? SHAPES : shapes) {
-            try {
-                new AttentionBench(shape, factor).run(shape);
-            } catch (Exception | Error e) {
-                System.out.printf("%-18s FAILED: %s%n", shape, e);
+            AttentionBench bench = new AttentionBench(shape, factor);
+            for (MmaAttention attention : MmaAttention.values()) {
+                if (attention.dims() == bench.dims) bench.attempt(shape, attention);
             }
         }
     }
@@ -87,8 +87,16 @@ public final class AttentionBench {
         return Convert.fromBf16((short) (longs.get(i / 4) >>> 16 * (i % 4)));
     }
 
-    private void run(String shape) throws TornadoExecutionPlanException {
-        MmaAttention attention = MmaAttention.of(dims);
+    /// A kernel that fails does not keep the others from being measured.
+    private void attempt(String shape, MmaAttention attention) {
+        try {
+            run(shape, attention);
+        } catch (Exception | Error e) {
+            System.out.printf("%-18s %-20s FAILED: %s%n", shape, attention, e);
+        }
+    }
+
+    private void run(String shape, MmaAttention attention) throws TornadoExecutionPlanException {
         int kvHeads = heads / GROUP;
         LongArray o = new LongArray(rows * heads * dims / 4);
         o.init(-1);
@@ -116,7 +124,8 @@ public final class AttentionBench {
         double ms = time(graph, "forward", grid(attention.groups(rows, heads), 1, AttentionTiles.THREADS), o, lse);
         double flops = 2.0 * rows * tokens * dims * heads;
         double[] worst = errors(o, lse);
-        System.out.printf("%-18s %10.4f %10.1f %12.4f %12.2e %12.2e%n", shape, ms, flops / ms / 1e9, normMs, worst[0], worst[1]);
+        System.out.printf("%-18s %-20s %10.4f %10.1f %12.4f %12.2e %12.2e%n", shape, attention, ms, flops / ms / 1e9, normMs,
+                worst[0], worst[1]);
     }
 
     /// Largest error of o and of lse; NaN is the worst.

@@ -88,6 +88,7 @@ public final class AttentionGenerator {
     /// Every kernel there is.
     static final List<Variant> VARIANTS = List.of(
             new Variant("AttentionForward64", 64, 64, 32),
+            new Variant("AttentionForward64Narrow", 64, 32, 32),
             new Variant("AttentionForward128", 128, 32, 32));
 
     private final Variant v;
@@ -186,8 +187,6 @@ public final class AttentionGenerator {
         line("float nothing = pin[0];");
         line("int thread = context.localIdx;");
         line("int group = context.groupIdx;");
-        line("int zero = thread >> 10;");
-        line("int naught = thread >> 11;");
         line("int lane = thread & 31;");
         line("int warpQueries = thread >> 6 & 1;");
         line("int warpKeys = thread >> 5 & 1;              // and columns of V");
@@ -514,18 +513,18 @@ public final class AttentionGenerator {
                         half, element(slot, 2 * half + e), name));
             }
             part.add("l%d%d += p%s0 + p%s1;".formatted(n, e, name, name));
-            for (int half = 0; half < 2; half++) part.add("int b%s%d = %s;".formatted(name, half, bits("p" + name + half)));
-            part.add("weights[wBuffer + wPut%d%s] = b%s0 | b%s1 << 16;".formatted(e,
+            for (int half = 0; half < 2; half++) part.add("int b%s%d = %s;".formatted(name, half, complement("p" + name + half)));
+            part.add("weights[wBuffer + wPut%d%s] = ~(b%s0 | b%s1 << 16);".formatted(e,
                     plus(n * v.keys / 16 * 64 + block * 64), name, name));
             parts.add(part);
         }
         return parts;
     }
 
-    /// A number as BF16. TornadoVM takes what is computed from its 16 bits alone for 16 bits, hence the difference of zeros
-    /// that the compiler does not know to be.
-    private static String bits(String value) {
-        return "zero - (naught - BFloat16.bf16FromFloat(%s))".formatted(value);
+    /// The complement of a number as BF16: TornadoVM takes what is computed from its 16 bits alone for 16 bits, but not a
+    /// difference that begins with an int.
+    private static String complement(String value) {
+        return "65535 - BFloat16.bf16FromFloat(%s)".formatted(value);
     }
 
     /// The products of weights and values, those that share an operand together.
@@ -581,9 +580,10 @@ public final class AttentionGenerator {
                 line("context.mmaStore(o%d%d, fragments, 0, slots%s, 8);", m, n, plus(slot * FRAGMENT));
                 for (int half = 0; half < 2; half++) {
                     String factor = " * factor" + m + half;
-                    line("tiles[oPut%s] = %s & 0xffff", plus((16 * m + 8 * half) * stride + 4 * n),
-                            bits(element(slot, 2 * half) + factor));
-                    line("        | (%s) << 16;", bits(element(slot, 2 * half + 1) + factor));
+                    line("int o%d%d%d = %s & 0xffff;", m, n, 2 * half, complement(element(slot, 2 * half) + factor));
+                    line("int o%d%d%d = %s;", m, n, 2 * half + 1, complement(element(slot, 2 * half + 1) + factor));
+                    line("tiles[oPut%s] = ~(o%d%d%d | o%d%d%d << 16);", plus((16 * m + 8 * half) * stride + 4 * n), m, n,
+                            2 * half, m, n, 2 * half + 1);
                 }
             }
         }
@@ -592,7 +592,7 @@ public final class AttentionGenerator {
         line("for (int r = row; r < %d; r += %d) {", v.rows(), v.rowsAtOnce());
         line("long four = AttentionTiles.four(tiles[r * %d + column * 2], tiles[r * %d + column * 2 + 1]);", stride, stride);
         line("if (flags[1] == 1) {");
-        line("four = AttentionTiles.withInfinite(four, v, atV, kvStride, bounds[2 * r], bounds[2 * r + 1], zero, naught);");
+        line("four = AttentionTiles.withInfinite(four, v, atV, kvStride, bounds[2 * r], bounds[2 * r + 1]);");
         line("}");
         line("if (top + r < queries) o.set(atO + (top + r) * qStride, four);");
         line("}");

@@ -138,7 +138,7 @@ class MmaAttentionTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"CAUSAL_64", "CAUSAL_128", "PACKED", "WINDOW_128", "SOFTCAP", "LARGE_EMPTY_ROWS", "EVERYTHING"})
+    @EnumSource(names = {"PACKED", "SOFTCAP", "LARGE_EMPTY_ROWS", "EVERYTHING"})
     void nanReachesThoseWhoSeeIt(Case each) {
         each.trial().spreadsNaN(MmaAttentionTest::ops);
     }
