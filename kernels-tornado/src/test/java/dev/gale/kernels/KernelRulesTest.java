@@ -63,6 +63,19 @@ class KernelRulesTest {
                 .map(kernel -> kernel[0]).toList());
     }
 
+    /// The matrix unit's loads want addresses of 16 bytes, and local arrays lie one behind the other in any order.
+    @Test
+    void localArraysOfTheMatrixUnitAreWholeNumbersOf16Bytes() throws IOException {
+        Pattern array = Pattern.compile("allocate(?:Int|Float)LocalArray\\((\\d+)\\)");
+        List<String> odd = new ArrayList<>();
+        for (String[] kernel : kernels()) {
+            if (!kernel[1].contains(".mmaLoad")) continue;
+            Matcher size = array.matcher(kernel[1]);
+            while (size.find()) if (Integer.parseInt(size.group(1)) % 4 != 0) odd.add(kernel[0] + ": " + size.group(1));
+        }
+        assertEquals(List.of(), odd);
+    }
+
     /// TornadoVM 5.2.0 shifts with the sign where Java's `>>>` does not; a mask after it, which Graal takes for superfluous
     /// when it is as wide as what is left, does not help. The halves of a long are cast to int, which is safe.
     @Test

@@ -29,7 +29,7 @@ public final class AttentionForward64Narrow {
         float[] scratch = context.allocateFloatLocalArray(1028);         // elements of fragments
         int[] bounds = context.allocateIntLocalArray(128);               // start and stop of each row
         float[] shifts = context.allocateFloatLocalArray(64);
-        int[] flags = context.allocateIntLocalArray(2);
+        int[] flags = context.allocateIntLocalArray(4);           // two, and what the next array needs to begin on 16 bytes
         FloatArray fragments = (FloatArray) (Object) scratch;           // element i is scratch[i + 4]
         float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
         pin[0] = 0f;

@@ -93,7 +93,7 @@ public final class AttentionTiles {
     }
 
     private static float element(long four, int i) {
-        return Halves.fromBf16((short) ((int) (four >>> 16 * i) & 0xffff));
+        return Halves.fromBf16((short) ((int) (four >> 16 * i) & 0xffff));
     }
 
     /// Whether a row needs its exact maximum; NaN does.
@@ -147,7 +147,7 @@ public final class AttentionTiles {
     /// All bits of the elements that are no finite numbers.
     public static long infinite(long four) {
         long carried = (four & 0x7f807f807f807f80L) + 0x0080008000800080L;
-        long top = carried >>> 15 & 0x0001000100010001L;
+        long top = carried >> 15 & 0x0001000100010001L;
         return (top << 16) - top;
     }
 

@@ -180,7 +180,7 @@ public final class AttentionGenerator {
         line("float[] scratch = context.allocateFloatLocalArray(%d);         // elements of fragments", v.scratch() + 4);
         line("int[] bounds = context.allocateIntLocalArray(%d);               // start and stop of each row", 2 * v.rows());
         line("float[] shifts = context.allocateFloatLocalArray(%d);", v.rows());
-        line("int[] flags = context.allocateIntLocalArray(2);");
+        line("int[] flags = context.allocateIntLocalArray(4);           // two, and what the next array needs to begin on 16 bytes");
         line("FloatArray fragments = (FloatArray) (Object) scratch;           // element i is scratch[i + 4]");
         line("float[] pin = new float[1];                  // keeps reads where they stand: see Reduce");
         line("pin[0] = 0f;");
