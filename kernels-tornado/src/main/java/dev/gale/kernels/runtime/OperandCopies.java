@@ -21,11 +21,11 @@ final class OperandCopies {
         this.ops = ops;
     }
 
-    private record Copy(Launch.Operand place, long size, Tensor tensor) {}
+    private record Copy(DeviceStorage place, long size, Tensor tensor) {}
 
     /// Valid until the next call but one, a border, or a launch that the tensor takes part in.
     Tensor of(Tensor tensor) {
-        Launch.Operand place = Launch.Operand.of(tensor);
+        DeviceStorage place = DeviceStorage.of(tensor);
         for (Copy copy : copies) {
             if (copy.place.equals(place) && copy.size == tensor.size()) {
                 copies.remove(copy);
@@ -54,10 +54,10 @@ final class OperandCopies {
     /// Says that a tensor takes part in a launch, is written by the host, or ends.
     void touched(Tensor tensor) {
         if (copying || copies.isEmpty()) return;
-        Launch.Operand place = Launch.Operand.of(tensor);
+        DeviceStorage place = DeviceStorage.of(tensor);
         for (Iterator<Copy> each = copies.iterator(); each.hasNext();) {
             Copy copy = each.next();
-            if (copy.place.chunk() != place.chunk() || copy.place.first() != place.first()) continue;
+            if (!copy.place.equals(place)) continue;
             each.remove();
             ops.release(copy.tensor);
         }
