@@ -8,8 +8,7 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /// The attention kernels of the matrix unit, by the width of a head.
 public enum MmaAttention {
-    FORWARD_64(AttentionForward64::attentionForward64, 64, 128),
-    FORWARD_64_NARROW(AttentionForward64Narrow::attentionForward64Narrow, 64, 64),
+    FORWARD_64(AttentionForward64::attentionForward64, 64, 64),
     FORWARD_128(AttentionForward128::attentionForward128, 128, 64);
 
     private final Kernel kernel;

@@ -10,7 +10,9 @@ import uk.ac.manchester.tornado.api.types.arrays.BFloat16Array;
 /// what a chunk begins with.
 final class Cublas {
     static final String MODULE = "tornado.cublas";
-    private static final int Y = 11;                 // of the call's parameters
+    /// How many parameters the call has, and which is the result.
+    static final int PARAMETERS = 13;
+    private static final int Y = 11;
 
     private Cublas() {}
 

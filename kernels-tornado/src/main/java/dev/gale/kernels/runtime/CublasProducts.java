@@ -31,12 +31,18 @@ final class CublasProducts {
         return takes(side.input()) && side.low().size() > 0 && side.low().cols() % 8 == 0;
     }
 
+    /// Factors of a low-rank term in BF16, which begin their chunks: `alpha low op(up)`.
+    private record Factors(Tensor low, Tensor up, float alpha) {}
+
     void product(Tensor y, Products.Operand x, Products.Operand w, Products.Rest rest, float alpha) {
-        product(y, shared(x.tensor()), w, rest, alpha);
+        product(y, shared(x.tensor()), w, null, rest, alpha);
     }
 
-    /// What y needs beside the product is added by `finish`, in place where y begins a chunk.
-    private void product(Tensor y, Tensor left, Products.Operand w, Products.Rest rest, float alpha) {
+    /// The low-rank term is a second product onto the first. What else y needs is added by `finish`, in place where y begins a
+    /// chunk.
+    ///
+    /// @param factors null when there is no low-rank term, or it is in rest
+    private void product(Tensor y, Tensor left, Products.Operand w, Factors factors, Products.Rest rest, float alpha) {
         boolean direct = y.dtype() == DType.BF16 && beginsChunk(y);
         boolean adds = direct && rest.residual() == y;
         boolean copied = !beginsChunk(w.tensor());
@@ -44,6 +50,7 @@ final class CublasProducts {
         Tensor sums = direct ? y : ops.allocateAlone("sums", DType.BF16, y.shape());
         multiply(sums, left, false, right, w.transposed(), alpha, adds ? 1f : 0f);
         if (copied) ops.release(right);
+        if (factors != null) multiply(sums, factors.low, false, factors.up, w.transposed(), factors.alpha, 1f);
         Products.Rest missing = adds ? rest.withoutResidual() : rest;
         if (!direct || !missing.isEmpty()) products.finish(y, sums, missing, w.transposed(), 1f);
         if (!direct) ops.release(sums);
@@ -55,11 +62,12 @@ final class CublasProducts {
         Tensor a = rounded(side.a());
         Tensor low = scratch(side.low());
         multiply(low, input, false, a, true, 1f, 0f);
-        ops.copy(side.low(), low);
-        ops.release(low);
         ops.release(a);
-        product(y, left, new Products.Operand(w, true),
-                new Products.Rest(bias, residual, new Products.Side(side.low(), side.b(), side.scale())), 1f);
+        ops.copy(side.low(), low);
+        Tensor b = rounded(side.b());
+        product(y, left, new Products.Operand(w, true), new Factors(low, b, side.scale()), new Products.Rest(bias, residual, null), 1f);
+        ops.release(b);
+        ops.release(low);
     }
 
     void backward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads grads) {
@@ -70,7 +78,6 @@ final class CublasProducts {
         ops.copy(grads.dLow(), dLow);
         ops.release(b);
         if (grads.dA() != null) add(grads.dA(), dLow, shared(side.input()), 1f);
-        ops.release(dLow);
         if (grads.dB() != null) {
             Tensor low = rounded(side.low());
             add(grads.dB(), left, low, side.scale());
@@ -81,9 +88,12 @@ final class CublasProducts {
             products.matmul(dInput, new Products.Operand(grads.dLow(), false), new Products.Operand(side.a(), false), 1f, false);
         }
         if (dx != null) {
-            Products.Side share = dInput == null ? new Products.Side(grads.dLow(), side.a(), 1f) : null;
-            product(dx, left, new Products.Operand(w, false), new Products.Rest(null, accumulate ? dx : null, share), 1f);
+            Tensor a = rounded(side.a());
+            product(dx, left, new Products.Operand(w, false), dInput == null ? new Factors(dLow, a, 1f) : null,
+                    new Products.Rest(null, accumulate ? dx : null, null), 1f);
+            ops.release(a);
         }
+        ops.release(dLow);
     }
 
     /// `sum += alpha xᵀ w`, over the rows of both, which begin their chunks.

@@ -8,11 +8,12 @@ import java.util.Map;
 /// Collects launches and runs them a segment at a time. A segment whose launches have the signatures of an earlier one is
 /// replayed: the layers of a model, forward and backward, are captured once each.
 final class LaunchQueue implements Launches {
-    /// A graph of TornadoVM 5.2.0 has 8 KB for its tasks, of which one takes 15 bytes and 5 for each of its up to 20 parameters.
-    private static final int MOST_LAUNCHES = 8192 / (15 + 5 * 20);
+    /// What a graph of TornadoVM 5.2.0 has for its tasks.
+    private static final int GRAPH_BYTES = 8192;
 
     private final Device device;
     private final List<Launch> waiting = new ArrayList<>();
+    private int bytes;                               // of the waiting launches in a graph
     private final Map<List<Launch.Signature>, CapturedSegment> captured = new HashMap<>();
     private long replays;
 
@@ -22,8 +23,16 @@ final class LaunchQueue implements Launches {
 
     @Override
     public void add(Launch launch) {
+        if (bytes + bytes(launch) > GRAPH_BYTES) run();
         waiting.add(launch);
-        if (waiting.size() == MOST_LAUNCHES) run();
+        bytes += bytes(launch);
+    }
+
+    /// At most: a task takes 15 bytes and 5 for each parameter, of which an operand may be three.
+    private static int bytes(Launch launch) {
+        int parameters = launch.grid() == null ? Cublas.PARAMETERS
+                : Math.min(20, 3 + 3 * launch.operands().size() + launch.constants().size());
+        return 15 + 5 * parameters;
     }
 
     @Override
@@ -31,6 +40,7 @@ final class LaunchQueue implements Launches {
         if (waiting.isEmpty()) return;
         List<Launch> launches = List.copyOf(waiting);
         waiting.clear();
+        bytes = 0;
         List<Launch.Signature> signature = launches.stream().map(Launch::signature).toList();
         CapturedSegment segment = captured.computeIfAbsent(signature,
                 key -> new CapturedSegment("segment" + captured.size(), launches, device));

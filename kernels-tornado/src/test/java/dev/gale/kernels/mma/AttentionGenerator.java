@@ -87,8 +87,7 @@ public final class AttentionGenerator {
 
     /// Every kernel there is.
     static final List<Variant> VARIANTS = List.of(
-            new Variant("AttentionForward64", 64, 64, 32),
-            new Variant("AttentionForward64Narrow", 64, 32, 32),
+            new Variant("AttentionForward64", 64, 32, 32),
             new Variant("AttentionForward128", 128, 32, 32));
 
     private final Variant v;
