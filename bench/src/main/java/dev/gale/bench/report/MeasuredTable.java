@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.NoSuchElementException;
 
-/// The README's table of measurements, made from the latest rows in bench/results.
+/// The README's tables of measurements, made from the latest rows in bench/results.
 public final class MeasuredTable {
     private static final String BEGIN = "<!-- measured: written by `gale bench table` -->\n";
     private static final String END = "<!-- end -->";
@@ -24,14 +24,20 @@ public final class MeasuredTable {
     /// Replaces the table in the README of a checkout.
     static void write(Path root) throws IOException {
         Path readme = root.resolve("README.md");
-        Files.writeString(readme, update(Files.readString(readme), new BenchCsv(root.resolve("bench/results/cpu.csv")).rows()));
+        Files.writeString(readme, update(Files.readString(readme), root.resolve("bench/results")));
     }
 
-    static String update(String readme, List<Row> rows) {
-        int begin = readme.indexOf(BEGIN);
+    /// The README with its tables of the measurements in a folder.
+    static String update(String readme, Path results) throws IOException {
+        String cpu = new MeasuredTable(new BenchCsv(results.resolve("cpu.csv")).rows()).markdown();
+        return replaced(replaced(readme, BEGIN, cpu), DeviceTable.BEGIN, DeviceTable.read(results.resolve("gpu.csv")).markdown());
+    }
+
+    private static String replaced(String readme, String mark, String table) {
+        int begin = readme.indexOf(mark);
         int end = readme.indexOf(END, begin);
-        if (begin < 0 || end < 0) throw new IllegalArgumentException("the README has no place for the table: " + BEGIN + END);
-        return readme.substring(0, begin + BEGIN.length()) + new MeasuredTable(rows).markdown() + readme.substring(end);
+        if (begin < 0 || end < 0) throw new IllegalArgumentException("the README has no place for the table: " + mark + END);
+        return readme.substring(0, begin + mark.length()) + table + readme.substring(end);
     }
 
     String markdown() {

@@ -15,10 +15,15 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /// A sequence of launches that was compiled once and is replayed on other tensors by rewriting its table of offsets.
 final class CapturedSegment implements AutoCloseable {
     private final IntArray table;
+    private final int[] slots;
     private final TornadoExecutionPlan plan;
 
-    CapturedSegment(String name, List<Launch> launches, Device device) {
-        table = new IntArray(Math.max(1, launches.stream().mapToInt(launch -> launch.operands().size()).sum()));
+    /// @param slots where the offsets of each launch's operands begin in the table
+    CapturedSegment(String name, List<Launch> launches, int[] slots, Device device) {
+        this.slots = slots;
+        int end = 1;
+        for (int i = 0; i < slots.length; i++) end = Math.max(end, slots[i] + launches.get(i).operands().size());
+        table = new IntArray(end);
         Map<DeviceChunk, SequencedSet<Object>> views = new LinkedHashMap<>();
         addTasks(new TaskGraph(name), launches, device, views);     // which views there are must be said before the first task
         Object[] resident = views.values().stream().flatMap(SequencedSet::stream).toArray();
@@ -33,11 +38,9 @@ final class CapturedSegment implements AutoCloseable {
     }
 
     private void addTasks(TaskGraph graph, List<Launch> launches, Device device, Map<DeviceChunk, SequencedSet<Object>> views) {
-        int slot = 0;
         for (int i = 0; i < launches.size(); i++) {
             List<Launch.Operand> operands = launches.get(i).operands();
-            launches.get(i).task().addTo(graph, id(i), new Launch.Arguments(device.context(), table, slot, operands, views));
-            slot += operands.size();
+            launches.get(i).task().addTo(graph, id(i), new Launch.Arguments(device.context(), table, slots[i], operands, views));
         }
     }
 
@@ -47,9 +50,9 @@ final class CapturedSegment implements AutoCloseable {
 
     /// Runs launches whose signatures are those that were captured.
     TornadoExecutionResult replay(List<Launch> launches) {
-        int slot = 0;
-        for (Launch launch : launches) {
-            for (Launch.Operand operand : launch.operands()) table.set(slot++, operand.first());
+        for (int i = 0; i < slots.length; i++) {
+            int slot = slots[i];
+            for (Launch.Operand operand : launches.get(i).operands()) table.set(slot++, operand.first());
         }
         return plan.execute();
     }

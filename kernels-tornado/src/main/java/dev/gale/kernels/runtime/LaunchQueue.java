@@ -13,6 +13,7 @@ final class LaunchQueue implements Launches {
 
     private final Device device;
     private final List<Launch> waiting = new ArrayList<>();
+    private final Slots slots = new Slots();
     private int bytes;                               // of the waiting launches in a graph
     private final Map<List<Launch.Signature>, CapturedSegment> captured = new HashMap<>();
     private long replays;
@@ -43,7 +44,7 @@ final class LaunchQueue implements Launches {
         bytes = 0;
         List<Launch.Signature> signature = launches.stream().map(Launch::signature).toList();
         CapturedSegment segment = captured.computeIfAbsent(signature,
-                key -> new CapturedSegment("segment" + captured.size(), launches, device));
+                key -> new CapturedSegment("segment" + captured.size(), launches, slots.of(launches), device));
         segment.replay(launches);
         replays++;
     }

@@ -23,7 +23,7 @@ final class ProfiledLaunches implements Launches {
     public void add(Launch launch) {
         List<Launch> alone = List.of(launch);
         CapturedSegment segment = captured.computeIfAbsent(launch.signature(),
-                key -> new CapturedSegment("profiled" + captured.size(), alone, device));
+                key -> new CapturedSegment("profiled" + captured.size(), alone, new int[] {0}, device));
         long nanos = segment.replay(alone).getProfilerResult().getDeviceKernelTime();
         String operation = operation();
         String constants = launch.constants().stream().map(String::valueOf).collect(Collectors.joining(" "));
