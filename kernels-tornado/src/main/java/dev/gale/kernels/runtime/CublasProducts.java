@@ -49,17 +49,15 @@ final class CublasProducts {
         if (!direct) ops.release(sums);
     }
 
-    void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
-        Tensor left = shared(x);
-        Tensor input = side.input() == x ? left : shared(side.input());
+    /// `side.low = side.input side.aᵀ`.
+    void low(LowRank side) {
+        Tensor input = shared(side.input());
         Tensor a = rounded(side.a());
         Tensor low = scratch(side.low());
         multiply(low, input, false, a, true, 1f, 0f);
         ops.copy(side.low(), low);
         ops.release(low);
         ops.release(a);
-        product(y, left, new Products.Operand(w, true),
-                new Products.Rest(bias, residual, new Products.Side(side.low(), side.b(), side.scale())), 1f);
     }
 
     void backward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads grads) {
