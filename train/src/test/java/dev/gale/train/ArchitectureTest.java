@@ -19,6 +19,8 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
     private static final Path ROOT = Path.of(System.getProperty("gale.root", ".."));
     private static final int LONGEST_FILE = 500;
+    /// Those that write kernels without loops are mostly lines of the kernels.
+    private static final int LONGEST_GENERATOR = 650;
 
     /// A module's own package and the prefixes that it may name beside `java`.
     private static final Map<String, List<String>> MAY_SEE = Map.of(
@@ -120,8 +122,10 @@ class ArchitectureTest {
         for (String module : MAY_SEE.keySet()) {
             for (String part : List.of("main", "test")) {
                 for (Path file : sources(module, part)) {
-                    int lines = Files.readAllLines(file).size();
-                    if (lines > LONGEST_FILE) tooLong.add("%s has %d lines".formatted(ROOT.relativize(file), lines));
+                    List<String> lines = Files.readAllLines(file);
+                    if (lines.stream().anyMatch(line -> line.startsWith("/// Written by `"))) continue;
+                    int longest = file.toString().endsWith("Generator.java") ? LONGEST_GENERATOR : LONGEST_FILE;
+                    if (lines.size() > longest) tooLong.add("%s has %d lines".formatted(ROOT.relativize(file), lines.size()));
                 }
             }
         }

@@ -56,17 +56,20 @@ final class CublasProducts {
         if (!direct) ops.release(sums);
     }
 
+    /// @param y null to make only the side's low
     void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
-        Tensor left = shared(x);
-        Tensor input = side.input() == x ? left : shared(side.input());
+        Tensor input = shared(side.input());
         Tensor a = rounded(side.a());
         Tensor low = scratch(side.low());
         multiply(low, input, false, a, true, 1f, 0f);
         ops.release(a);
         ops.copy(side.low(), low);
-        Tensor b = rounded(side.b());
-        product(y, left, new Products.Operand(w, true), new Factors(low, b, side.scale()), new Products.Rest(bias, residual, null), 1f);
-        ops.release(b);
+        if (y != null) {
+            Tensor b = rounded(side.b());
+            product(y, shared(x), new Products.Operand(w, true), new Factors(low, b, side.scale()),
+                    new Products.Rest(bias, residual, null), 1f);
+            ops.release(b);
+        }
         ops.release(low);
     }
 

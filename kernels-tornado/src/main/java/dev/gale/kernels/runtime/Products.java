@@ -55,18 +55,20 @@ final class Products {
         product(c, a, b, new Rest(null, accumulate ? c : null, null), alpha);
     }
 
+    /// @param y null to make only the side's low
     void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
+        Operand left = new Operand(x, false);
         Operand right = new Operand(w, true);
-        if (side == null) {
-            product(y, new Operand(x, false), right, new Rest(bias, residual, null), 1f);
-            return;
+        Side share = null;
+        if (side != null) {
+            if (onCublas(left, right) && CublasProducts.takes(side)) {
+                cublas.forward(y, x, w, bias, residual, side);
+                return;
+            }
+            skinny(side.low(), new Operand(side.input(), false), new Operand(side.a(), false), false, 1f, false);
+            share = new Side(side.low(), side.b(), side.scale());
         }
-        if (onCublas(new Operand(x, false), right) && CublasProducts.takes(side)) {
-            cublas.forward(y, x, w, bias, residual, side);
-            return;
-        }
-        skinny(side.low(), new Operand(side.input(), false), new Operand(side.a(), false), false, 1f, false);
-        product(y, new Operand(x, false), right, new Rest(bias, residual, new Side(side.low(), side.b(), side.scale())), 1f);
+        if (y != null) product(y, left, right, new Rest(bias, residual, share), 1f);
     }
 
     void backward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads grads) {

@@ -20,8 +20,8 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
     /// @param low     `[M, R]`
     /// @param dropped x after dropout, or null when there is none
     record Side(Parameter a, Parameter b, Tensor low, Tensor dropped, Adapter adapter, Tensor rng) {
-        LowRank operands(Tensor x) {
-            return new LowRank(dropped == null ? x : dropped, a.value(), b.value(), low, adapter.scale());
+        LowRank operands(Tensor input) {
+            return new LowRank(input, a.value(), b.value(), low, adapter.scale());
         }
     }
 
@@ -49,12 +49,19 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
 
     @Override
     public void forward(TensorOps ops) {
-        LowRank operands = null;
-        if (side != null) {
-            if (side.dropped != null) drop(ops, side.dropped, x, false);
-            operands = side.operands(x);
-        }
+        LowRank operands = side == null ? null : operands(ops);
         ops.linearForward(output, x, weight.value(), bias == null ? null : bias.value(), residual, operands);
+    }
+
+    @Override
+    public void forwardForBackward(TensorOps ops) {
+        if (side == null || !side.b.trainable()) return;
+        ops.linearForward(null, x, weight.value(), null, null, operands(ops));
+    }
+
+    private LowRank operands(TensorOps ops) {
+        if (side.dropped != null) drop(ops, side.dropped, x, false);
+        return side.operands(side.dropped == null ? x : side.dropped);
     }
 
     private void drop(TensorOps ops, Tensor y, Tensor from, boolean accumulate) {
@@ -85,9 +92,7 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
         Tensor dropped = dropping && wantsA ? ops.allocate("dropped " + x.name(), x.dtype(), x.shape()) : null;
         Tensor dInput = dropping && dx.tensor() != null ? grads.like(x) : null;
         if (dropped != null) drop(ops, dropped, x, false);
-        LowRank operands = new LowRank(dropped == null ? x : dropped, side.a.value(), side.b.value(), side.low,
-                side.adapter.scale());
-        ops.linearBackward(dx.tensor(), dx.accumulate(), dy, weight.value(), operands,
+        ops.linearBackward(dx.tensor(), dx.accumulate(), dy, weight.value(), side.operands(dropped == null ? x : dropped),
                 new LowRankGrads(wantsA ? grads.of(side.a) : null, side.b.trainable() ? grads.of(side.b) : null, dLow,
                         dInput));
         if (dInput != null) {

@@ -25,6 +25,11 @@ public interface Op {
 
     void forward(TensorOps ops);
 
+    /// As `forward`, where nobody reads `output()`: makes at least those of `saved()` that `forward` writes.
+    default void forwardForBackward(TensorOps ops) {
+        forward(ops);
+    }
+
     /// True when `forward` costs little beside keeping its output, and may be run again to make it from `saved()`.
     default boolean repeatable() {
         return false;

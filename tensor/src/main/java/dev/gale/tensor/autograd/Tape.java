@@ -24,6 +24,8 @@ import java.util.function.Supplier;
 /// such operation's backward. A tensor that was `forgotten` is released at once and made again when backward comes to an
 /// operation that saved it. Tensors not made by this tape (weights, inputs) are never released.
 /// Releases come in an order that the pass alone decides, so that a plan and a run use memory alike.
+/// Where a segment is run again, each operation is held back until the tape is used for the next one: nobody reads the
+/// segment's result there, so of the operation that made it last only what its backward reads is computed.
 /// Not thread-safe: one tape serves one pass of one thread.
 public final class Tape implements AutoCloseable {
     private final TensorOps ops;
@@ -31,6 +33,7 @@ public final class Tape implements AutoCloseable {
     private final boolean training;
     private final Grads grads;
     private final boolean ownsGrads;
+    private final boolean recomputing;                                         // runs a segment again, then its backward
     private final List<Node> recorded = new ArrayList<>();
     private final Map<Tensor, Integer> savedBy = new HashMap<>();
     private final Map<Tensor, Set<Tensor>> scopeOf = new LinkedHashMap<>();     // tensors made here and not released
@@ -39,6 +42,8 @@ public final class Tape implements AutoCloseable {
     private final Set<Tensor> forgotten = new HashSet<>();                     // saved, but released
     private final Set<Integer> borders = new HashSet<>();                      // numbers of nodes that begin a layer
     private boolean metWanted;                                                 // an operation that wants a gradient ran
+    private Op held;                                                           // given to run, but its forward still waits
+    private final List<Runnable> afterHeld = new ArrayList<>();                // releases and borders that came since
     private static final Set<Tensor> LEFT = Set.of();                          // scope ended, alive because saved
 
     /// A recorded operation and what it keeps alive.
@@ -50,6 +55,7 @@ public final class Tape implements AutoCloseable {
         this.training = training;
         this.grads = grads;
         this.ownsGrads = ownsGrads;
+        recomputing = recording && !ownsGrads;
         scopes.push(new LinkedHashSet<>());
     }
 
@@ -64,6 +70,7 @@ public final class Tape implements AutoCloseable {
     }
 
     public TensorOps ops() {
+        runHeld(null);
         return ops;
     }
 
@@ -88,6 +95,7 @@ public final class Tape implements AutoCloseable {
     }
 
     public Tensor allocate(String name, DType dtype, Shape shape) {
+        runHeld(null);
         Tensor tensor = ops.allocate(name, dtype, shape);
         scopes.peek().add(tensor);
         scopeOf.put(tensor, scopes.peek());
@@ -105,12 +113,35 @@ public final class Tape implements AutoCloseable {
     /// Runs an operation's forward and returns its output. It is recorded if one of its inputs or parameters wants a
     /// gradient.
     public Tensor run(Op op) {
-        op.forward(ops);
+        runHeld(null);
+        if (recomputing) held = op;
+        else op.forward(ops);
         if (training && wantsBackward(op)) {
             metWanted = true;
             if (recording) record(op);
         }
         return op.output();
+    }
+
+    /// Runs the operation that was held back, and what was to follow it.
+    /// @param unread a tensor that forward will not read any more, or null
+    private void runHeld(Tensor unread) {
+        if (held == null) return;
+        Op op = held;
+        held = null;
+        if (unread != null && op.output() == unread && !savedBy.containsKey(unread)) op.forwardForBackward(ops);
+        else op.forward(ops);
+        runAfterHeld();
+    }
+
+    private void runAfterHeld() {
+        afterHeld.forEach(Runnable::run);
+        afterHeld.clear();
+    }
+
+    private void afterHeld(Runnable action) {
+        if (held == null) action.run();
+        else afterHeld.add(action);
     }
 
     private boolean wantsBackward(Op op) {
@@ -149,7 +180,7 @@ public final class Tape implements AutoCloseable {
 
     /// A layer begins or ends, in forward now and in backward when it comes here.
     private void border() {
-        ops.border();
+        afterHeld(ops::border);
         borders.add(recorded.size());
     }
 
@@ -162,10 +193,11 @@ public final class Tape implements AutoCloseable {
     }
 
     /// As `done`, but what backward will read of this tensor is made again then instead of kept: less memory for a little
-    /// arithmetic. It is kept where its operation was not recorded, cannot be repeated, or what it made was changed since.
+    /// arithmetic. It is kept where its operation was not recorded, cannot be repeated, or what it made was changed since;
+    /// also where a segment is run again, for it was made twice by then, and its backward follows at once.
     public void forget(Tensor tensor) {
         Set<Tensor> scope = scopeOf.get(tensor);
-        if (scope == null || scope == LEFT || !savedBy.containsKey(tensor) || !repeatable.containsKey(tensor)) {
+        if (recomputing || scope == null || scope == LEFT || !savedBy.containsKey(tensor) || !repeatable.containsKey(tensor)) {
             done(tensor);
             return;
         }
@@ -193,15 +225,17 @@ public final class Tape implements AutoCloseable {
 
     private void release(Tensor tensor) {
         scopeOf.remove(tensor);
-        ops.release(tensor);
+        afterHeld(() -> ops.release(tensor));
     }
 
     /// Runs a segment without keeping anything but its input, and runs it again, recording, when backward needs it:
     /// that is, when something in it leads to a trainable parameter.
-    /// The segment must not have side effects, and its random numbers must be counter-based.
+    /// The segment must not have side effects, its random numbers must be counter-based, and it must use its tape alone to
+    /// read what it makes.
     public Tensor checkpoint(Segment segment, Tensor x) {
         Tensor y;
         boolean wanted;
+        runHeld(null);
         ops.border();
         try (Tape forward = new Tape(ops, false, training, grads, false)) {
             y = forward.handOver(segment.run(forward, x));
@@ -227,6 +261,7 @@ public final class Tape implements AutoCloseable {
         ops.border();
         try (Tape tape = new Tape(ops, true, true, grads, false)) {
             Tensor y = segment.run(tape, x);
+            tape.runHeld(y);
             grads.give(y, dy);
             tape.backward();
         }
@@ -269,6 +304,8 @@ public final class Tape implements AutoCloseable {
     /// Releases everything the tape still holds.
     @Override
     public void close() {
+        held = null;
+        runAfterHeld();
         for (Tensor tensor : List.copyOf(scopeOf.keySet())) release(tensor);
         scopes.clear();
         recorded.clear();

@@ -134,16 +134,16 @@ public final class CpuOps extends HostOps {
     @Override
     public void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
         Checks.linearForward(y, x, w, bias, residual, side);
-        single("linearForward", y);
-        Start start = new Start(false, bias, residual);
-        Term base = term(x, false, w, true, 1f);
-        if (side == null) {
-            gemm.run(y, start, base);
-        } else {
+        if (y != null) single("linearForward", y);
+        if (side != null) {
             single("linearForward", side.low());
             gemm.run(side.low(), Start.ZERO, term(side.input(), false, side.a(), true, 1f));
-            gemm.run(y, start, base, term(side.low(), false, side.b(), true, side.scale()));
         }
+        if (y == null) return;
+        Start start = new Start(false, bias, residual);
+        Term base = term(x, false, w, true, 1f);
+        if (side == null) gemm.run(y, start, base);
+        else gemm.run(y, start, base, term(side.low(), false, side.b(), true, side.scale()));
     }
 
     @Override

@@ -124,11 +124,11 @@ public final class Checks {
     }
 
     public static void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
-        linear("linearForward", "x", x, "y", y, w);
+        inner("linearForward", "x", x, w);
+        if (y != null) outer("linearForward", "y", y, "x", x, w);
         if (bias != null) vector("linearForward", "bias", bias, w.rows(), "w", w);
         if (residual != null) {
-            floating("linearForward", "residual", residual);
-            sameMatrix("linearForward", "residual", residual, "y", y);
+            outer("linearForward", "residual", residual, "x", x, w);
         }
         if (side != null) side("linearForward", side, x, w);
     }
@@ -138,7 +138,10 @@ public final class Checks {
         floating(op, "dy", dy);
         floating(op, "w", w);
         if (dy.cols() != w.rows()) throw wrong(op, "dy must have %d columns".formatted(w.rows()), "dy", dy, "w", w);
-        if (dx != null) linear(op, "dx", dx, "dy", dy, w);
+        if (dx != null) {
+            inner(op, "dx", dx, w);
+            outer(op, "dy", dy, "dx", dx, w);
+        }
         if ((side == null) != (sideGrads == null)) throw wrong(op, "side and sideGrads go together", "dy", dy, "w", w);
         if (side == null) return;
         side(op, side, dy, w);
@@ -152,13 +155,16 @@ public final class Checks {
         }
     }
 
-    private static void linear(String op, String xLabel, Tensor x, String yLabel, Tensor y, Tensor w) {
+    private static void inner(String op, String xLabel, Tensor x, Tensor w) {
         floating(op, xLabel, x);
-        floating(op, yLabel, y);
         floating(op, "w", w);
         if (x.cols() != w.cols()) {
             throw wrong(op, "inner dimensions differ: %d != %d".formatted(x.cols(), w.cols()), xLabel, x, "w", w);
         }
+    }
+
+    private static void outer(String op, String yLabel, Tensor y, String xLabel, Tensor x, Tensor w) {
+        floating(op, yLabel, y);
         if (y.rows() != x.rows() || y.cols() != w.rows()) {
             throw wrong(op, "%s must be [%d, %d]".formatted(yLabel, x.rows(), w.rows()), yLabel, y, xLabel, x, "w", w);
         }

@@ -206,11 +206,16 @@ public final class NullOps extends PooledOps {
     @Override
     public void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
         Checks.linearForward(y, x, w, bias, residual, side);
-        long flops = product(x, w);
-        long bytes = bytes(y, x, w, bias, residual);
+        long flops = 0;
+        long bytes = 0;
         if (side != null) {
-            flops += product(x, side.a()) + product(x, side.b());
-            bytes += bytes(side.input() == x ? null : side.input(), side.a(), side.b(), side.low());
+            flops += product(x, side.a());
+            bytes += bytes(side.input(), side.a(), side.low());
+        }
+        if (y != null) {
+            boolean xIsRead = side == null || side.input() != x;
+            flops += product(x, w) + (side == null ? 0 : product(x, side.b()));
+            bytes += bytes(y, xIsRead ? x : null, w, bias, residual, side == null ? null : side.b());
         }
         count("linearForward", flops, bytes);
     }

@@ -39,6 +39,8 @@ final class ReferenceLinear {
     }
 
     static void forward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
+        if (side != null) matmul(side.low(), side.input(), false, side.a(), true, 1, false);
+        if (y == null) return;
         int out = w.rows();
         double[] sum = product(load(x), load(w), x.rows(), x.cols(), out, 1);
         if (bias != null) {
@@ -47,7 +49,6 @@ final class ReferenceLinear {
         }
         if (residual != null) add(sum, load(residual));
         if (side != null) {
-            matmul(side.low(), side.input(), false, side.a(), true, 1, false);
             add(sum, product(load(side.low()), load(side.b()), x.rows(), side.low().cols(), out, side.scale()));
         }
         store(y, sum, false);

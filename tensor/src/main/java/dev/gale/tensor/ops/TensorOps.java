@@ -138,6 +138,7 @@ public interface TensorOps extends AutoCloseable {
     void matmul(Tensor c, Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, boolean accumulate);
 
     /// `y = x wᵀ + bias + residual + side`, `side = scale * (input aᵀ) bᵀ`; null operands are left out.
+    /// A null y is not computed: only `side.low` is, for a backward whose forward's y nobody reads.
     /// Shapes: x `[M, in]`, w `[out, in]`, bias `[out]`, residual and y `[M, out]`. Writes: `y =`, `side.low =`.
     /// Source: Hu et al. 2021, arXiv 2106.09685 section 4.1.
     void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side);

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// An embedding, residual layers with an adapted projection, a norm and a tied head: enough to exercise a tape.
+/// An embedding, residual layers with adapted projections, a norm and a tied head: enough to exercise a tape.
 final class TinyModel {
     private static final int WIDTH = 8;
     private static final int WIDE = 24;
@@ -42,6 +42,8 @@ final class TinyModel {
             parameter("layer " + i + " down", WIDTH, WIDE);
             parameter("layer " + i + " a", RANK, WIDTH);
             parameter("layer " + i + " b", WIDE, RANK);
+            parameter("layer " + i + " down a", RANK, WIDE);
+            parameter("layer " + i + " down b", WIDTH, RANK);
         }
         parameter("norm", WIDTH);
         ids = ints(TOKENS);
@@ -80,14 +82,17 @@ final class TinyModel {
         String name = "layer " + i + " ";
         return tape.scope(() -> {
             Tensor normed = F.rmsNorm(tape, x, parameters.get(name + "norm"), 1e-5f);
-            Adapter adapter = new Adapter(parameters.get(name + "a"), parameters.get(name + "b"), 2f, dropout, i);
             Tensor up = F.linear(tape, normed, parameters.get(name + "up"), parameters.get(name + "bias"), null,
-                    adapter, rng);
+                    adapter(name, 2 * i), rng);
             tape.done(normed);
             Tensor gated = F.glu(tape, up, up, Activation.SILU);
             tape.done(up);
-            return F.linear(tape, gated, parameters.get(name + "down"), null, x, null, null);
+            return F.linear(tape, gated, parameters.get(name + "down"), null, x, adapter(name + "down ", 2 * i + 1), rng);
         });
+    }
+
+    private Adapter adapter(String name, int stream) {
+        return new Adapter(parameters.get(name + "a"), parameters.get(name + "b"), 2f, dropout, stream);
     }
 
     /// The loss in element 0 of a tensor that the caller releases.

@@ -48,6 +48,16 @@ class NullOpsTest {
     }
 
     @Test
+    void withoutYOnlyTheDownProjectionCounts() {
+        Tensor x = f32(4, 6);
+        Tensor w = f32(3, 6);
+        ops.linearForward(null, x, w, null, null, new LowRank(f32(4, 6), f32(2, 6), f32(3, 2), f32(4, 2), 1f));
+        assertEquals(new OpCount("linearForward", 1, 2 * 4 * 2 * 6, 4 * (24 + 12 + 8)), ops.counts().get("linearForward"));
+        ops.linearForward(null, x, w, null, null, null);
+        assertEquals(2 * 4 * 2 * 6, ops.totalFlops());
+    }
+
+    @Test
     void attentionCountsVisiblePairsOfTheBatch() {
         AttentionSpec spec = new AttentionSpec(4, 2, 8, 1f, 0f);
         Tensor q = f32(4, 32);

@@ -82,6 +82,8 @@ class BrokenOpsTest {
                 broken("without bias", "linearForward", with(3, b -> null), c -> linear(c)),
                 broken("without residual", "linearForward", with(4, b -> null), c -> linear(c)),
                 broken("with a weaker side", "linearForward", with(5, BrokenOpsTest::weaker), c -> linear(c)),
+                broken("that makes nothing without y", "linearForward", BrokenOpsTest::nothingWithoutY,
+                        c -> c.linearForwardWithoutYMakesTheSameLow(3, 5, 7, 2, DType.F32)),
                 broken("with a weaker side", "linearBackward", with(4, BrokenOpsTest::weaker), c -> linearBack(c)),
                 broken("without dB", "linearBackward", with(5, BrokenOpsTest::withoutB), c -> linearBack(c)),
                 broken("that overwrites", "linearBackward", with(1, NEGATED), c -> linearBack(c)),
@@ -139,6 +141,10 @@ class BrokenOpsTest {
     private static Object weaker(Object side) {
         if (!(side instanceof LowRank(Tensor input, Tensor a, Tensor b, Tensor low, float scale))) return null;
         return new LowRank(input, a, b, low, (float) (scale / SLIGHTLY));
+    }
+
+    private static Object[] nothingWithoutY(Object[] arguments) {
+        return arguments[0] == null ? with(5, side -> null).apply(arguments) : arguments;
     }
 
     private static Object withoutB(Object grads) {

@@ -100,6 +100,10 @@ public interface ChecksContract extends Trials {
                     () -> ops.linearForward(r.f(2, 4), x, w, null, null,
                             new LowRank(x, side.a(), r.f(4, 2), side.low(), 1)),
                     () -> ops.linearForward(r.f(2, 4), x, w, null, null,
+                            new LowRank(x, side.a(), side.b(), r.f(2, 2), 1)),
+                    () -> ops.linearForward(null, r.f(2, 5), w, null, null, side),
+                    () -> ops.linearForward(null, x, w, null, r.f(2, 3), side),
+                    () -> ops.linearForward(null, x, w, null, null,
                             new LowRank(x, side.a(), side.b(), r.f(2, 2), 1)));
             LowRankGrads grads = new LowRankGrads(r.f(1, 3), r.f(4, 1), r.f(2, 1), null);
             r.expect("linearBackward", () -> ops.linearBackward(r.f(2, 4), false, r.f(2, 4), w, null, null),

@@ -95,6 +95,26 @@ public interface MatrixContract extends Trials {
     @Test
     default void linearForwardSpreadsNaN() {
         linear(3, 5, 7, 2, DType.F32, true, true).spreadsNaN(this::freshOps);
+        sideAlone(3, 5, 7, 2, DType.F32).spreadsNaN(this::freshOps);
+    }
+
+    /// Without y, and once more without anything to make.
+    private static Trial sideAlone(int m, int in, int out, int r, DType dtype) {
+        return new Trial((ops, t) -> {
+            ops.linearForward(null, t.get("x"), t.get("w"), null, null, sideOf(t));
+            ops.linearForward(null, t.get("x"), t.get("w"), null, null, null);
+        }).input("x", uniform(m * in, 1), m, in).input("w", dtype, uniform(out * in, 2), out, in)
+                .input("input", uniform(m * in, 5), m, in).input("a", uniform(r * in, 6), r, in)
+                .input("b", uniform(out * r, 7), out, r).output("low", m, r);
+    }
+
+    @ParameterizedTest(name = "m={0} in={1} out={2} r={3} {4}")
+    @CsvSource({"0,4,3,2,F32", "1,1,1,1,F32", "3,5,7,2,F32", "33,129,65,16,F16", "130,96,257,3,BF16"})
+    default void linearForwardWithoutYMakesTheSameLow(int m, int in, int out, int r, DType dtype) {
+        Trial alone = sideAlone(m, in, out, r, dtype);
+        assertSums(alone, in + 4);
+        TensorAssert.assertEqual("low", linear(m, in, out, r, dtype, false, true).run(freshOps()).get("low"),
+                alone.run(freshOps()).get("low"));
     }
 
     private static Trial backward(int m, int in, int out, int r, DType dtype, boolean accumulate, boolean ownInput) {
