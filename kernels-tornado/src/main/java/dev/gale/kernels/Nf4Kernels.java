@@ -9,10 +9,10 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Weights of 4 bits to what products can read: see `Nf4`.
 ///
-/// Codes are seen as shorts of four; in the table stands the offset of their first byte. A block's absmax is F32 or, with double
-/// quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the factors of
-/// `Nf4.NESTED_BLOCK` blocks each. Without, anything may stand for `nested`.
-/// The 16 values are a table in local memory: they lie in different banks, and threads that want the same one get it together.
+/// Codes are seen as shorts of four; in the table stands the offset of their first byte. A block's absmax is F32 or, with
+/// double quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the
+/// factors of `Nf4.NESTED_BLOCK` blocks each. Without, anything may stand for `nested`.
+/// Codes are looked up in local memory: 16 words lie in different banks, and threads that want the same one get it together.
 /// A product of a scale goes through local memory too before its offset is added, or the device would round once for both.
 public final class Nf4Kernels {
     /// `absmax` is F32.
@@ -29,8 +29,8 @@ public final class Nf4Kernels {
 
     private Nf4Kernels() {}
 
-    /// `y = value(code) * absmax`. Shapes: y `[n]`, F32 or BF16; codes `[n / 2]` and absmax `[n / 64]`: see the class; n a multiple
-    /// of 64. Operands in the table: y, codes, absmax, nested.
+    /// `y = value(code) * absmax`. Shapes: y `[n]`, F32 or BF16; codes `[n / 2]` and absmax `[n / 64]`: see the class; n a
+    /// multiple of 64. Operands in the table: y, codes, absmax, nested.
     /// Launch: `ceil(n / Elements.BLOCK)` work-groups of `Elements.GROUP` threads; 128 bytes of local memory.
     /// Numerics: F32, one rounding for each operation, and one to the dtype of y. Writes: `=`.
     ///
@@ -64,8 +64,9 @@ public final class Nf4Kernels {
     }
 
     /// As `dequantize`, for devices that convert BF16. Shapes: y `[n]`, BF16, seen as longs of four elements.
-    /// Launch: `ceil(n / BF16_BLOCK)` work-groups of `Elements.GROUP` threads, neighbouring threads neighbouring longs; 8.5 KB of
-    /// local memory for the 16 elements that each block can have, as rounding each element would take longer than writing it.
+    /// Launch: `ceil(n / BF16_BLOCK)` work-groups of `Elements.GROUP` threads, neighbouring threads neighbouring longs; 8.5
+    /// KB of local memory for the 16 elements that each block can have, as rounding each element would take longer than
+    /// writing it.
     public static void dequantizeBf16(KernelContext context, IntArray table, int slot, LongArray y, ShortArray codes,
             FloatArray absmax, IntArray absmaxCodes, FloatArray nested, int form, int n) {
         int[] elements = context.allocateIntLocalArray(VALUES * BF16_BLOCKS);
@@ -103,8 +104,8 @@ public final class Nf4Kernels {
         }
     }
 
-    /// `absmax`, F32, of its codes: for products. Shapes: absmax F32 `[blocks]`, codes `[blocks]`, nested `[257 + factors]`: see the
-    /// class. Operands in the table: absmax, anything, codes, nested.
+    /// `absmax`, F32, of its codes: for products. Shapes: absmax F32 `[blocks]`, codes `[blocks]`, nested `[257 + factors]`:
+    /// see the class. Operands in the table: absmax, anything, codes, nested.
     /// Launch: `ceil(blocks / Elements.GROUP)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: F32, one rounding for each operation. Writes: `=`.
     public static void absmax(KernelContext context, IntArray table, int slot, FloatArray absmax, IntArray codes,
@@ -121,7 +122,8 @@ public final class Nf4Kernels {
     }
 
     /// A block's absmax, less the offset.
-    private static float scale(IntArray table, int slot, FloatArray absmax, IntArray codes, FloatArray nested, int form, int block) {
+    private static float scale(IntArray table, int slot, FloatArray absmax, IntArray codes, FloatArray nested, int form,
+            int block) {
         int at = table.get(slot + 2);
         float scale;
         if (form == NESTED) {

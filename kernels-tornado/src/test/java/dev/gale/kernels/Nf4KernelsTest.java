@@ -29,8 +29,6 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// `Nf4Kernels` have the bits of the host, and products of 4-bit weights those of ReferenceOps within their bound.
 class Nf4KernelsTest {
-    private static final int SECOND = 1 << 16;                   // what y holds before: F32 5.9e-41
-
     private static void emulate(int n, int block, Object y, Consumer<KernelContext> kernel) {
         KernelEmulator.grid(Math.ceilDiv(n, block) * Elements.GROUP).group(Elements.GROUP).arrays(y).run(kernel);
     }
@@ -41,20 +39,22 @@ class Nf4KernelsTest {
         int n = w.length;
         int form = doubly ? Nf4Kernels.NESTED : Nf4Kernels.PLAIN;
         IntArray table = IntArray.fromElements(-1, -1, -1, GAP, GAP, GAP, GAP);
-        FloatArray y = Nf4Reference.onDevice(new float[n]);
+        FloatArray y = new FloatArray(GAP + n);
         ShortArray yHalf = new ShortArray(GAP + n);
         LongArray yLongs = new LongArray((GAP + n) / 4);
-        yHalf.init((short) SECOND);
+        y.init(Float.NaN);
+        yHalf.init((short) -1);
+        yLongs.init(-1);
         ShortArray codes = given.codesOnDevice();
         FloatArray absmax = Nf4Reference.onDevice(doubly ? new float[0] : given.absmax());
         IntArray absmaxCodes = given.absmaxCodesOnDevice();
         FloatArray nested = Nf4Reference.onDevice(doubly ? given.nested() : new float[0]);
-        emulate(n, Elements.BLOCK, y, context -> Nf4Kernels.dequantize(context, table, SLOT, y, yHalf, Elements.F32, codes, absmax,
-                absmaxCodes, nested, form, n));
+        emulate(n, Elements.BLOCK, y, context -> Nf4Kernels.dequantize(context, table, SLOT, y, yHalf, Elements.F32, codes,
+                absmax, absmaxCodes, nested, form, n));
         emulate(n, Elements.BLOCK, yHalf, context -> Nf4Kernels.dequantize(context, table, SLOT, y, yHalf, Elements.BF16, codes,
                 absmax, absmaxCodes, nested, form, n));
-        emulate(n, Nf4Kernels.BF16_BLOCK, yLongs, context -> Nf4Kernels.dequantizeBf16(context, table, SLOT, yLongs, codes, absmax,
-                absmaxCodes, nested, form, n));
+        emulate(n, Nf4Kernels.BF16_BLOCK, yLongs, context -> Nf4Kernels.dequantizeBf16(context, table, SLOT, yLongs, codes,
+                absmax, absmaxCodes, nested, form, n));
         for (int i = 0; i < n; i++) {
             String place = "element " + i + " of " + n;
             assertEquals(Float.floatToRawIntBits(w[i]), Float.floatToRawIntBits(y.get(GAP + i)), place);
@@ -62,7 +62,11 @@ class Nf4KernelsTest {
             assertEquals(half, yHalf.get(GAP + i), place);
             assertEquals(half, (short) (yLongs.get((GAP + i) / 4) >> 16 * (i % 4)), place);
         }
-        for (int i = 0; i < GAP / 4; i++) assertEquals(0, yLongs.get(i), "before y");
+        for (int i = 0; i < GAP; i++) {
+            assertEquals(Float.NaN, y.get(i), "before y");
+            assertEquals(-1, yHalf.get(i), "before y");
+            assertEquals(-1, yLongs.get(i / 4), "before y");
+        }
     }
 
     @ParameterizedTest
@@ -93,7 +97,8 @@ class Nf4KernelsTest {
         FloatArray absmax = Nf4Reference.onDevice(new float[blocks]);
         IntArray codes = weights.absmaxCodesOnDevice();
         FloatArray nested = Nf4Reference.onDevice(weights.nested());
-        emulate(blocks, Elements.GROUP, absmax, context -> Nf4Kernels.absmax(context, table, SLOT, absmax, codes, nested, blocks));
+        emulate(blocks, Elements.GROUP, absmax,
+                context -> Nf4Kernels.absmax(context, table, SLOT, absmax, codes, nested, blocks));
         float[] want = weights.nestedAbsmax();
         for (int i = 0; i < blocks; i++) assertEquals(want[i], absmax.get(GAP + i), "block " + i);
     }

@@ -15,8 +15,8 @@ public final class Nf4Backward128x128 {
     private Nf4Backward128x128() {}
 
     /// `sums = x w` on the matrix unit.
-    /// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `[k, n]`, codes of `Nf4`, seen as shorts of four;
-    /// absmax F32, one of every 64 elements of w; k a multiple of 4, n of 64; sums F32
+    /// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `[k, n]`, codes of `Nf4`,
+    /// seen as shorts of four; absmax F32, one of every 64 elements of w; k a multiple of 4, n of 64; sums F32
     /// `[m up to a multiple of 128, n up to a multiple of 128]`, of no use beyond m and n. Operands in the table: sums,
     /// x, w (the offset of its first byte), absmax.
     /// Launch: `MmaTiles.groups(m, n, 128, 128)` groups of 128 threads; 33.1 KB of local memory.

@@ -15,8 +15,8 @@ public final class Nf4Forward64x64 {
     private Nf4Forward64x64() {}
 
     /// `sums = x wᵀ` on the matrix unit.
-    /// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `[n, k]`, codes of `Nf4`, seen as shorts of four;
-    /// absmax F32, one of every 64 elements of w; k a multiple of 64; sums F32
+    /// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `[n, k]`, codes of `Nf4`,
+    /// seen as shorts of four; absmax F32, one of every 64 elements of w; k a multiple of 64; sums F32
     /// `[m up to a multiple of 64, n up to a multiple of 64]`, of no use beyond m and n. Operands in the table: sums,
     /// x, w (the offset of its first byte), absmax.
     /// Launch: `MmaTiles.groups(m, n, 64, 64)` groups of 128 threads; 17.1 KB of local memory.

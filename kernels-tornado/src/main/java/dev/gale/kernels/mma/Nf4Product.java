@@ -7,8 +7,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// The products of the matrix unit that dequantize w on its way: with few rows of x, w is read once, and as 4 bits. They give the
-/// bits of their BF16 `product` with `Nf4Kernels.dequantizeBf16` before it.
+/// The products of the matrix unit that dequantize w on its way: with few rows of x, w is read once, and as 4 bits. They
+/// give the bits of their BF16 `product` with `Nf4Kernels.dequantizeBf16` before it.
 public enum Nf4Product {
     NF4_FORWARD_128X128(Nf4Forward128x128::nf4Forward128x128, MmaProduct.BF16_FORWARD_128X128),
     NF4_FORWARD_64X64(Nf4Forward64x64::nf4Forward64x64, MmaProduct.BF16_FORWARD_64X64),
@@ -20,8 +20,8 @@ public enum Nf4Product {
 
     /// A kernel: context, table, slot, sums, x, codes of w, absmax, m, n, k.
     @FunctionalInterface
-    public interface Kernel extends Task10<KernelContext, IntArray, Integer, FloatArray, LongArray, ShortArray, FloatArray, Integer,
-            Integer, Integer> {}
+    public interface Kernel extends Task10<KernelContext, IntArray, Integer, FloatArray, LongArray, ShortArray, FloatArray,
+            Integer, Integer, Integer> {}
 
     Nf4Product(Kernel kernel, MmaProduct product) {
         this.kernel = kernel;

@@ -129,14 +129,14 @@ public final class MmaGenerator {
         line("private %s() {}", v.name);
         line("");
         line("/// `sums = x %s` on the matrix unit.", byDepth ? "w" : "wᵀ");
+        String shape = byDepth ? "[k, n]" : "[n, k]";
         if (v.nf4) {
-            line("/// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `%s`, codes of `Nf4`, seen as shorts of four;",
-                    byDepth ? "[k, n]" : "[n, k]");
-            line("/// absmax F32, one of every 64 elements of w; %s; sums F32",
+            line("/// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `%s`, codes of `Nf4`,", shape);
+            line("/// seen as shorts of four; absmax F32, one of every 64 elements of w; %s; sums F32",
                     byDepth ? "k a multiple of 4, n of 64" : "k a multiple of 64");
         } else {
-            line("/// Shapes: x `[m, k]`, w `%s`, %s, seen as longs of four elements; %s; sums F32", byDepth ? "[k, n]" : "[n, k]",
-                    type, byDepth ? "k and n multiples of 4" : "k a multiple of 4");
+            line("/// Shapes: x `[m, k]`, w `%s`, %s, seen as longs of four elements; %s; sums F32", shape, type,
+                    byDepth ? "k and n multiples of 4" : "k a multiple of 4");
         }
         line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: sums,",
                 v.rows, v.cols);

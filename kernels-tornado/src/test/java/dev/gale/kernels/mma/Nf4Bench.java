@@ -21,13 +21,14 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Times the kernels of 4-bit weights on TornadoVM's default device. The last column is, for products, the largest error of 200
-/// elements relative to their sum of magnitudes, and otherwise how many of 20,000 elements are not those of the host, bit for bit.
+/// elements relative to their sum of magnitudes, and otherwise how many of 20,000 elements are not those of the host, bit
+/// for bit.
 ///
-/// Arguments: shapes such as `4096x14336x4096` (m, n, k: products with a w `[n, k]` or by depth `[k, n]`) and `4096x14336` (weights
-/// to dequantize), and parts of names such as `DEQUANTIZE` or `NF4_FORWARD`; without any, all.
+/// Arguments: shapes such as `4096x14336x4096` (m, n, k: products with a w `[n, k]` or by depth `[k, n]`) and `4096x14336`
+/// (weights to dequantize), and parts of names such as `DEQUANTIZE` or `NF4_FORWARD`; without any, all.
 public final class Nf4Bench {
-    private static final List<String> SHAPES = List.of("4096x14336", "8192x8192", "4096x14336x4096", "512x14336x4096", "64x14336x4096",
-            "16x4096x4096");
+    private static final List<String> SHAPES = List.of("4096x14336", "8192x8192", "4096x14336x4096", "512x14336x4096",
+            "64x14336x4096", "16x4096x4096");
     private static final int CHECKED = 20_000;
     private static final int CHECKED_SUMS = 200;
     private static final int OFFSET = 256;
@@ -142,7 +143,8 @@ public final class Nf4Bench {
         IntArray table = new IntArray(4);
         TaskGraph graph = new TaskGraph("bench")
                 .transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, yHalf, codes, absmax, absmaxCodes, nested)
-                .task("kernel", Nf4Kernels::dequantize, context, table, 0, y, yHalf, type, codes, absmax, absmaxCodes, nested, form, n)
+                .task("kernel", Nf4Kernels::dequantize, context, table, 0, y, yHalf, type, codes, absmax, absmaxCodes, nested,
+                        form, n)
                 .transferToHost(DataTransferMode.UNDER_DEMAND, y, yHalf);
         double ms = time(graph, Elements.BLOCK, n, bf16 ? yHalf : y);
         int wrong = 0;
@@ -159,7 +161,8 @@ public final class Nf4Bench {
         int blocks = n / Nf4.BLOCK;
         FloatArray y = new FloatArray(blocks);
         IntArray table = new IntArray(4);
-        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, absmaxCodes, nested)
+        TaskGraph graph = new TaskGraph("bench")
+                .transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, absmaxCodes, nested)
                 .task("kernel", Nf4Kernels::absmax, context, table, 0, y, absmaxCodes, nested, blocks)
                 .transferToHost(DataTransferMode.UNDER_DEMAND, y);
         double ms = time(graph, Elements.GROUP, blocks, y);
@@ -181,7 +184,8 @@ public final class Nf4Bench {
         FloatArray sums = new FloatArray(product.sumRows(m) * product.sumCols(n));
         sums.init(Float.NaN);
         IntArray table = new IntArray(4);
-        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, x, codes, absmax, sums)
+        TaskGraph graph = new TaskGraph("bench")
+                .transferToDevice(DataTransferMode.FIRST_EXECUTION, table, x, codes, absmax, sums)
                 .task("kernel", nf4.kernel(), context, table, 0, sums, x, codes, absmax, m, n, k)
                 .transferToHost(DataTransferMode.UNDER_DEMAND, sums);
         double ms = MmaBench.time(graph, MmaBench.grid(product.groups(m, n), 1, product.threads()), sums);

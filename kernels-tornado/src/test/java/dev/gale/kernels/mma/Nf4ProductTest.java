@@ -24,8 +24,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Products of the matrix unit that dequantize w: they equal ReferenceOps' of the dequantized w, and have the bits of their BF16
-/// product.
+/// Products of the matrix unit that dequantize w: they equal ReferenceOps' of the dequantized w, and have the bits of their
+/// BF16 product.
 class Nf4ProductTest {
     private static final int SLOT = 2;
 

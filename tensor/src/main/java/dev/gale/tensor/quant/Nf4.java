@@ -1,9 +1,10 @@
 package dev.gale.tensor.quant;
 
-/// The 4-bit NormalFloat: 16 values, at quantiles of a normal distribution and scaled to [-1, 1], times the largest magnitude of a
-/// block of `BLOCK` elements, its absmax.
+/// The 4-bit NormalFloat: 16 values, at quantiles of a normal distribution and scaled to [-1, 1], times the largest
+/// magnitude of a block of `BLOCK` elements, its absmax.
 ///
-/// Packed as by bitsandbytes: a matrix is taken row after row; element 2i is the high half of byte i, element 2i + 1 the low half;
+/// Packed as by bitsandbytes: a matrix is taken row after row; element 2i is the high half of byte i, element 2i + 1 the low
+/// half;
 /// `dequantized = value(code) * absmax[element / BLOCK]`.
 /// With double quantization a block's absmax is one of 256 values, times a number for `NESTED_BLOCK` blocks, plus one offset.
 /// Source: Dettmers et al. 2023, arXiv 2305.14314, section 3; bitsandbytes, `csrc/kernels.cu`.
