@@ -57,6 +57,12 @@ public final class Halves {
         return (long) high << 32 | low & 0xffffffffL;
     }
 
+    /// A BF16 in the lower half of an int; as for `four`.
+    static int bits(float value, int zero) {
+        int other = zero >> 1;
+        return (other - (zero - BFloat16.bf16FromFloat(value))) & 0xffff;
+    }
+
     /// Sign, 8 bits of exponent, 7 of mantissa.
     static float decodeBf16(int bits) {
         return decoded(bits, 128, 255, 134);

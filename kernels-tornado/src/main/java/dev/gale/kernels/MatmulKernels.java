@@ -24,6 +24,7 @@ public final class MatmulKernels {
     /// Shapes: op(x) `[m, k]`, op(w) `[k, n]`, bias `[n]`, y and residual `[m, n]`, low `[m, rank]`, op(up) `[rank, n]`,
     /// up stored as w is. F32 or BF16 as `ProductForm` says; low and up F32. Operands in the table: y, x, w, bias,
     /// residual, low, up; anything may stand for those that are absent.
+    /// An NF4 w: wHalf sees its codes and w its F32 absmax, which follows in the table; as it is stored, it is whole blocks.
     /// Launch: `Grid.tiles(m, n, TILE, TILE, GROUP)`; 8.3 KB of local memory.
     /// Numerics: F32; every element is one serial sum over the side path, then k, so its order depends on rank and k
     /// alone.
@@ -44,6 +45,8 @@ public final class MatmulKernels {
         int atW = table.get(slot + 2);
         int atLow = table.get(slot + 5);
         int atUp = table.get(slot + 6);
+        int atAbsmax = 0;
+        if (ProductForm.wType(form) == ProductForm.NF4) atAbsmax = table.get(slot + 7);
         // Neighbouring threads read neighbouring elements: along rows of the tile when the operand is stored by depth.
         int byDepthX = ProductForm.transposeX(form);
         int byDepthW = 1 - ProductForm.transposeW(form);
@@ -67,10 +70,10 @@ public final class MatmulKernels {
             float x1 = left(x, xHalf, low, atX, atLow, form, top + xRow + dx, l + xDepth + lx, m, k, alpha);
             float x2 = left(x, xHalf, low, atX, atLow, form, top + xRow + 2 * dx, l + xDepth + 2 * lx, m, k, alpha);
             float x3 = left(x, xHalf, low, atX, atLow, form, top + xRow + 3 * dx, l + xDepth + 3 * lx, m, k, alpha);
-            float w0 = right(w, wHalf, up, atW, atUp, form, first + wRow, l + wDepth, n, k);
-            float w1 = right(w, wHalf, up, atW, atUp, form, first + wRow + dw, l + wDepth + lw, n, k);
-            float w2 = right(w, wHalf, up, atW, atUp, form, first + wRow + 2 * dw, l + wDepth + 2 * lw, n, k);
-            float w3 = right(w, wHalf, up, atW, atUp, form, first + wRow + 3 * dw, l + wDepth + 3 * lw, n, k);
+            float w0 = right(w, wHalf, up, atW, atUp, atAbsmax, form, first + wRow, l + wDepth, n, k);
+            float w1 = right(w, wHalf, up, atW, atUp, atAbsmax, form, first + wRow + dw, l + wDepth + lw, n, k);
+            float w2 = right(w, wHalf, up, atW, atUp, atAbsmax, form, first + wRow + 2 * dw, l + wDepth + 2 * lw, n, k);
+            float w3 = right(w, wHalf, up, atW, atUp, atAbsmax, form, first + wRow + 3 * dw, l + wDepth + 3 * lw, n, k);
             left[xDepth * STRIDE + xRow] = x0;
             left[(xDepth + lx) * STRIDE + xRow + dx] = x1;
             left[(xDepth + 2 * lx) * STRIDE + xRow + 2 * dx] = x2;
@@ -122,14 +125,28 @@ public final class MatmulKernels {
     }
 
     /// Element (l, col) of `op(up)` above `op(w)`, 0 outside.
-    private static float right(FloatArray w, ShortArray wHalf, FloatArray up, int atW, int atUp, int form, int col,
-            int l, int n, int k) {
+    private static float right(FloatArray w, ShortArray wHalf, FloatArray up, int atW, int atUp, int atAbsmax, int form,
+            int col, int l, int n, int k) {
         int rank = ProductForm.rank(form);
         int side = sideDepth(form);
         int byDepth = 1 - ProductForm.transposeW(form);
         float value;
         if (l < side) value = element(up, wHalf, Elements.F32, atUp, byDepth, col, l, n, rank);
+        else if (ProductForm.wType(form) == ProductForm.NF4) value = nf4(w, wHalf, atAbsmax, atW, byDepth, col, l - side, n, k);
         else value = element(w, wHalf, ProductForm.wType(form), atW, byDepth, col, l - side, n, k);
+        return value;
+    }
+
+    /// As `element`, of an NF4 operand.
+    private static float nf4(FloatArray absmax, ShortArray codes, int atAbsmax, int atCodes, int byDepth, int row, int l,
+            int rows, int depth) {
+        float value = 0f;
+        if (row < rows) {
+            if (l < depth) {
+                int i = byDepth == 1 ? l * rows + row : row * depth + l;
+                value = Nf4Kernels.element(absmax, codes, atAbsmax, atCodes, i);
+            }
+        }
         return value;
     }
 

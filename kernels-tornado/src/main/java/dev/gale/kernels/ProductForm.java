@@ -7,9 +7,12 @@ package dev.gale.kernels;
 public final class ProductForm {
     /// The type of a bias or residual that is not there.
     public static final int ABSENT = 3;
+    /// The type of a w of 4-bit codes.
+    public static final int NF4 = 3;
 
     private ProductForm() {}
 
+    /// @param wType        a type of `Elements` or `NF4`
     /// @param biasType     a type of `Elements` or `ABSENT`, as residualType
     /// @param transposeX   1: x is stored `[k, m]`
     /// @param transposeW   1: w is stored `[n, k]`

@@ -51,7 +51,7 @@ public final class MmaBench {
         List<String> shapes = Arrays.stream(args).filter(arg -> arg.matches("\\d+x\\d+x\\d+")).toList();
         List<String> names = new ArrayList<>(List.of(args));
         names.removeAll(shapes);
-        System.out.printf("%-18s %-30s %10s %10s %10s  %s%n", "m x n x k", "kernel", "ms", "TFLOP/s", "GB/s", "worst error");
+        head();
         for (String shape : shapes.isEmpty() ? SHAPES : shapes) {
             MmaBench bench = new MmaBench(shape);
             LongArray x = bench.operand((long) bench.m * bench.k);
@@ -67,21 +67,25 @@ public final class MmaBench {
         }
     }
 
-    private static boolean asked(List<String> names, String name) {
+    static void head() {
+        System.out.printf("%-18s %-30s %10s %10s %10s  %s%n", "m x n x k", "kernel", "ms", "TFLOP/s", "GB/s", "worst error");
+    }
+
+    static boolean asked(List<String> names, String name) {
         return names.isEmpty() || names.stream().anyMatch(name::contains);
     }
 
     /// @param ms    of one run
     /// @param count of operations and of bytes
     /// @param error largest, of the sum of magnitudes
-    private record Result(double ms, double flops, double bytes, double error) {}
+    record Result(double ms, double flops, double bytes, double error) {}
 
-    private interface Trial {
+    interface Trial {
         Result run() throws TornadoExecutionPlanException;
     }
 
     /// A kernel that fails does not keep the others from being measured.
-    private static void attempt(String shape, String name, Trial trial) {
+    static void attempt(String shape, String name, Trial trial) {
         try {
             Result result = trial.run();
             System.out.printf("%-18s %-30s %10.4f %10.1f %10.0f  %.2e%n", shape, name, result.ms,
@@ -179,14 +183,14 @@ public final class MmaBench {
         return new Result(ms, 2.0 * m * n * rank, 8.0 * m * n + 4.0 * rank * (m + n), worst);
     }
 
-    private static WorkerGrid2D grid(int groupsX, int groupsY, int threads) {
+    static WorkerGrid2D grid(int groupsX, int groupsY, int threads) {
         WorkerGrid2D grid = new WorkerGrid2D(groupsX * threads, groupsY);
         grid.setLocalWork(threads, 1, 1);
         return grid;
     }
 
     /// Shortest of some runs: the kernel's own time, where TornadoVM measures it. Brings the result to the host.
-    private static double time(TaskGraph graph, WorkerGrid2D grid, Object result) throws TornadoExecutionPlanException {
+    static double time(TaskGraph graph, WorkerGrid2D grid, Object result) throws TornadoExecutionPlanException {
         BiFunction<TornadoExecutionResult, Long, Long> nanos = (run, wall) -> {
             long kernel = run.getProfilerResult().getDeviceKernelTime();
             return kernel > 0 ? kernel : wall;

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// Writes the kernels of this package, one class each. TornadoVM wants the registers of the matrix unit in local variables
 /// with names, so their code is straight; this is the only place where anything about it is decided.
@@ -31,9 +32,10 @@ public final class MmaGenerator {
     /// One kernel.
     ///
     /// @param bf16     whether elements are BF16 rather than F16
+    /// @param nf4      whether those of w come as 4-bit codes
     /// @param rows     of the tile that a work-group makes
     /// @param warpRows of the part that a warp makes
-    record Variant(String name, boolean bf16, Form form, int rows, int cols, int warpRows, int warpCols) {
+    record Variant(String name, boolean bf16, boolean nf4, Form form, int rows, int cols, int warpRows, int warpCols) {
         int threads() {
             return rows / warpRows * (cols / warpCols) * 32;
         }
@@ -62,15 +64,16 @@ public final class MmaGenerator {
     }
 
     /// Every kernel there is.
-    static final List<Variant> VARIANTS = List.of(
-            new Variant("Bf16Forward128x128", true, Form.FORWARD, 128, 128, 64, 64),
-            new Variant("Bf16Forward64x64", true, Form.FORWARD, 64, 64, 32, 32),
-            new Variant("Bf16Backward128x128", true, Form.BACKWARD, 128, 128, 64, 64),
-            new Variant("Bf16Backward64x64", true, Form.BACKWARD, 64, 64, 32, 32),
-            new Variant("F16Forward128x128", false, Form.FORWARD, 128, 128, 64, 64),
-            new Variant("F16Forward64x64", false, Form.FORWARD, 64, 64, 32, 32),
-            new Variant("F16Backward128x128", false, Form.BACKWARD, 128, 128, 64, 64),
-            new Variant("F16Backward64x64", false, Form.BACKWARD, 64, 64, 32, 32));
+    static final List<Variant> VARIANTS = Stream.of("Bf16", "F16", "Nf4").flatMap(MmaGenerator::variants).toList();
+
+    private static Stream<Variant> variants(String type) {
+        boolean bf16 = !type.equals("F16");
+        boolean nf4 = type.equals("Nf4");
+        return Stream.of(new Variant(type + "Forward128x128", bf16, nf4, Form.FORWARD, 128, 128, 64, 64),
+                new Variant(type + "Forward64x64", bf16, nf4, Form.FORWARD, 64, 64, 32, 32),
+                new Variant(type + "Backward128x128", bf16, nf4, Form.BACKWARD, 128, 128, 64, 64),
+                new Variant(type + "Backward64x64", bf16, nf4, Form.BACKWARD, 64, 64, 32, 32));
+    }
 
     private final Variant v;
     private final StringBuilder text = new StringBuilder();
@@ -111,11 +114,13 @@ public final class MmaGenerator {
         boolean byDepth = v.form.byDepth();
         line("package dev.gale.kernels.mma;");
         line("");
+        if (v.nf4) line("import dev.gale.tensor.quant.Nf4;");
         line("import uk.ac.manchester.tornado.api.KernelContext;");
         line("import uk.ac.manchester.tornado.api.enums.MMAShape;");
         for (String name : List.of("HalfFloat", "arrays.FloatArray", "arrays.IntArray", "arrays.LongArray")) {
             line("import uk.ac.manchester.tornado.api.types.%s;", name);
         }
+        if (v.nf4) line("import uk.ac.manchester.tornado.api.types.arrays.ShortArray;");
         line("");
         line("/// Written by `MmaGenerator`: change that, not this. Tiles of %d x %d, warps of %d x %d, steps of %d along k;",
                 v.rows, v.cols, v.warpRows, v.warpCols, DEPTH);
@@ -124,22 +129,30 @@ public final class MmaGenerator {
         line("private %s() {}", v.name);
         line("");
         line("/// `sums = x %s` on the matrix unit.", byDepth ? "w" : "wᵀ");
-        line("/// Shapes: x `[m, k]`, w `%s`, %s, seen as longs of four elements; %s; sums F32", byDepth ? "[k, n]" : "[n, k]",
-                type, byDepth ? "k and n multiples of 4" : "k a multiple of 4");
+        String shape = byDepth ? "[k, n]" : "[n, k]";
+        if (v.nf4) {
+            line("/// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `%s`, codes of `Nf4`,", shape);
+            line("/// seen as shorts of four; absmax F32, one of every 64 elements of w; %s; sums F32",
+                    byDepth ? "k a multiple of 4, n of 64" : "k a multiple of 64");
+        } else {
+            line("/// Shapes: x `[m, k]`, w `%s`, %s, seen as longs of four elements; %s; sums F32", shape, type,
+                    byDepth ? "k and n multiples of 4" : "k a multiple of 4");
+        }
         line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: sums,",
                 v.rows, v.cols);
-        line("/// x, w.");
+        line("/// x, w%s.", v.nf4 ? " (the offset of its first byte), absmax" : "");
         line("/// Launch: `MmaTiles.groups(m, n, %d, %d)` groups of %d threads; %.1f KB of local memory.", v.rows, v.cols,
-                v.threads(), 2 * 4 * (v.xInts() + v.wInts()) / 1024.0);
+                v.threads(), (2 * 4 * (v.xInts() + v.wInts()) + (v.nf4 ? 64 : 0)) / 1024.0);
         line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row");
-        line("/// of x, its column of op(w) and k alone. Writes: `=`.");
+        line("/// of x, its column of op(w) and k alone. %sWrites: `=`.", v.nf4 ? "w is rounded to BF16. " : "");
         line("public static void %s(KernelContext context, IntArray table, int slot, FloatArray sums,", v.method());
-        line("        LongArray x, LongArray w, int m, int n, int k) {");
+        line("        LongArray x, %s, int m, int n, int k) {", v.nf4 ? "ShortArray w, FloatArray absmax" : "LongArray w");
     }
 
     private void setUp() {
         line("int[] xTile = context.allocateIntLocalArray(%d);", 2 * v.xInts());
         line("int[] wTile = context.allocateIntLocalArray(%d);", 2 * v.wInts());
+        if (v.nf4) line("float[] values = context.allocateFloatLocalArray(16);");
         line("float[] pin = new float[1];                  // keeps reads where they stand: see Reduce");
         line("pin[0] = 0f;");
         line("float zero = pin[0];");
@@ -155,6 +168,7 @@ public final class MmaGenerator {
         line("int top = MmaTiles.top(group, m, n, %d, %d);", v.rows, v.cols);
         line("int left = MmaTiles.left(group, m, n, %d, %d);", v.rows, v.cols);
         line("int steps = (k + %d) / %d;", DEPTH - 1, DEPTH);
+        if (v.nf4) line("if (thread < 16) values[thread] = Nf4.value(thread);");
     }
 
     private static int log(int powerOfTwo) {
@@ -196,18 +210,21 @@ public final class MmaGenerator {
         if (v.form.byDepth()) {
             line("int wColumn = thread & %d;", v.cols / 4 - 1);
             line("int wRow = thread >> %d & %d;", log(v.cols / 4), depthsAtOnce() - 1);
-            line("int wAt = table.get(slot + 2) / 4 + MmaTiles.clamp(left / 4 + wColumn, n / 4, %d);", v.cols / 4);
+            String four = "MmaTiles.clamp(left / 4 + wColumn, n / 4, %d)".formatted(v.cols / 4);
+            line("int wAt = table.get(slot + 2) / %d + %s;", v.nf4 ? 2 : 4, four);
+            if (v.nf4) line("int scaleAt = table.get(slot + 3) + %s / 16;", four);
         } else {
             String four = v.form == Form.FORWARD ? "4 * xRow" : "xRow";
             line("int wFirst = MmaTiles.clamp(left + %s, n, %d);", four, v.cols);
             line("int wRoom = MmaTiles.room(wFirst, n, %d);", v.cols);
-            line("int wAt = table.get(slot + 2) / 4 + wFirst * (k / 4);");
+            line("int wAt = table.get(slot + 2) / %d + wFirst * (k / 4);", v.nf4 ? 2 : 4);
+            if (v.nf4) line("int scaleAt = table.get(slot + 3) + wFirst * (k / 64);");
         }
-        read("int ", "long ", "0");
+        read("int ", "long ", "float ", "0");
     }
 
     /// Reads the tiles of a step into registers, with declarations or without.
-    private void read(String ofInt, String ofLong, String step) {
+    private void read(String ofInt, String ofLong, String ofFloat, String step) {
         String column = step.equals("0") ? "xColumn" : step + " * " + ROW_LONGS + " + xColumn";
         line("%sxIndex = xAt + MmaTiles.clamp(%s, k / 4, %d);", ofInt, column, ROW_LONGS);
         if (v.form.byDepth()) {
@@ -215,16 +232,28 @@ public final class MmaGenerator {
             line("%swDepth = MmaTiles.clamp(%s, k, %d);", ofInt, row, DEPTH);
             line("%swRoom = MmaTiles.room(wDepth, k, %d);", ofInt, DEPTH);
             line("%swIndex = wAt + wDepth * (n / 4);", ofInt);
+            if (v.nf4) line("%sscaleIndex = scaleAt + wDepth * (n / 64);", ofInt);
         } else {
             line("%swIndex = wAt + MmaTiles.clamp(%s, k / 4, %d);", ofInt, column, ROW_LONGS);
+            if (v.nf4) line("%sscaleIndex = scaleAt%s;", ofInt, step.equals("0") ? "" : " + " + step + " / 2");
         }
-        for (int j = 0; j < xLongs(); j++) readOne(ofLong, "x", j, j * rowsAtOnce(), "k");
-        for (int j = 0; j < wLongs(); j++) readOne(ofLong, "w", j, wRowsBefore(j), v.form.byDepth() ? "n" : "k");
+        for (int j = 0; j < xLongs(); j++) readOne(ofLong, "x", j, "x", "x", distance(j * rowsAtOnce(), "x", "k / 4"));
+        String width = v.form.byDepth() ? "n" : "k";
+        for (int j = 0; j < wLongs(); j++) {
+            readOne(v.nf4 ? ofInt : ofLong, "w", j, "w", "w", distance(wRowsBefore(j), "w", width + " / 4"));
+        }
+        for (int j = 0; v.nf4 && j < wLongs(); j++) {
+            readOne(ofFloat, "scale", j, "absmax", "scale", distance(wRowsBefore(j), "w", width + " / 64"));
+        }
     }
 
-    private void readOne(String ofLong, String operand, int j, int rows, String width) {
-        String distance = rows == 0 ? "" : " + Math.min(%d, %sRoom) * (%s / 4)".formatted(rows, operand, width);
-        line("%s%sNext%d = %s.get(%sIndex%s);", ofLong, operand, j, operand, operand, distance);
+    private void readOne(String type, String name, int j, String array, String index, String distance) {
+        line("%s%sNext%d = %s.get(%sIndex%s);", type, name, j, array, index, distance);
+    }
+
+    /// So many rows further, or to the last there is.
+    private static String distance(int rows, String operand, String width) {
+        return rows == 0 ? "" : " + Math.min(%d, %sRoom) * (%s)".formatted(rows, operand, width);
     }
 
     // ---- where it stands in local memory ----
@@ -256,6 +285,7 @@ public final class MmaGenerator {
 
     private void loop() {
         line("");
+        if (v.nf4) line("context.localBarrier();                      // the values stand");
         line("for (int step = 0; step < steps; step++) {");
         line("int xBuffer = (step & 1) * %d;", v.xInts());
         line("int wBuffer = (step & 1) * %d;", v.wInts());
@@ -267,7 +297,8 @@ public final class MmaGenerator {
             switch (v.form) {
                 case BACKWARD -> {
                     line("int keep%d = MmaTiles.keep(step * %d + wRow + %d, k, %d);", j, DEPTH, wRowsBefore(j), DEPTH);
-                    putLong("wTile", wPut, wRowsBefore(j) * v.wStride(), "wNext" + j, "keep" + j);
+                    if (v.nf4) putCodes(wPut, wRowsBefore(j) * v.wStride(), j);
+                    else putLong("wTile", wPut, wRowsBefore(j) * v.wStride(), "wNext" + j, "keep" + j);
                 }
                 case FORWARD -> {
                     if (j % 4 == 0) putFour(wPut, j);
@@ -275,7 +306,7 @@ public final class MmaGenerator {
             }
         }
         line("int next = Math.min(step + 1, steps - 1);");
-        read("", "", "next");
+        read("", "", "", "next");
         line("context.localBarrier();");
         for (int s = 0; s < 2; s++) multiply(s);
         line("}");
@@ -298,14 +329,35 @@ public final class MmaGenerator {
     private void putFour(String at, int j) {
         int distance = j / 4 * rowsAtOnce() * 2;
         for (int i = 0; i < 4; i++) {
-            String half = i % 2 == 0 ? "lower" : "upper";
-            String[] parts = new String[4];
-            for (int r = 0; r < 4; r++) parts[r] = i < 2 ? "(int) wNext" + (j + r) : "(int) (wNext" + (j + r) + " >>> 32)";
             for (int pair = 0; pair < 2; pair++) {
-                put("wTile", at, distance + i * v.wStride() + pair,
-                        "MmaTiles.%s(%s, %s) & keep".formatted(half, parts[2 * pair], parts[2 * pair + 1]));
+                int row = j + 2 * pair;
+                int place = distance + i * v.wStride() + pair;
+                if (v.nf4) putPair(at, place, element(row, i), element(row + 1, i), "");
+                else put("wTile", at, place, halves(row, i) + " & keep");
             }
         }
+    }
+
+    /// Elements i of w's longs j and j + 1.
+    private static String halves(int j, int i) {
+        String parts = i < 2 ? "(int) wNext%d, (int) wNext%d" : "(int) (wNext%d >>> 32), (int) (wNext%d >>> 32)";
+        return "MmaTiles.%s(%s)".formatted(i % 2 == 0 ? "lower" : "upper", parts.formatted(j, j + 1));
+    }
+
+    /// Four elements of a row of w, where they stay a row.
+    private void putCodes(String at, int distance, int j) {
+        for (int i = 0; i < 4; i += 2) putPair(at, distance + i / 2, element(j, i), element(j, i + 1), " & keep" + j);
+    }
+
+    private void putPair(String at, int distance, String first, String second, String keep) {
+        line("wTile[%s%s] = AttentionTiles.pair(%s,", at, plus(distance), first);
+        line("        %s)%s;", second, keep);
+    }
+
+    /// Element i of w's four codes j: of each byte, the high half comes first.
+    private static String element(int j, int i) {
+        String code = i == 1 ? "wNext%d & 15".formatted(j) : "wNext%d >> %d & 15".formatted(j, i / 2 * 8 + (1 - i % 2) * 4);
+        return "values[%s] * scaleNext%d".formatted(code, j);
     }
 
     /// Step s of two of the matrix unit: rows alternate in direction, so that each product shares an operand with the last.

@@ -28,7 +28,7 @@ class MmaGeneratorTest {
     @Test
     void everySourceIsGeneratedOrKnown() throws IOException {
         Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "GradientTiles", "MmaAttention", "MmaProduct",
-                "MmaTiles"));
+                "MmaTiles", "Nf4Product"));
         AttentionGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         MmaGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         AttentionGradientGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
@@ -40,16 +40,20 @@ class MmaGeneratorTest {
 
     @Test
     void productsHaveTheTilesOfTheirKernels() {
-        assertEquals(MmaGenerator.VARIANTS.size(), MmaProduct.values().length);
-        for (MmaProduct product : MmaProduct.values()) {
-            MmaGenerator.Variant variant = MmaGenerator.VARIANTS.stream()
-                    .filter(each -> each.name().equalsIgnoreCase(product.name().replace("_", ""))).findFirst().orElseThrow();
-            assertEquals(variant.rows(), product.sumRows(1), product.name());
-            assertEquals(variant.cols(), product.sumCols(1), product.name());
-            assertEquals(variant.threads(), product.threads(), product.name());
-            assertEquals(variant.bf16(), product.bf16(), product.name());
-            assertEquals(variant.byDepth(), product.byDepth(), product.name());
-        }
+        assertEquals(MmaGenerator.VARIANTS.size(), MmaProduct.values().length + Nf4Product.values().length);
+        for (MmaProduct product : MmaProduct.values()) assertTiles(product.name(), product, false);
+        for (Nf4Product nf4 : Nf4Product.values()) assertTiles(nf4.name(), nf4.product(), true);
+    }
+
+    private static void assertTiles(String name, MmaProduct product, boolean nf4) {
+        MmaGenerator.Variant variant = MmaGenerator.VARIANTS.stream()
+                .filter(each -> each.name().equalsIgnoreCase(name.replace("_", ""))).findFirst().orElseThrow();
+        assertEquals(variant.rows(), product.sumRows(1), name);
+        assertEquals(variant.cols(), product.sumCols(1), name);
+        assertEquals(variant.threads(), product.threads(), name);
+        assertEquals(variant.bf16(), product.bf16(), name);
+        assertEquals(variant.nf4(), nf4, name);
+        assertEquals(variant.byDepth(), product.byDepth(), name);
     }
 
     @Test
