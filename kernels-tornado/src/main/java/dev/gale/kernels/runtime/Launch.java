@@ -48,25 +48,33 @@ record Launch(String kernel, Grid grid, List<Number> constants, List<Operand> op
     record Arguments(KernelContext context, IntArray table, int slot, List<Operand> operands,
                      Map<DeviceChunk, SequencedSet<Object>> used) {
         FloatArray floats(int operand) {
-            return used(operand, operands.get(operand).chunk.floats(operand));
+            return used(operand, operands.get(operand).chunk.floats(view(operand)));
         }
 
         ShortArray halves(int operand) {
-            return used(operand, operands.get(operand).chunk.halves(operand));
+            return used(operand, operands.get(operand).chunk.halves(view(operand)));
         }
 
         IntArray ints(int operand) {
-            return used(operand, operands.get(operand).chunk.ints(operand));
+            return used(operand, operands.get(operand).chunk.ints(view(operand)));
         }
 
         /// Four elements of a 16-bit dtype each: the offset of an operand in longs is a quarter of that in the table.
         LongArray longs(int operand) {
-            return used(operand, operands.get(operand).chunk.longs(operand));
+            return used(operand, operands.get(operand).chunk.longs(view(operand)));
         }
 
         /// The whole chunk of an operand, for libraries.
         BFloat16Array brains(int operand) {
-            return used(operand, operands.get(operand).chunk.brains(operand));
+            return used(operand, operands.get(operand).chunk.brains(view(operand)));
+        }
+
+        /// Operands of one chunk have a view each; all first operands of a chunk share one, since the host's work for a graph
+        /// grows with the views in it.
+        private int view(int operand) {
+            int before = 0;
+            for (int i = 0; i < operand; i++) if (operands.get(i).chunk == operands.get(operand).chunk) before++;
+            return before;
         }
 
         private <T> T used(int operand, T view) {
