@@ -29,7 +29,7 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
 
     /// Plans the largest step of a run whose model was opened on `ops`, which compute nothing. It runs the step, twice: gradients
     /// come with the first. Where `ops` keep memory for each size of batch, a step of each size that the first epoch has comes
-    /// before, and an evaluation after, if the run has any.
+    /// after, and then an evaluation, if the run has any.
     public static MemoryPlan of(TensorOps ops, FastLanguageModel model, SftTrainer trainer) {
         SftConfig config = trainer.config();
         List<Batch> microBatches = trainer.largestStep();
@@ -45,9 +45,10 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
         try (Optimizer optimizer = SftTrainer.optimizer(ops, model.trainable(), config);
              TrainStep step = new TrainStep(ops, model.model(), optimizer, config)) {
             long optimizerBytes = ops.memory().liveBytes() - parameterBytes - trainable * Float.BYTES;
-            for (Batch size : trainer.sizes(ops)) step.run(List.of(size), 1, config.learningRate());
+            trainer.rehearse(step);
             step.run(microBatches, 1, config.learningRate());
             step.run(microBatches, 2, config.learningRate());
+            for (Batch size : trainer.sizes()) step.run(List.of(size), 1, config.learningRate());
             long flops = ops instanceof NullOps counting ? counting.totalFlops() / 2 : 0;
             trainer.largestEvaluation().ifPresent(batch -> new Evaluator(ops, model.model()).evaluate(List.of(batch)));
             long tokens = microBatches.stream().mapToLong(Batch::tokens).sum();

@@ -146,10 +146,22 @@ public final class SftTrainer {
         return Collections.nCopies(config.gradientAccumulationSteps(), batches().largest());
     }
 
-    /// Micro-batches of every number of rows that the first epoch's have where operations ask for few numbers of them, in the
-    /// order in which they first come; none where operations take every number.
-    List<Batch> sizes(TensorOps ops) {
-        if (ops.batchRows(1) == 1) return List.of();
+    /// What a run on a device goes through before its first step, and a plan too: where batches are as large as can be only now and
+    /// then, what is smaller then lies in the memory that the largest one took, instead of beside it.
+    void rehearse(TrainStep step) {
+        if (hasSizes(model.ops())) step.rehearse(batches().largest());
+    }
+
+    /// Whether operations ask for few numbers of rows, for each of which they keep memory.
+    private static boolean hasSizes(TensorOps ops) {
+        return ops.batchRows(1) > 1;
+    }
+
+    /// Micro-batches of every number of rows that the first epoch's have, in the order in which they first come; none where
+    /// operations take every number.
+    List<Batch> sizes() {
+        TensorOps ops = model.ops();
+        if (!hasSizes(ops)) return List.of();
         Batches batches = batches();
         long last = Math.min(batches.microBatchesPerEpoch(), (long) totalSteps(batches) * config.gradientAccumulationSteps());
         Map<Integer, Integer> first = new LinkedHashMap<>();
@@ -191,6 +203,7 @@ public final class SftTrainer {
              TrainStep step = new TrainStep(model.ops(), model.model(), optimizer, config)) {
             RunCheckpoint writer = new RunCheckpoint(model, optimizer, schedule, batches, means, state, config, totalSteps);
             resume.ifPresent(writer::restore);
+            rehearse(step);
             sinks.add(new JsonlSink(output.resolve("metrics.jsonl"), state.globalStep()));
             observers.forEach(observer -> sinks.add(observer.apply(totalSteps)));
             notes.forEach(note -> sinks.forEach(sink -> sink.note(note)));

@@ -16,7 +16,7 @@ record GuardedLink(DeviceLink link) implements DeviceLink {
 
     @Override
     public DeviceChunk chunk(int number, long bytes) {
-        return guarded(String.format(Locale.ROOT, "did not give %.1f GB of its memory", bytes / 1e9), () -> link.chunk(number, bytes));
+        return guarded(String.format(Locale.ROOT, "did not give %,.1f MB of its memory", bytes / 1e6), () -> link.chunk(number, bytes));
     }
 
     @Override

@@ -20,6 +20,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /// as old values of the array between. Each read therefore takes a new number through the device and must find it behind the
 /// words; CUDA refuses every call after such an error, so whatever went wrong before a read is found by it.
 final class Staging implements AutoCloseable {
+    /// System property; `false` takes whatever is read for an answer: where kernels are compiled for a driver that runs nothing.
+    static final String ANSWERS = "gale.device.answers";
     private static final int SMALL = 1 << 10;
     private static final int LARGE = 1 << 22;
     private static final int GROUP = 256;
@@ -73,7 +75,7 @@ final class Staging implements AutoCloseable {
 
     /// Throws: DeviceException when the device did not do what it was told.
     static void requireAnswer(int answer, int number) {
-        if (answer == number) return;
+        if (answer == number || "false".equals(System.getProperty(ANSWERS))) return;
         throw new DeviceException("the device does not answer: it is lost, or its driver refused a launch or memory, which"
                 + " TornadoVM printed before");
     }

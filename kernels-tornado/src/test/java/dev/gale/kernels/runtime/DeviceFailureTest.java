@@ -108,7 +108,7 @@ class DeviceFailureTest {
             }
         }
         DeviceLink link = new GuardedLink(new Broken(bailout));
-        assertEquals("the device did not give 2.5 GB of its memory: [Error] launch failed. Reason: 700",
+        assertEquals("the device did not give 2,500.0 MB of its memory: [Error] launch failed. Reason: 700",
                 assertThrows(DeviceException.class, () -> link.chunk(0, 2_500_000_000L)).getMessage());
         InputException input = new InputException("wrong");
         assertEquals(input, assertThrows(InputException.class, new GuardedLink(new Broken(input))::run));

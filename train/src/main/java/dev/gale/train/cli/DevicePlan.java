@@ -31,9 +31,12 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
     }
 
     static DevicePlan of(TrainConfig config, ComputeDevice device) {
-        MemoryPlan counted = onOps(config, counting(device), null, run -> MemoryPlan.of(run.model().ops(), run.model(), run.trainer()));
-        return onOps(config, device.plan(), null, run -> of(run, device, counted.flops()));
+        Counted counted = onOps(config, counting(device), null, run ->
+                new Counted(MemoryPlan.of(run.model().ops(), run.model(), run.trainer()).flops(), run.trainer().examples()));
+        return onOps(config, device.plan(), counted.examples, run -> of(run, device, counted.flops));
     }
+
+    private record Counted(long flops, SftTrainer.Examples examples) {}
 
     private static DevicePlan of(TrainRun run, ComputeDevice device, long flops) {
         return new DevicePlan(device, MemoryPlan.of(run.model().ops(), run.model(), run.trainer()).withFlops(flops));
