@@ -72,7 +72,8 @@ public final class MemoryPool {
         return allocate(bytes, false);
     }
 
-    /// @param alone whether the block shall be a chunk of its own, which only such requests get again, of its size or somewhat less
+    /// @param alone whether the block shall be a chunk of its own, which only such requests get again, of its size or
+    ///              somewhat less
     public Block allocate(long bytes, boolean alone) {
         if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);

@@ -27,9 +27,9 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
     /// Heap, code and buffers of the Java process beside tensors, as measured on the demo and the step benchmark.
     public static final long RUNTIME_BYTES = 120_000_000L;
 
-    /// Plans the largest step of a run whose model was opened on `ops`, which compute nothing. It runs the step, twice: gradients
-    /// come with the first. Where `ops` keep memory for each size of batch, a step of each size that the first epoch has comes
-    /// after, and then an evaluation, if the run has any.
+    /// Plans the largest step of a run whose model was opened on `ops`, which compute nothing. It runs the step, twice:
+    /// gradients come with the first. Where `ops` keep memory for each size of batch, a step of each size that the first
+    /// epoch has comes after, and then an evaluation, if the run has any.
     public static MemoryPlan of(TensorOps ops, FastLanguageModel model, SftTrainer trainer) {
         SftConfig config = trainer.config();
         List<Batch> microBatches = trainer.largestStep();
@@ -87,9 +87,9 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
         long activations = peakBytes - parameterBytes - gradientBytes - optimizerBytes;
         return String.format(Locale.ROOT, "parameters            %,16d%ntrainable             %,16d  (%.2f %%)%n", parameters,
                 trainable, 100.0 * trainable / parameters)
-                + row("weights, mapped", mappedBytes) + row("weights, in memory", parameterBytes) + row("gradients", gradientBytes)
-                + row("optimizer state", optimizerBytes) + row("activations, scratch", activations)
-                + row("tensors at the peak", reservedBytes);
+                + row("weights, mapped", mappedBytes) + row("weights, in memory", parameterBytes)
+                + row("gradients", gradientBytes) + row("optimizer state", optimizerBytes)
+                + row("activations, scratch", activations) + row("tensors at the peak", reservedBytes);
     }
 
     private static String row(String name, long bytes) {

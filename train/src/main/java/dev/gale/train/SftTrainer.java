@@ -146,8 +146,8 @@ public final class SftTrainer {
         return Collections.nCopies(config.gradientAccumulationSteps(), batches().largest());
     }
 
-    /// What a run on a device goes through before its first step, and a plan too: where batches are as large as can be only now and
-    /// then, what is smaller then lies in the memory that the largest one took, instead of beside it.
+    /// What a run on a device goes through before its first step, and a plan too: where batches are as large as can be only
+    /// now and then, what is smaller then lies in the memory that the largest one took, instead of beside it.
     void rehearse(TrainStep step) {
         if (hasSizes(model.ops())) step.rehearse(batches().largest());
     }
@@ -171,7 +171,8 @@ public final class SftTrainer {
 
     /// The evaluation batch that needs the most memory, if the run evaluates.
     Optional<Batch> largestEvaluation() {
-        if (config.evalStrategy() == SftConfig.EvalStrategy.NO && !config.evalOnStart() || eval.isEmpty()) return Optional.empty();
+        boolean evaluates = config.evalStrategy() != SftConfig.EvalStrategy.NO || config.evalOnStart();
+        if (!evaluates || eval.isEmpty()) return Optional.empty();
         return Batches.inOrder(eval, config.perDeviceEvalBatchSize()).stream().max(Comparator.comparingInt(Batch::tokens));
     }
 

@@ -8,8 +8,8 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
-/// Operations that do what others do until one of them was called so many times, and fail from then on, as those of a device that
-/// is lost do; or that differ in one thing.
+/// Operations that do what others do until one of them was called so many times, and fail from then on, as those of a device
+/// that is lost do; or that differ in one thing.
 public final class FailingOps {
     /// What works without the device.
     private static final Set<String> HOST_ONLY = Set.of("close", "release", "memory", "name", "batchRows", "activationType",

@@ -170,7 +170,8 @@ class SftTrainerTest {
         SftConfig config = config("sizes").perDeviceTrainBatchSize(1).gradientAccumulationSteps(1).build();
         try (FastLanguageModel model = TinyRuns.adapted(base, 0, grouping)) {
             SftTrainer trainer = new SftTrainer(model, examples, List.of(), config);
-            assertEquals(List.of(16, 32), trainer.sizes().stream().map(b -> Math.ceilDiv(b.tokens(), 16) * 16).sorted().toList());
+            assertEquals(List.of(16, 32),
+                    trainer.sizes().stream().map(b -> Math.ceilDiv(b.tokens(), 16) * 16).sorted().toList());
             seen.clear();
             MemoryPlan.of(grouping, model, trainer);
             assertTrue(seen.containsAll(List.of(16, 32)), seen::toString);

@@ -94,7 +94,9 @@ public final class ParityCommand implements Callable<Integer> {
         if (hidden % head != 0) throw new InputException("--hidden %d is no multiple of --head %d".formatted(hidden, head));
         if (head % 2 != 0) throw new InputException("--head must be even, got " + head);
         if (seq < 2) throw new InputException("--seq must be at least 2, got " + seq);
-        if (vocab < SmallRun.ALPHABET) throw new InputException("--vocab must be at least %d, got %d".formatted(SmallRun.ALPHABET, vocab));
+        if (vocab < SmallRun.ALPHABET) {
+            throw new InputException("--vocab must be at least %d, got %d".formatted(SmallRun.ALPHABET, vocab));
+        }
         if (!(lr > 0)) throw new InputException("--lr must be above 0, got " + lr);
         if (!(tolerance >= 0)) throw new InputException("--tolerance must be at least 0, got " + tolerance);
     }

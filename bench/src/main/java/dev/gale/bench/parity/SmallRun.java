@@ -18,8 +18,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 
-/// LoRA steps of a Llama with random weights, on sequences in which each token of a small alphabet has one successor, but for some
-/// that are drawn anew: what can be learned in a few dozen steps.
+/// LoRA steps of a Llama with random weights, on sequences in which each token of a small alphabet has one successor, but for
+/// some that are drawn anew: what can be learned in a few dozen steps.
 ///
 /// @param batch sequences of a step, of `seq` tokens each
 record SmallRun(int layers, int hidden, int head, int vocab, int batch, int seq, int steps, double lr) {
@@ -32,8 +32,9 @@ record SmallRun(int layers, int hidden, int head, int vocab, int batch, int seq,
     /// Two query heads share a key head, if there are two.
     private ModelConfig config() {
         int heads = hidden / head;
-        return new ModelConfig("LlamaForCausalLM", hidden, 3 * hidden, layers, heads, heads % 2 == 0 ? heads / 2 : heads, head, vocab,
-                seq, 1e-5, Activation.SILU, false, false, true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.BF16, 0.06);
+        int keyHeads = heads % 2 == 0 ? heads / 2 : heads;
+        return new ModelConfig("LlamaForCausalLM", hidden, 3 * hidden, layers, heads, keyHeads, head, vocab, seq,
+                1e-5, Activation.SILU, false, false, true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.BF16, 0.06);
     }
 
     Curve run(TensorOps ops) {

@@ -9,14 +9,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Supplier;
 
-/// A device whose failures are `DeviceException`s. TornadoVM reports them with exceptions that have no common type, some of them
-/// errors, and with messages of several lines.
+/// A device whose failures are `DeviceException`s. TornadoVM reports them with exceptions that have no common type, some of
+/// them errors, and with messages of several lines.
 record GuardedLink(DeviceLink link) implements DeviceLink {
     private static final int LONGEST_REASON = 200;
 
     @Override
     public DeviceChunk chunk(int number, long bytes) {
-        return guarded(String.format(Locale.ROOT, "did not give %,.1f MB of its memory", bytes / 1e6), () -> link.chunk(number, bytes));
+        String what = String.format(Locale.ROOT, "did not give %,.1f MB of its memory", bytes / 1e6);
+        return guarded(what, () -> link.chunk(number, bytes));
     }
 
     @Override

@@ -16,11 +16,13 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /// Copies words of 4 bytes between the host and chunks of device memory, through arrays of two sizes: a step's ids and
 /// learning rate should not travel in megabytes.
 ///
-/// TornadoVM 5.2.0 logs what the driver refuses and goes on, so that a device that is lost, or an address that is none, would show
-/// as old values of the array between. Each read therefore takes a new number through the device and must find it behind the
-/// words; CUDA refuses every call after such an error, so whatever went wrong before a read is found by it.
+/// TornadoVM 5.2.0 logs what the driver refuses and goes on, so that a device that is lost, or an address that is none, would
+/// show as old values of the array between. Each read therefore takes a new number through the device and must find it behind
+/// the words. CUDA refuses every call once its context is broken, so that is found by the next read, whenever it happened; a
+/// single launch that is refused for its arguments is not.
 final class Staging implements AutoCloseable {
-    /// System property; `false` takes whatever is read for an answer: where kernels are compiled for a driver that runs nothing.
+    /// System property; `false` takes whatever is read for an answer: where kernels are compiled for a driver that runs
+    /// nothing.
     static final String ANSWERS = "gale.device.answers";
     private static final int SMALL = 1 << 10;
     private static final int LARGE = 1 << 22;

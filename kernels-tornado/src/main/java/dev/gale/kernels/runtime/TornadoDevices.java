@@ -46,8 +46,9 @@ public final class TornadoDevices implements ComputeDevice.Provider {
     static void requireNoFallback() {
         String value = System.getProperty(BAILOUT);
         if ("false".equalsIgnoreCase(value)) return;
-        throw new InputException("%s is %s: start Java with -D%s=False, as the gale command does, since TornadoVM would else run"
-                .formatted(BAILOUT, value == null ? "not set" : value, BAILOUT) + " what it cannot compile with wrong results");
+        throw new InputException("%s is %s: start Java with -D%s=False, as the gale command does, since TornadoVM would else "
+                .formatted(BAILOUT, value == null ? "not set" : value, BAILOUT)
+                + "run what it cannot compile with wrong results");
     }
 
     /// Apart, so that nothing of TornadoVM is loaded where it is not installed.

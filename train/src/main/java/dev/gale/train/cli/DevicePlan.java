@@ -87,8 +87,9 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
             if (changed.isEmpty() || !changed.get().fits()) continue;
             return String.format(Locale.ROOT, "with %s it needs %.2f GB", said(changes), changed.get().bytes() / 1e9);
         }
-        return (remedies.isEmpty() ? "no option makes it smaller" : "even with " + said(remedies.getLast()) + " it does not fit")
-                + ": take a smaller model or another device";
+        String failed = remedies.isEmpty() ? "no option makes it smaller"
+                : "even with " + said(remedies.getLast()) + " it does not fit";
+        return failed + ": take a smaller model or another device";
     }
 
     /// Empty when nothing to learn is left.
@@ -104,8 +105,8 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
         return String.join(", ", changes).replace("=", ": ");
     }
 
-    /// What makes a run smaller, from what costs least on; each takes the ones before it along. Smaller batches of which more are
-    /// accumulated give the same updates.
+    /// What makes a run smaller, from what costs least on; each takes the ones before it along. Smaller batches of which more
+    /// are accumulated give the same updates.
     private static List<List<String>> remedies(SftConfig config, SftTrainer.Examples examples) {
         List<List<String>> remedies = new ArrayList<>();
         List<String> changes = new ArrayList<>();
@@ -138,8 +139,9 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
     /// A table for people.
     @Override
     public String toString() {
+        double excess = (bytes() - device.memoryBytes()) / 1e9;
         String verdict = fits() ? "fits on " + device.name()
-                : String.format(Locale.ROOT, "does not fit on %s: %.2f GB too much", device.name(), (bytes() - device.memoryBytes()) / 1e9);
+                : String.format(Locale.ROOT, "does not fit on %s: %.2f GB too much", device.name(), excess);
         return plan.onDevice(RUNTIME_BYTES, device.memoryBytes()) + String.format("%n%s", verdict);
     }
 }

@@ -24,7 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// Runs on a device: refused before they begin when its memory is too small, ended with the last checkpoint intact when it fails.
+/// Runs on a device: refused before they begin when its memory is too small, ended with the last checkpoint intact when it
+/// fails.
 class DeviceRunTest {
     private static final long PLENTY = 100L << 30;
     private static final int LAYERS = 2;
@@ -54,7 +55,9 @@ class DeviceRunTest {
 
     private CommandRun run(String command, String... overrides) {
         List<Object> args = new ArrayList<>(List.of(command, place.path("run.yaml"), "--device", "gpu"));
-        for (String override : overrides) args.addAll(override.startsWith("--") ? List.of(override) : List.of("--set", override));
+        for (String override : overrides) {
+            args.addAll(override.startsWith("--") ? List.of(override) : List.of("--set", override));
+        }
         return CommandRun.of(args.toArray());
     }
 
@@ -125,7 +128,8 @@ class DeviceRunTest {
         device(PLENTY, CpuOps::new);
         assertEquals(0, train("output_dir=" + folder.resolve("gpu")).exit());
         assertEquals(0, CommandRun.of("train", place.path("run.yaml"), "--device", "cpu").exit());
-        assertEquals(-1, Files.mismatch(folder.resolve("gpu/adapter_model.safetensors"), folder.resolve("out/adapter_model.safetensors")));
+        String result = "adapter_model.safetensors";
+        assertEquals(-1, Files.mismatch(folder.resolve("gpu").resolve(result), folder.resolve("out").resolve(result)));
     }
 
     /// In the forward pass, in the update, while a checkpoint is written, as an error and as an exception.
@@ -137,14 +141,15 @@ class DeviceRunTest {
         assertEquals(0, train(and(common, "output_dir=" + folder.resolve("whole"))).exit());
 
         int calls = calls(operation, step, common);
-        Supplier<Throwable> failure = () -> error ? new Error("unimplemented:\nsomething") : new DeviceException("the device failed: 700");
+        Supplier<Throwable> failure = () -> error ? new Error("unimplemented:\nsomething")
+                : new DeviceException("the device failed: 700");
         device(PLENTY, () -> FailingOps.after(new CpuOps(), operation, calls, failure));
         CommandRun run = train(common);
         assertEquals(1, run.exit(), run.toString());
         List<String> said = run.err().lines().toList();
         assertEquals(1, said.size(), run.err());
-        assertTrue(said.getFirst().matches("gale: step \\d: (unimplemented:|the device failed: 700); go on from checkpoint-\\d with --resume"),
-                run.err());
+        assertTrue(said.getFirst().matches("gale: step \\d: (unimplemented:|the device failed: 700);"
+                + " go on from checkpoint-\\d with --resume"), run.err());
         assertFalse(Files.exists(place.path("out/adapter_model.safetensors")));
 
         device(PLENTY, CpuOps::new);
