@@ -1,6 +1,7 @@
 package dev.gale.bench;
 
 import dev.gale.bench.operation.KernelsCommand;
+import dev.gale.bench.parity.ParityCommand;
 import dev.gale.bench.report.TableCommand;
 import dev.gale.bench.step.StepCommand;
 import dev.gale.train.cli.CommandErrors;
@@ -14,7 +15,7 @@ import picocli.CommandLine.Spec;
 /// `gale bench`: measures and adds rows to bench/results under the current folder.
 @Command(name = "gale bench", mixinStandardHelpOptions = true, description = "Measures whole steps and single kernels.",
         synopsisSubcommandLabel = "COMMAND", commandListHeading = "%nCommands:%n",
-        subcommands = {StepCommand.class, KernelsCommand.class, TableCommand.class})
+        subcommands = {StepCommand.class, KernelsCommand.class, ParityCommand.class, TableCommand.class})
 public final class Main implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

@@ -45,6 +45,10 @@ class CommandTest {
             step --batches 2                    | unknown option '--batches'; did you mean '--batch'?
             kernels (                           | '(' is no regular expression: Unclosed group
             kernels a b                         | unknown option 'b'
+            parity --device cpu                 | parity compares a device with the CPU: give --device gpu
+            parity --hidden 100 --head 64       | --hidden 100 is no multiple of --head 64
+            parity --seq 1                      | --seq must be at least 2, got 1
+            parity --vocab 8                    | --vocab must be at least 32, got 8
             steps                               | unknown command 'steps'; did you mean 'step'?""")
     void badInputGetsOneSentence(String line, String sentence) {
         Run run = Run.of(line.split(" "));

@@ -11,6 +11,8 @@ import java.util.function.LongConsumer;
 public final class MemoryPool {
     /// Offsets and sizes of blocks are multiples of this.
     public static final long ALIGNMENT = 64;
+    /// Batches of a run have many sizes: a chunk of its own is as large again, at most, as what it is given to.
+    private static final long MOST_WASTE = 2;
     /// Smallest chunk on the host.
     public static final long CHUNK_BYTES = 16L << 20;
 
@@ -59,7 +61,7 @@ public final class MemoryPool {
             return offset;
         }
 
-        /// The size that was asked for, rounded up to the alignment, at least one unit.
+        /// The size that was asked for, rounded up to the alignment, at least one unit; alone, that of the chunk.
         public long bytes() {
             return bytes;
         }
@@ -70,12 +72,14 @@ public final class MemoryPool {
         return allocate(bytes, false);
     }
 
-    /// @param alone whether the block shall be a chunk of its own, which only such requests of the same size get again
+    /// @param alone whether the block shall be a chunk of its own, which only such requests get again, of its size or
+    ///              somewhat less
     public Block allocate(long bytes, boolean alone) {
         if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);
         TreeSet<Block> blocks = alone ? freeAlone : free;
         Block found = blocks.ceiling(new Block(this, -1, 0, rounded));
+        if (alone && found != null && found.bytes <= MOST_WASTE * rounded) rounded = found.bytes;
         if (found != null && (!alone || found.bytes == rounded)) blocks.remove(found);
         else found = newChunk(alone ? rounded : Math.max(chunkBytes, rounded));
         Block block = new Block(this, found.chunk, found.offset, rounded);

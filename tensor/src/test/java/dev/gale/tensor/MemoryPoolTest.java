@@ -57,7 +57,7 @@ class MemoryPoolTest {
     }
 
     @Test
-    void blocksAloneAreChunksAndComeBackToRequestsOfTheirSize() {
+    void blocksAloneAreChunksAndComeBackToRequestsOfAboutTheirSize() {
         MemoryPool apart = new MemoryPool(1024, chunks::add);
         MemoryPool.Block large = apart.allocate(4096, true);
         apart.release(large);
@@ -66,7 +66,10 @@ class MemoryPoolTest {
         MemoryPool.Block again = apart.allocate(4096, true);
         assertEquals(0, again.chunk());
         assertEquals(0, again.offset());
-        assertEquals(List.of(4096L, 1024L, 8192L), chunks);
+        apart.release(again);
+        assertEquals(0, apart.allocate(2048, true).chunk());          // half of it is not too little
+        assertEquals(3, apart.allocate(1984, true).chunk());
+        assertEquals(List.of(4096L, 1024L, 8192L, 1984L), chunks);
     }
 
     @Test

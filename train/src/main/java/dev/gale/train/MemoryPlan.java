@@ -3,6 +3,7 @@ package dev.gale.train;
 import dev.gale.optim.Optimizer;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.ops.NullOps;
+import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.data.Batch;
 import java.util.List;
 import java.util.Locale;
@@ -18,7 +19,7 @@ import java.util.Locale;
 /// @param optimizerBytes optimizer state
 /// @param peakBytes      highest sum of all live tensors, mapped weights not counted
 /// @param reservedBytes  memory taken from the system for tensors: `peakBytes` and what the allocator cannot use
-/// @param flops          arithmetic of one step
+/// @param flops          arithmetic of one step; 0 where it was not counted
 /// @param tokens         tokens of one step
 public record MemoryPlan(long parameters, long trainable, long mappedBytes, long parameterBytes, long gradientBytes,
                          long optimizerBytes, long peakBytes, long reservedBytes, long flops, long tokens) {
@@ -26,9 +27,10 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
     /// Heap, code and buffers of the Java process beside tensors, as measured on the demo and the step benchmark.
     public static final long RUNTIME_BYTES = 120_000_000L;
 
-    /// Plans the largest step of a run whose model was opened on `ops`. It runs the step, twice: gradients come with the
-    /// first.
-    public static MemoryPlan of(NullOps ops, FastLanguageModel model, SftTrainer trainer) {
+    /// Plans the largest step of a run whose model was opened on `ops`, which compute nothing. It runs the step, twice:
+    /// gradients come with the first. Where `ops` keep memory for each size of batch, a step of each size that the first
+    /// epoch has comes after, and then an evaluation, if the run has any.
+    public static MemoryPlan of(TensorOps ops, FastLanguageModel model, SftTrainer trainer) {
         SftConfig config = trainer.config();
         List<Batch> microBatches = trainer.largestStep();
         long mapped = 0;
@@ -42,13 +44,23 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
         long trainable = model.trainable().stream().mapToLong(p -> p.value().size()).sum();
         try (Optimizer optimizer = SftTrainer.optimizer(ops, model.trainable(), config);
              TrainStep step = new TrainStep(ops, model.model(), optimizer, config)) {
-            long optimizerBytes = ops.memory().liveBytes() - parameterBytes;
+            long optimizerBytes = ops.memory().liveBytes() - parameterBytes - trainable * Float.BYTES;
+            trainer.rehearse(step);
             step.run(microBatches, 1, config.learningRate());
             step.run(microBatches, 2, config.learningRate());
+            for (Batch size : trainer.sizes()) step.run(List.of(size), 1, config.learningRate());
+            long flops = ops instanceof NullOps counting ? counting.totalFlops() / 2 : 0;
+            trainer.largestEvaluation().ifPresent(batch -> new Evaluator(ops, model.model()).evaluate(List.of(batch)));
             long tokens = microBatches.stream().mapToLong(Batch::tokens).sum();
             return new MemoryPlan(count, trainable, mapped, parameterBytes, trainable * Float.BYTES, optimizerBytes,
-                    ops.memory().peakLiveBytes(), ops.memory().reservedBytes(), ops.totalFlops() / 2, tokens);
+                    ops.memory().peakLiveBytes(), ops.memory().reservedBytes(), flops, tokens);
         }
+    }
+
+    /// The same plan with the arithmetic that another one counted.
+    public MemoryPlan withFlops(long counted) {
+        return new MemoryPlan(parameters, trainable, mappedBytes, parameterBytes, gradientBytes, optimizerBytes, peakBytes,
+                reservedBytes, counted, tokens);
     }
 
     /// Bytes of the whole process at its peak.
@@ -56,27 +68,36 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
         return mappedBytes + reservedBytes + RUNTIME_BYTES;
     }
 
-    /// A table for people.
+    /// A table for people, for the memory of a process.
     @Override
     public String toString() {
-        long activations = peakBytes - parameterBytes - gradientBytes - optimizerBytes;
-        return String.format(Locale.ROOT, """
-                parameters            %,16d
-                trainable             %,16d  (%.2f %%)
-                weights, mapped       %13s
-                weights, in memory    %13s
-                gradients             %13s
-                optimizer state       %13s
-                activations, scratch  %13s
-                tensors at the peak   %13s
-                process at the peak   %13s
-                one step              %,16d tokens, %.1f GFLOP""",
-                parameters, trainable, 100.0 * trainable / parameters, megabytes(mappedBytes), megabytes(parameterBytes),
-                megabytes(gradientBytes), megabytes(optimizerBytes), megabytes(activations), megabytes(reservedBytes),
-                megabytes(processBytes()), tokens, flops / 1e9);
+        return table() + row("process at the peak", processBytes()) + work();
     }
 
-    private static String megabytes(long bytes) {
-        return String.format(Locale.ROOT, "%,.1f MB", bytes / 1e6);
+    /// A table for people, for the memory of a device.
+    ///
+    /// @param rest   what the device holds beside tensors
+    /// @param memory of the device
+    public String onDevice(long rest, long memory) {
+        return table() + row("context, libraries", rest) + row("on the device", reservedBytes + rest)
+                + row("the device has", memory) + work();
+    }
+
+    private String table() {
+        long activations = peakBytes - parameterBytes - gradientBytes - optimizerBytes;
+        return String.format(Locale.ROOT, "parameters            %,16d%ntrainable             %,16d  (%.2f %%)%n", parameters,
+                trainable, 100.0 * trainable / parameters)
+                + row("weights, mapped", mappedBytes) + row("weights, in memory", parameterBytes)
+                + row("gradients", gradientBytes) + row("optimizer state", optimizerBytes)
+                + row("activations, scratch", activations) + row("tensors at the peak", reservedBytes);
+    }
+
+    private static String row(String name, long bytes) {
+        return String.format(Locale.ROOT, "%-22s%,10.1f MB%n", name, bytes / 1e6);
+    }
+
+    private String work() {
+        return String.format(Locale.ROOT, "one step              %,16d tokens", tokens)
+                + (flops == 0 ? "" : String.format(Locale.ROOT, ", %.1f GFLOP", flops / 1e9));
     }
 }

@@ -23,6 +23,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +36,7 @@ import java.util.stream.Stream;
 /// files; the steps are `TrainLoop`'s.
 public final class SftTrainer {
     private final FastLanguageModel model;
+    private final Examples examples;
     private final List<Example> train;
     private final List<Example> eval;
     private final SftConfig config;
@@ -43,8 +45,8 @@ public final class SftTrainer {
 
     /// Trains on a dataset's rows and evaluates on those it holds out, tokenized with the model's tokenizer.
     public SftTrainer(FastLanguageModel model, Dataset dataset, SftConfig config) {
-        this(model, dataset.examples(model.tokenizer(), config), dataset.rows(),
-                dataset.evalExamples(model.tokenizer(), config), dataset.evalRows(), config);
+        this(model, new Examples(dataset.examples(model.tokenizer(), config), dataset.rows(),
+                dataset.evalExamples(model.tokenizer(), config), dataset.evalRows()), config);
     }
 
     /// @param train examples to learn from, each at most `max_length` long
@@ -52,17 +54,24 @@ public final class SftTrainer {
     /// Throws: InputException when there is nothing to learn, nothing to learn with, an evaluation without examples, an
     /// example longer than the model's context, or the output would replace the model.
     public SftTrainer(FastLanguageModel model, List<Example> train, List<Example> eval, SftConfig config) {
-        this(model, train, train.size(), eval, eval.size(), config);
+        this(model, new Examples(train, train.size(), eval, eval.size()), config);
     }
 
-    /// @param trainRows number of rows that gave the examples to learn from
-    /// @param evalRows  number of rows that gave the held-out examples
-    private SftTrainer(FastLanguageModel model, List<Example> train, int trainRows, List<Example> eval, int evalRows,
-                       SftConfig config) {
+    /// Tokenized examples as another trainer got them.
+    ///
+    /// @param train     to learn from
+    /// @param trainRows number of rows that gave them
+    /// @param eval      held out
+    /// @param evalRows  number of rows that gave those
+    public record Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows) {}
+
+    /// Trains on the examples of another trainer, which had the same or a larger `max_length`.
+    public SftTrainer(FastLanguageModel model, Examples examples, SftConfig config) {
         this.model = model;
         this.config = config;
-        this.train = prepared(train, trainRows, "examples");
-        this.eval = prepared(eval, evalRows, "evaluation examples");
+        this.examples = examples;
+        this.train = prepared(examples.train, examples.trainRows, "examples");
+        this.eval = prepared(examples.eval, examples.evalRows, "evaluation examples");
         requireContext();
         OutputFolder.requireApart(config.outputDir(), model.directory());
         if (this.train.isEmpty()) throw new InputException("the training data has no example with a token to learn");
@@ -112,6 +121,10 @@ public final class SftTrainer {
         return config;
     }
 
+    public Examples examples() {
+        return examples;
+    }
+
     /// Optimizer steps of the whole run.
     public int totalSteps() {
         return totalSteps(batches());
@@ -131,6 +144,36 @@ public final class SftTrainer {
     /// The micro-batches of a step that needs the most memory.
     List<Batch> largestStep() {
         return Collections.nCopies(config.gradientAccumulationSteps(), batches().largest());
+    }
+
+    /// What a run on a device goes through before its first step, and a plan too: where batches are as large as can be only
+    /// now and then, what is smaller then lies in the memory that the largest one took, instead of beside it.
+    void rehearse(TrainStep step) {
+        if (hasSizes(model.ops())) step.rehearse(batches().largest());
+    }
+
+    /// Whether operations ask for few numbers of rows, for each of which they keep memory.
+    private static boolean hasSizes(TensorOps ops) {
+        return ops.batchRows(1) > 1;
+    }
+
+    /// Micro-batches of every number of rows that the first epoch's have, in the order in which they first come; none where
+    /// operations take every number.
+    List<Batch> sizes() {
+        TensorOps ops = model.ops();
+        if (!hasSizes(ops)) return List.of();
+        Batches batches = batches();
+        long last = Math.min(batches.microBatchesPerEpoch(), (long) totalSteps(batches) * config.gradientAccumulationSteps());
+        Map<Integer, Integer> first = new LinkedHashMap<>();
+        for (int i = 0; i < last; i++) first.putIfAbsent(ops.batchRows(batches.tokens(0, i)), i);
+        return first.values().stream().map(index -> batches.microBatch(0, index)).toList();
+    }
+
+    /// The evaluation batch that needs the most memory, if the run evaluates.
+    Optional<Batch> largestEvaluation() {
+        boolean evaluates = config.evalStrategy() != SftConfig.EvalStrategy.NO || config.evalOnStart();
+        if (!evaluates || eval.isEmpty()) return Optional.empty();
+        return Batches.inOrder(eval, config.perDeviceEvalBatchSize()).stream().max(Comparator.comparingInt(Batch::tokens));
     }
 
     static Optimizer optimizer(TensorOps ops, List<Parameter> trainable, SftConfig config) {
@@ -161,6 +204,7 @@ public final class SftTrainer {
              TrainStep step = new TrainStep(model.ops(), model.model(), optimizer, config)) {
             RunCheckpoint writer = new RunCheckpoint(model, optimizer, schedule, batches, means, state, config, totalSteps);
             resume.ifPresent(writer::restore);
+            rehearse(step);
             sinks.add(new JsonlSink(output.resolve("metrics.jsonl"), state.globalStep()));
             observers.forEach(observer -> sinks.add(observer.apply(totalSteps)));
             notes.forEach(note -> sinks.forEach(sink -> sink.note(note)));

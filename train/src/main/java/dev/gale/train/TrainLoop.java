@@ -1,6 +1,7 @@
 package dev.gale.train;
 
 import dev.gale.optim.LrSchedule;
+import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig.EvalStrategy;
 import dev.gale.train.SftConfig.SaveStrategy;
 import dev.gale.train.checkpoint.CheckpointStore;
@@ -46,23 +47,39 @@ final class TrainLoop {
     }
 
     /// Steps from where the state stands to the end. Returns the mean loss over the tokens trained on the way.
+    /// Throws: TrainingException with the step when something fails that the input is not to blame for.
     double run() {
         double lossSum = 0;
         long trainedTokens = 0;
-        if (config.evalOnStart() && state.globalStep() == 0) evaluate();
-        while (state.globalStep() < totalSteps) {
-            StepMetrics metrics = nextStep();
-            lossSum += metrics.loss() * metrics.trainedTokens();
-            trainedTokens += metrics.trainedTokens();
-            sinks.forEach(sink -> sink.step(metrics));
-            means.add(metrics);
-            afterStep((int) metrics.step(), batches.atEpochEnd() || metrics.step() == totalSteps);
+        int number = 0;
+        try {
+            if (config.evalOnStart() && state.globalStep() == 0) evaluate();
+            while (state.globalStep() < totalSteps) {
+                number = (int) state.globalStep() + 1;
+                StepMetrics metrics = nextStep(number);
+                lossSum += metrics.loss() * metrics.trainedTokens();
+                trainedTokens += metrics.trainedTokens();
+                sinks.forEach(sink -> sink.step(metrics));
+                means.add(metrics);
+                afterStep(number, batches.atEpochEnd() || number == totalSteps);
+            }
+        } catch (TrainingException | InputException e) {
+            throw e;
+        } catch (RuntimeException | Error e) {
+            throw failed(number, e);
         }
         return trainedTokens == 0 ? 0 : lossSum / trainedTokens;
     }
 
-    private StepMetrics nextStep() {
-        int number = (int) state.globalStep() + 1;
+    /// A device that fails may throw anything. What was saved before stays as it is.
+    private TrainingException failed(int number, Throwable cause) {
+        String remedy = checkpoints.latest().map(latest -> "go on from %s with --resume".formatted(latest.getFileName()))
+                .orElse("there is no checkpoint to go on from");
+        String reason = cause.getMessage() == null ? cause.toString() : cause.getMessage().lines().findFirst().orElse("");
+        return new TrainingException("step %d: %s; %s".formatted(number, reason, remedy), cause);
+    }
+
+    private StepMetrics nextStep(int number) {
         double lr = schedule.at(number - 1);
         long begin = System.nanoTime();
         List<Batch> microBatches = batches.nextStep(config.gradientAccumulationSteps());

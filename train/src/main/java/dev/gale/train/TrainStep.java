@@ -75,6 +75,13 @@ public final class TrainStep implements AutoCloseable {
         return new Result(meanLoss, sums[1] / (double) trainedTokens, gradNorm, trainedTokens, allTokens);
     }
 
+    /// Takes the memory of a micro-batch and changes nothing: forward and backward without an update.
+    void rehearse(Batch batch) {
+        ops.fill(stats, 0f);
+        forwardBackward(batch, 0, 0);
+        optimizer.zeroGrad();
+    }
+
     private void forwardBackward(Batch tokens, int step, int microBatch) {
         Batch batch = tokens.padded(ops.batchRows(tokens.tokens()));
         ModelInput input = ModelInput.of(ops, batch.ids(), batch.positions(), batch.start(), batch.stop());

@@ -9,13 +9,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.gale.nn.LoadOptions;
+import dev.gale.optim.Optimizer;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.NullOps;
+import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.SftConfig.EvalStrategy;
 import dev.gale.train.SftConfig.SaveStrategy;
 import dev.gale.train.checkpoint.CheckpointStore;
+import dev.gale.train.data.Batch;
 import dev.gale.train.data.Dataset;
 import dev.gale.train.data.Example;
 import dev.gale.train.metric.MetricSink;
@@ -133,6 +136,48 @@ class SftTrainerTest {
                 assertEquals(plan.reservedBytes(), cpu.memory().reservedBytes());
                 assertEquals(plan.peakBytes(), cpu.memory().peakLiveBytes());
             }
+        }
+    }
+
+    @Test
+    void aRehearsalChangesNothing() {
+        Batch batch = Batch.of(TinyRuns.examples(4));
+        List<List<float[]>> results = new ArrayList<>();
+        for (boolean rehearsed : new boolean[] {false, true}) {
+            SftConfig config = config("rehearsal").build();
+            try (FastLanguageModel model = TinyRuns.adapted(base, 0.2, new CpuOps());
+                 Optimizer optimizer = SftTrainer.optimizer(model.ops(), model.trainable(), config);
+                 TrainStep step = new TrainStep(model.ops(), model.model(), optimizer, config)) {
+                if (rehearsed) step.rehearse(Batch.of(TinyRuns.examples(9)));
+                for (int i = 1; i <= 3; i++) step.run(List.of(batch), i, 1e-2);
+                results.add(values(model));
+            }
+        }
+        for (int i = 0; i < results.getFirst().size(); i++) {
+            assertArrayEquals(results.getFirst().get(i), results.getLast().get(i), 0f);
+        }
+    }
+
+    /// A plan on operations that keep memory for each size of batch covers every size.
+    @Test
+    void aPlanHasEverySizeOfBatch() {
+        List<Integer> seen = new ArrayList<>();
+        TensorOps grouping = FailingOps.replacing(new NullOps(), "batchRows", args -> {
+            seen.add(Math.ceilDiv((int) args[0], 16) * 16);
+            return seen.getLast();
+        });
+        List<Example> examples = TinyRuns.examples(40);
+        SftConfig config = config("sizes").perDeviceTrainBatchSize(1).gradientAccumulationSteps(1).build();
+        try (FastLanguageModel model = TinyRuns.adapted(base, 0, grouping)) {
+            SftTrainer trainer = new SftTrainer(model, examples, List.of(), config);
+            assertEquals(List.of(16, 32),
+                    trainer.sizes().stream().map(b -> Math.ceilDiv(b.tokens(), 16) * 16).sorted().toList());
+            seen.clear();
+            MemoryPlan.of(grouping, model, trainer);
+            assertTrue(seen.containsAll(List.of(16, 32)), seen::toString);
+        }
+        try (FastLanguageModel model = TinyRuns.adapted(base, 0, new NullOps())) {
+            assertEquals(List.of(), new SftTrainer(model, examples, List.of(), config).sizes());
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.MemoryKernels;
+import dev.gale.tensor.DeviceException;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
@@ -14,7 +15,15 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /// Copies words of 4 bytes between the host and chunks of device memory, through arrays of two sizes: a step's ids and
 /// learning rate should not travel in megabytes.
+///
+/// TornadoVM 5.2.0 logs what the driver refuses and goes on, so that a device that is lost, or an address that is none, would
+/// show as old values of the array between. Each read therefore takes a new number through the device and must find it behind
+/// the words. CUDA refuses every call once its context is broken, so that is found by the next read, whenever it happened; a
+/// single launch that is refused for its arguments is not.
 final class Staging implements AutoCloseable {
+    /// System property; `false` takes whatever is read for an answer: where kernels are compiled for a driver that runs
+    /// nothing.
+    static final String ANSWERS = "gale.device.answers";
     private static final int SMALL = 1 << 10;
     private static final int LARGE = 1 << 22;
     private static final int GROUP = 256;
@@ -22,6 +31,7 @@ final class Staging implements AutoCloseable {
 
     private final Device device;
     private final Map<Route, Lane> lanes = new HashMap<>();
+    private int reads;
 
     Staging(Device device) {
         this.device = device;
@@ -30,11 +40,13 @@ final class Staging implements AutoCloseable {
     /// A chunk, a direction and a size of the array between.
     private record Route(DeviceChunk chunk, boolean up, int capacity) {}
 
-    /// @param table first word in the chunk, number of words
+    /// @param words capacity of them, and the number of the read behind them
+    /// @param table first word in the chunk, number of words, number of the read
     private record Lane(IntArray words, IntArray table, TornadoExecutionPlan plan) {
-        void run(int first, int count) {
+        void run(int first, int count, int number) {
             table.set(0, first);
             table.set(1, count);
+            table.set(2, number);
             plan.execute();
         }
     }
@@ -46,19 +58,28 @@ final class Staging implements AutoCloseable {
         for (long at = 0; at < bytes.byteSize(); at += capacity * 4L) {
             long size = Math.min(capacity * 4L, bytes.byteSize() - at);
             MemorySegment.copy(bytes, at, lane.words.getSegment(), 0, size);
-            lane.run(word + (int) (at / 4), (int) (size / 4));
+            lane.run(word + (int) (at / 4), (int) (size / 4), 0);
         }
     }
 
     /// Reads a whole number of words, from `word` of the chunk on.
+    /// Throws: DeviceException when they are not what the device holds.
     void download(DeviceChunk chunk, int word, MemorySegment bytes) {
         int capacity = capacity(bytes);
         Lane lane = lanes.computeIfAbsent(new Route(chunk, false, capacity), this::lane);
         for (long at = 0; at < bytes.byteSize(); at += capacity * 4L) {
             long size = Math.min(capacity * 4L, bytes.byteSize() - at);
-            lane.run(word + (int) (at / 4), (int) (size / 4));
+            lane.run(word + (int) (at / 4), (int) (size / 4), ++reads);
+            requireAnswer(lane.words.get(capacity), reads);
             MemorySegment.copy(lane.words.getSegment(), 0, bytes, at, size);
         }
+    }
+
+    /// Throws: DeviceException when the device did not do what it was told.
+    static void requireAnswer(int answer, int number) {
+        if (answer == number || "false".equals(System.getProperty(ANSWERS))) return;
+        throw new DeviceException("the device does not answer: it is lost, or its driver refused a launch or memory, which"
+                + " TornadoVM printed before");
     }
 
     private static int capacity(MemorySegment bytes) {
@@ -66,8 +87,8 @@ final class Staging implements AutoCloseable {
     }
 
     private Lane lane(Route route) {
-        IntArray words = new IntArray(route.capacity);
-        IntArray table = new IntArray(2);
+        IntArray words = new IntArray(route.capacity + 1);
+        IntArray table = new IntArray(3);
         IntArray ints = route.chunk.ints(0);
         int threads = Math.min(route.capacity, THREADS);
         String name = (route.up ? "upload" : "download") + lanes.size();
@@ -77,7 +98,8 @@ final class Staging implements AutoCloseable {
                     .task("copy", MemoryKernels::upload, device.context(), table, words, ints, threads).persistOnDevice(ints);
         } else {
             graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, table).consumeFromDevice(ints)
-                    .task("copy", MemoryKernels::download, device.context(), table, words, ints, threads).persistOnDevice(ints)
+                    .task("copy", MemoryKernels::download, device.context(), table, words, ints, threads, route.capacity)
+                    .persistOnDevice(ints)
                     .transferToHost(DataTransferMode.EVERY_EXECUTION, words);
         }
         GridScheduler grids = new GridScheduler(name + ".copy", Grid.threads(threads, GROUP).workers());

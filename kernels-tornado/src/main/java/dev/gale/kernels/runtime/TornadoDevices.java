@@ -1,6 +1,7 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.Halves;
+import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
@@ -17,6 +18,8 @@ import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 public final class TornadoDevices implements ComputeDevice.Provider {
     /// System property; `false` launches kernels one by one instead of replaying CUDA graphs.
     public static final String CUDA_GRAPHS = "gale.cuda.graphs";
+    /// System property of TornadoVM that must be false; it is true by default.
+    static final String BAILOUT = "tornado.recover.bailout";
     private static final String API = "uk.ac.manchester.tornado.api.TornadoExecutionPlan";
 
     @Override
@@ -37,6 +40,15 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         } catch (ClassNotFoundException | LinkageError e) {
             return false;
         }
+    }
+
+    /// Throws: InputException when TornadoVM would run a kernel that it cannot compile as plain Java, every thread id 0.
+    static void requireNoFallback() {
+        String value = System.getProperty(BAILOUT);
+        if ("false".equalsIgnoreCase(value)) return;
+        throw new InputException("%s is %s: start Java with -D%s=False, as the gale command does, since TornadoVM would else "
+                .formatted(BAILOUT, value == null ? "not set" : value, BAILOUT)
+                + "run what it cannot compile with wrong results");
     }
 
     /// Apart, so that nothing of TornadoVM is loaded where it is not installed.
@@ -76,16 +88,23 @@ public final class TornadoDevices implements ComputeDevice.Provider {
             return device.getMaxGlobalMemory();
         }
 
+        private Abilities abilities() {
+            return isCuda() ? Abilities.cuda(device.getPhysicalDevice().getDeviceInfo()) : Abilities.NONE;
+        }
+
         @Override
         public List<String> capabilities() {
-            return isCuda() ? List.of("bf16", "mma", "cp.async", "cuda graphs") : List.of();
+            List<String> names = new ArrayList<>(abilities().names());
+            if (isCuda()) names.add("cuda graphs");
+            return names;
         }
 
         @Override
         public TensorOps open() {
+            requireNoFallback();
             if (!isCuda()) System.setProperty(Halves.PROPERTY, "false");
             boolean graphs = isCuda() && !"false".equals(System.getProperty(CUDA_GRAPHS));
-            return open(DeviceLink.of(new Device(device, new KernelContext(), graphs)));
+            return open(new GuardedLink(DeviceLink.of(new Device(device, new KernelContext(), graphs))));
         }
 
         @Override
@@ -94,7 +113,7 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         }
 
         private TensorOps open(DeviceLink link) {
-            return new TornadoOps(link, isCuda() ? Abilities.cuda() : Abilities.NONE, TornadoOps.CHUNK_BYTES);
+            return new TornadoOps(link, abilities(), TornadoOps.CHUNK_BYTES);
         }
     }
 }

@@ -2,7 +2,6 @@ package dev.gale.train.cli;
 
 import dev.gale.nn.LoadOptions;
 import dev.gale.nn.generate.GenerationConfig;
-import dev.gale.peft.LoraConfig;
 import dev.gale.train.FastLanguageModel;
 import dev.gale.train.SftConfig;
 import dev.gale.train.SftTrainer;
@@ -74,11 +73,8 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private SftTrainer.Summary train(FastLanguageModel model, Demo demo) {
-        model.getPeftModel(LoraConfig.builder().r(16).loraAlpha(32).targetModules("all-linear").build());
-        SftConfig config = SftConfig.builder().outputDir(demo.adapter()).overwriteOutputDir(true).learningRate(2e-3)
-                .lrSchedulerType("cosine").warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16)
-                .maxSteps(quick ? 192 : -1).gradientCheckpointing(false).maxLength(256)
-                .saveStrategy(SftConfig.SaveStrategy.NO).build();
+        model.getPeftModel(Demo.LORA);
+        SftConfig config = demo.training().maxSteps(quick ? 192 : -1).build();
         return new SftTrainer(model, Dataset.load(demo.trainFile()), config)
                 .observe(ProgressLine::onStandardError).train();
     }

@@ -1,8 +1,10 @@
 package dev.gale.train.cli;
 
+import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.train.MemoryPlan;
 import dev.gale.train.config.TrainConfig;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -10,7 +12,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/// `gale plan`: what the largest step of a run needs, without computing it.
+/// `gale plan`: what the largest step of a run needs, on the CPU or on a device, without computing it.
 @Command(name = "plan", mixinStandardHelpOptions = true,
         description = "Print the memory and arithmetic of a run's largest step, exactly, without running it.")
 final class PlanCommand implements Callable<Integer> {
@@ -20,13 +22,23 @@ final class PlanCommand implements Callable<Integer> {
     @Mixin
     private RunOptions run;
 
+    @Mixin
+    private DeviceOption device;
+
     @Override
     public Integer call() {
-        spec.commandLine().getOut().println(plan(run.load()));
+        spec.commandLine().getOut().println(plan(run.load(), device.choose()));
         return ExitCode.OK;
     }
 
-    static MemoryPlan plan(TrainConfig config) {
+    /// A table for people.
+    ///
+    /// @param device none is the CPU
+    static String plan(TrainConfig config, Optional<ComputeDevice> device) {
+        return device.map(chosen -> DevicePlan.of(config, chosen).toString()).orElseGet(() -> onCpu(config).toString());
+    }
+
+    private static MemoryPlan onCpu(TrainConfig config) {
         NullOps ops = new NullOps();
         try (TrainRun run = TrainRun.open(config, ops)) {
             return MemoryPlan.of(ops, run.model(), run.trainer());

@@ -16,10 +16,14 @@ final class RunOptions {
             description = "Override one key of the configuration; repeatable.")
     private List<String> overrides = new ArrayList<>();
 
+    TrainConfig load() {
+        return load(List.of());
+    }
+
     /// @param more overrides that come last
-    TrainConfig load(String... more) {
+    TrainConfig load(List<String> more) {
         List<String> all = new ArrayList<>(overrides);
-        all.addAll(List.of(more));
+        all.addAll(more);
         return TrainConfig.load(config, all);
     }
 }

@@ -1,10 +1,15 @@
 package dev.gale.train.cli;
 
+import dev.gale.tensor.cpu.CpuOps;
+import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.train.SftTrainer;
 import dev.gale.train.config.TrainConfig;
 import dev.gale.train.metric.ProgressLine;
 import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -34,14 +39,15 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        TrainConfig config = config();
+        TrainConfig config = config(List.of());
         SftTrainer.checkFolders(config.training());
         PrintWriter out = spec.commandLine().getOut();
+        Optional<ComputeDevice> chosen = device.choose();
         if (dryRun) {
-            out.println(PlanCommand.plan(config));
+            out.println(PlanCommand.plan(config, chosen));
             return ExitCode.OK;
         }
-        try (TrainRun open = TrainRun.open(config, device.open())) {
+        try (TrainRun open = open(config, chosen)) {
             open.model().adapter().ifPresent(adapter -> System.err.println(adapter.trainableReport()));
             SftTrainer.Summary summary = open.trainer().observe(ProgressLine::onStandardError).train();
             out.printf(Locale.ROOT, "%d steps, mean loss %.4f, %.1f s; the result is in %s%n", summary.globalStep(),
@@ -50,10 +56,19 @@ final class TrainCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    private TrainConfig config() {
-        TrainConfig config = run.load();
+    /// On a device only what fits there.
+    private TrainRun open(TrainConfig config, Optional<ComputeDevice> chosen) {
+        if (chosen.isEmpty()) return TrainRun.open(config, new CpuOps());
+        SftTrainer.Examples examples = DevicePlan.require(this::config, chosen.get());
+        return TrainRun.open(config, chosen.get().open(), examples);
+    }
+
+    /// @param changes `key=value`
+    private TrainConfig config(List<String> changes) {
+        TrainConfig config = run.load(changes);
         if (resume == null) return config;
-        String from = resume.isEmpty() ? config.training().outputDir().toString() : resume;
-        return run.load("resume_from_checkpoint=" + from);
+        List<String> all = new ArrayList<>(changes);
+        all.add("resume_from_checkpoint=" + (resume.isEmpty() ? config.training().outputDir() : resume));
+        return run.load(all);
     }
 }

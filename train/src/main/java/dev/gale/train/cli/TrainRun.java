@@ -7,6 +7,7 @@ import dev.gale.train.SftTrainer;
 import dev.gale.train.config.TrainConfig;
 import dev.gale.train.data.Dataset;
 import java.nio.file.Path;
+import java.util.function.Function;
 
 /// A run as a configuration describes it, put together on one implementation of the operations: the computing one to
 /// train, the counting one to plan.
@@ -15,11 +16,20 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
     /// Reads the data first: a wrong line is found before a model is opened.
     static TrainRun open(TrainConfig config, TensorOps ops) {
         Dataset dataset = Dataset.load(config.dataset());
+        return open(config, ops, model -> new SftTrainer(model, dataset, config.training()));
+    }
+
+    /// The same on examples that were read before.
+    static TrainRun open(TrainConfig config, TensorOps ops, SftTrainer.Examples examples) {
+        return open(config, ops, model -> new SftTrainer(model, examples, config.training()));
+    }
+
+    private static TrainRun open(TrainConfig config, TensorOps ops, Function<FastLanguageModel, SftTrainer> trainer) {
         FastLanguageModel model = model(config, ops);
         try {
             boolean adapters = !config.fullFinetuning() && !config.fromScratch();
             if (adapters) model.getPeftModel(config.lora(), config.training().seed());
-            return new TrainRun(model, new SftTrainer(model, dataset, config.training()));
+            return new TrainRun(model, trainer.apply(model));
         } catch (RuntimeException e) {
             model.close();
             throw e;

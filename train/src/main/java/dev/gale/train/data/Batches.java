@@ -63,12 +63,20 @@ public final class Batches {
     }
 
     /// Micro-batch `index` of an epoch, wherever the cursor stands.
-    Batch microBatch(int inEpoch, int index) {
+    public Batch microBatch(int inEpoch, int index) {
+        return Batch.of(members(inEpoch, index).mapToObj(examples::get).toList());
+    }
+
+    /// The number of its tokens.
+    public int tokens(int inEpoch, int index) {
+        return members(inEpoch, index).map(i -> examples.get(i).length()).sum();
+    }
+
+    private IntStream members(int inEpoch, int index) {
         int from = index * options.batchSize();
         int to = Math.min(from + options.batchSize(), units.size());
         int[] shuffled = order(inEpoch);
-        return Batch.of(IntStream.range(from, to).flatMap(i -> IntStream.of(units.get(shuffled[i])))
-                .mapToObj(examples::get).toList());
+        return IntStream.range(from, to).flatMap(i -> IntStream.of(units.get(shuffled[i])));
     }
 
     /// Micro-batches of an epoch.

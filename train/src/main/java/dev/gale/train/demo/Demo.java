@@ -1,6 +1,9 @@
 package dev.gale.train.demo;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.peft.LoraConfig;
+import dev.gale.train.SftConfig;
+import dev.gale.train.SftConfigBuilder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -18,6 +21,8 @@ import java.util.Set;
 /// The demo's files: the base model that comes with Gale, and generated examples of a task it cannot do yet, to turn a
 /// sentence about an order into JSON. The same seed gives the same files.
 public final class Demo {
+    /// The adapters that learn the task.
+    public static final LoraConfig LORA = LoraConfig.builder().r(16).loraAlpha(32).targetModules("all-linear").build();
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final List<String> CONFIG_FILES = List.of("config.json", "generation_config.json", "tokenizer_config.json");
     private static final List<String> LEARNED_FILES = List.of("model.safetensors", "tokenizer.json");
@@ -53,6 +58,13 @@ public final class Demo {
 
     public Path testFile() {
         return directory.resolve("test.jsonl");
+    }
+
+    /// How the task is learned, from 500 examples.
+    public SftConfigBuilder training() {
+        return SftConfig.builder().outputDir(adapter()).overwriteOutputDir(true).learningRate(2e-3).lrSchedulerType("cosine")
+                .warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16).gradientCheckpointing(false).maxLength(256)
+                .saveStrategy(SftConfig.SaveStrategy.NO);
     }
 
     /// Unpacks the base model that was pretrained with `examples/demo-base.yaml`.
