@@ -7,6 +7,7 @@ e.g. 1b:4:2048:layer 8b:2:2048:none
 import datetime
 import gc
 import os
+import re
 import statistics
 import sys
 import time
@@ -33,8 +34,8 @@ SHAPES = {
 def driver():
     try:
         with open("/proc/driver/nvidia/version") as version:
-            return version.readline().split("Kernel Module")[1].split()[0]
-    except (OSError, IndexError):
+            return re.search(r"\d+\.\d+\.\d+", version.readline())[0]
+    except (OSError, TypeError):
         return os.popen("nvidia-smi --query-gpu=driver_version --format=csv,noheader").read().split("\n")[0] or "unknown"
 
 
