@@ -1,8 +1,6 @@
 package dev.gale.kernels.mma;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,7 +13,7 @@ import java.util.List;
 /// become weights, the weights of the tile before are multiplied, so that one barrier a tile is enough.
 ///
 /// `main` rewrites the sources; `AttentionGeneratorTest` checks that they are what this writes.
-public final class AttentionGenerator {
+public final class AttentionGenerator extends KernelSource {
     private static final int THREADS = AttentionTiles.THREADS;
     private static final int FRAGMENT = 128;                     // numbers of a fragment of scores
 
@@ -91,8 +89,6 @@ public final class AttentionGenerator {
             new Variant("AttentionForward128", 128, 32, 32));
 
     private final Variant v;
-    private final StringBuilder text = new StringBuilder();
-    private int depth;
 
     private AttentionGenerator(Variant variant) {
         v = variant;
@@ -100,8 +96,7 @@ public final class AttentionGenerator {
 
     /// @param args the folder of the package's sources, from the root of the project if none is given
     public static void main(String[] args) throws IOException {
-        Path folder = Path.of(args.length > 0 ? args[0] : "kernels-tornado/src/main/java/dev/gale/kernels/mma");
-        for (Variant variant : VARIANTS) Files.writeString(folder.resolve(variant.name() + ".java"), source(variant));
+        write(args, VARIANTS, Variant::name, AttentionGenerator::source);
     }
 
     /// The source of a kernel's class.
@@ -116,27 +111,11 @@ public final class AttentionGenerator {
         generator.start();
         generator.loop();
         generator.results();
-        return generator.text.toString();
-    }
-
-    private void line(String format, Object... arguments) {
-        String line = format.formatted(arguments);
-        if (line.startsWith("}")) depth--;
-        if (!line.isEmpty()) text.append("    ".repeat(depth)).append(line);
-        text.append('\n');
-        if (line.endsWith("{")) depth++;
+        return generator.text();
     }
 
     private void lines(List<String> lines) {
         lines.forEach(line -> line("%s", line));
-    }
-
-    private static int log(int powerOfTwo) {
-        return Integer.numberOfTrailingZeros(powerOfTwo);
-    }
-
-    private static String plus(int distance) {
-        return distance == 0 ? "" : " + " + distance;
     }
 
     private void barrier() {

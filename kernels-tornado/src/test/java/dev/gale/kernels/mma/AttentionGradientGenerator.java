@@ -1,8 +1,6 @@
 package dev.gale.kernels.mma;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 
 /// Writes the kernels that make attention's gradients on the matrix unit, one class each, for the reasons that
@@ -14,7 +12,7 @@ import java.util.List;
 ///
 /// Helpers never get a parameter of a kernel as it is: TornadoVM 5.2.0 looks at how callees use those in a field that its
 /// threads share, and now and then takes one callee's for another's.
-public final class AttentionGradientGenerator {
+public final class AttentionGradientGenerator extends KernelSource {
     /// Rows of a streamed tile: the lanes of a warp, and `AttentionKernels.BLOCK`.
     private static final int TILE = 32;
 
@@ -85,8 +83,6 @@ public final class AttentionGradientGenerator {
             new Variant("AttentionDq64", false, 64, 32, 2, Reads.LATE));
 
     private final Variant v;
-    private final StringBuilder text = new StringBuilder();
-    private int depth;
 
     private AttentionGradientGenerator(Variant variant) {
         v = variant;
@@ -94,8 +90,7 @@ public final class AttentionGradientGenerator {
 
     /// @param args the folder of the package's sources, from the root of the project if none is given
     public static void main(String[] args) throws IOException {
-        Path folder = Path.of(args.length > 0 ? args[0] : "kernels-tornado/src/main/java/dev/gale/kernels/mma");
-        for (Variant variant : VARIANTS) Files.writeString(folder.resolve(variant.name() + ".java"), source(variant));
+        write(args, VARIANTS, Variant::name, AttentionGradientGenerator::source);
     }
 
     /// The source of a kernel's class.
@@ -108,23 +103,7 @@ public final class AttentionGradientGenerator {
         generator.sums();
         generator.loop();
         generator.results();
-        return generator.text.toString();
-    }
-
-    private void line(String format, Object... arguments) {
-        String line = format.formatted(arguments);
-        if (line.startsWith("}")) depth--;
-        if (!line.isEmpty()) text.append("    ".repeat(depth)).append(line);
-        text.append('\n');
-        if (line.endsWith("{")) depth++;
-    }
-
-    private static String plus(int distance) {
-        return distance == 0 ? "" : " + " + distance;
-    }
-
-    private static int log(int powerOfTwo) {
-        return Integer.numberOfTrailingZeros(powerOfTwo);
+        return generator.text();
     }
 
     private int down() {

@@ -1,8 +1,6 @@
 package dev.gale.kernels.mma;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -10,7 +8,7 @@ import java.util.stream.Stream;
 /// with names, so their code is straight; this is the only place where anything about it is decided.
 ///
 /// `main` rewrites the sources; `MmaGeneratorTest` checks that they are what this writes.
-public final class MmaGenerator {
+public final class MmaGenerator extends KernelSource {
     /// Depth of a tile: two steps of the matrix unit.
     private static final int DEPTH = 32;
     /// Longs of a row of a tile of 16-bit elements.
@@ -76,8 +74,6 @@ public final class MmaGenerator {
     }
 
     private final Variant v;
-    private final StringBuilder text = new StringBuilder();
-    private int depth;
 
     private MmaGenerator(Variant variant) {
         v = variant;
@@ -85,8 +81,7 @@ public final class MmaGenerator {
 
     /// @param args the folder of the package's sources, from the root of the project if none is given
     public static void main(String[] args) throws IOException {
-        Path folder = Path.of(args.length > 0 ? args[0] : "kernels-tornado/src/main/java/dev/gale/kernels/mma");
-        for (Variant variant : VARIANTS) Files.writeString(folder.resolve(variant.name() + ".java"), source(variant));
+        write(args, VARIANTS, Variant::name, MmaGenerator::source);
     }
 
     /// The source of a kernel's class.
@@ -98,15 +93,7 @@ public final class MmaGenerator {
         generator.places();
         generator.loop();
         generator.results();
-        return generator.text.toString();
-    }
-
-    private void line(String format, Object... arguments) {
-        String line = format.formatted(arguments);
-        if (line.startsWith("}")) depth--;
-        if (!line.isEmpty()) text.append("    ".repeat(depth)).append(line);
-        text.append('\n');
-        if (line.endsWith("{")) depth++;
+        return generator.text();
     }
 
     private void head() {
@@ -169,10 +156,6 @@ public final class MmaGenerator {
         line("int left = MmaTiles.left(group, m, n, %d, %d);", v.rows, v.cols);
         line("int steps = (k + %d) / %d;", DEPTH - 1, DEPTH);
         if (v.nf4) line("if (thread < 16) values[thread] = Nf4.value(thread);");
-    }
-
-    private static int log(int powerOfTwo) {
-        return Integer.numberOfTrailingZeros(powerOfTwo);
     }
 
     // ---- what a thread reads: longs of four elements ----
@@ -319,10 +302,6 @@ public final class MmaGenerator {
 
     private void put(String tile, String at, int distance, String value) {
         line("%s[%s%s] = %s;", tile, at, plus(distance), value);
-    }
-
-    private static String plus(int distance) {
-        return distance == 0 ? "" : " + " + distance;
     }
 
     /// Four rows of w become four rows of depth, of two ints each.
