@@ -28,7 +28,7 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
     public static final long RUNTIME_BYTES = 120_000_000L;
 
     /// Plans the largest step of a run whose model was opened on `ops`, which compute nothing. It runs the step, twice:
-    /// gradients come with the first. Where `ops` keep memory for each size of batch, a step of each size that the first
+    /// the second finds free memory as every later one does. Where `ops` keep memory for each size of batch, a step of each size that the first
     /// epoch has comes after, and then an evaluation, if the run has any.
     public static MemoryPlan of(TensorOps ops, FastLanguageModel model, SftTrainer trainer) {
         SftConfig config = trainer.config();

@@ -97,7 +97,7 @@ public final class StepCommand implements Callable<Integer> {
         long planned;
         double flops;
         try (NullOps ops = new NullOps()) {
-            run.run(ops, 2, step -> {});                             // gradients come with the first step
+            run.run(ops, 2, step -> {});                             // the second finds memory as later ones do
             flops = ops.totalFlops() / 2.0;
             planned = ops.memory().reservedBytes() + MemoryPlan.RUNTIME_BYTES;
         }

@@ -13,7 +13,6 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.AttentionSpec;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 
 /// Which kernels make attention and its gradients.
 final class Attentions {
@@ -46,8 +45,7 @@ final class Attentions {
 
     /// Not a question of how many queries there are, on which the bits of a row must not depend.
     private boolean fitsMatrixUnit(Tensor o, Tensor q, Tensor k, Tensor v, AttentionSpec spec) {
-        return matrixUnit && Stream.of(o, q, k, v).allMatch(tensor -> tensor.dtype() == DType.BF16)
-                && MmaAttention.takes(spec.headDim(), k.rows(), spec.scale());
+        return matrixUnit && allBf16(o, q, k, v) && MmaAttention.takes(spec.headDim(), k.rows(), spec.scale());
     }
 
     private void onMatrixUnit(Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec) {
@@ -89,7 +87,7 @@ final class Attentions {
                 (graph, id, a) -> graph.task(id, AttentionGradientKernels::attentionDelta, a.context(), a.table(), a.slot(),
                         a.floats(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3), shape, queries),
                 stats, dO, o, lse);
-        if (matrixUnit && fitsMatrixUnit(spec, keys, dq, dk, dv, dO, q, k, v, o)) {
+        if (fitsMatrixUnit(spec, keys, dq, dk, dv, dO, q, k, v, o)) {
             gradientsOnMatrixUnit(dq, dk, dv, dO, q, k, v, stats, ranges, spec);
         } else {
             gradient("dq", dq, shape(spec, q, HeadShape.DQ), grid(queries, heads), spec, q, dO, k, v, stats, ranges);
@@ -100,9 +98,13 @@ final class Attentions {
         ops.release(ranges);
     }
 
-    private static boolean fitsMatrixUnit(AttentionSpec spec, int keys, Tensor... tensors) {
-        return keys > 0 && AttentionGradient.takes(spec.headDim()) && spec.scale() >= GradientTiles.LEAST_SCALE
-                && Arrays.stream(tensors).allMatch(tensor -> tensor.dtype() == DType.BF16);
+    private boolean fitsMatrixUnit(AttentionSpec spec, int keys, Tensor... tensors) {
+        return matrixUnit && allBf16(tensors) && keys > 0 && AttentionGradient.takes(spec.headDim())
+                && spec.scale() >= GradientTiles.LEAST_SCALE;
+    }
+
+    private static boolean allBf16(Tensor... tensors) {
+        return Arrays.stream(tensors).allMatch(tensor -> tensor.dtype() == DType.BF16);
     }
 
     private void gradientsOnMatrixUnit(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor stats,

@@ -91,10 +91,9 @@ final class CublasProducts {
             products.matmul(dInput, new Products.Operand(grads.dLow(), false), new Products.Operand(side.a(), false), 1f, false);
         }
         if (dx != null) {
-            Tensor a = rounded(side.a());
-            product(dx, left, new Products.Operand(w, false), dInput == null ? new Factors(dLow, a, 1f) : null,
-                    new Products.Rest(null, accumulate ? dx : null, null), 1f);
-            ops.release(a);
+            Factors share = dInput == null ? new Factors(dLow, rounded(side.a()), 1f) : null;
+            product(dx, left, new Products.Operand(w, false), share, new Products.Rest(null, accumulate ? dx : null, null), 1f);
+            if (share != null) ops.release(share.up);
         }
         ops.release(dLow);
     }

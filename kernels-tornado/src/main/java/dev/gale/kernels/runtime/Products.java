@@ -145,8 +145,8 @@ final class Products {
     /// Whether a head's logits and their gradients, of these operands, should be BF16.
     boolean prefersBf16(Tensor x, Tensor w) {
         Operand left = new Operand(x, false);
-        return x.dtype() == DType.BF16 && w.rows() % 4 == 0 && engine != ProductEngine.TILED && fitsMatrixUnit(left, new Operand(w, true))
-                && fitsMatrixUnit(new Operand(x, false), new Operand(w, false));
+        return x.dtype() == DType.BF16 && w.rows() % 4 == 0 && engine != ProductEngine.TILED
+                && fitsMatrixUnit(left, new Operand(w, true)) && fitsMatrixUnit(left, new Operand(w, false));
     }
 
     /// The sums of the matrix unit go to scratch memory, as no kernel sees the elements of its registers.
