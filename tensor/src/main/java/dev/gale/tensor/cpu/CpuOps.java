@@ -13,6 +13,8 @@ import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.HostOps;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
+import dev.gale.tensor.ops.OptimizerChecks;
+import dev.gale.tensor.ops.Quantized8;
 
 /// Every operation on the CPU: the Vector API at the machine's preferred width, all cores.
 ///
@@ -27,6 +29,8 @@ public final class CpuOps extends HostOps {
     private final Rotation rotation;
     private final Dropout dropout;
     private final Updates updates;
+    private final Updates8bit updates8bit;
+    private final Adafactor adafactor;
 
     /// Uses as many threads as the system property `gale.threads` says, else one per processor.
     public CpuOps() {
@@ -47,6 +51,8 @@ public final class CpuOps extends HostOps {
         rotation = new Rotation(team);
         dropout = new Dropout(team);
         updates = new Updates(team);
+        updates8bit = new Updates8bit(team);
+        adafactor = new Adafactor(team);
     }
 
     @Override
@@ -61,7 +67,7 @@ public final class CpuOps extends HostOps {
 
     /// Bytes of working memory on the Java heap, which `memory()` does not count: a few MB per thread.
     public long workspaceBytes() {
-        return team.bytes() + norms.bytes() + updates.bytes();
+        return team.bytes() + norms.bytes() + updates.bytes() + adafactor.bytes();
     }
 
     // ---- elementwise ----
@@ -263,6 +269,42 @@ public final class CpuOps extends HostOps {
     public void adamW(Tensor param, Tensor grad, Tensor m, Tensor v, Tensor hyper, Tensor factor) {
         Checks.adamW(param, grad, m, v, hyper, factor);
         updates.adamW(param, grad, m, v, hyper, factor);
+    }
+
+    @Override
+    public void lion(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion(param, grad, m, hyper, factor);
+        updates.lion(param, grad, m, hyper, factor);
+    }
+
+    @Override
+    public void sgd(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.sgd(param, grad, m, hyper, factor);
+        updates.sgd(param, grad, m, hyper, factor);
+    }
+
+    @Override
+    public void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
+        updates.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
+    }
+
+    @Override
+    public void adafactor(Tensor param, Tensor grad, Tensor rows, Tensor cols, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adafactor(param, grad, rows, cols, hyper, factor);
+        adafactor.run(param, grad, rows, cols, hyper, factor);
+    }
+
+    @Override
+    public void adamW8bit(Tensor param, Tensor grad, Quantized8 m, Quantized8 v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adamW8bit(param, grad, m, v, hyper, factor);
+        updates8bit.adamW(param, grad, m, v, hyper, factor);
+    }
+
+    @Override
+    public void lion8bit(Tensor param, Tensor grad, Quantized8 m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion8bit(param, grad, m, hyper, factor);
+        updates8bit.lion(param, grad, m, hyper, factor);
     }
 
     @Override

@@ -9,7 +9,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// What the optimizer needs: squared norms and AdamW.
+/// What optimizers with F32 states need: squared norms and updates.
 final class Updates {
     private static final int NORM_BLOCK = 64 * Team.BLOCK;             // one partial sum each, whoever computes it
     private static final VectorSpecies<Double> D = VectorSpecies.of(double.class, Lanes.F.vectorShape());
@@ -106,5 +106,87 @@ final class Updates {
             first.intoArray(m, i);
             second.intoArray(v, i);
         }
+    }
+
+    static float[] numbers(Tensor hyper) {
+        float[] h = new float[(int) hyper.size()];
+        for (int i = 0; i < h.length; i++) h[i] = Convert.get(hyper.segment(), DType.F32, i);
+        return h;
+    }
+
+    void lion(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        float[] h = numbers(hyper);
+        float keep = (float) (1 - (double) h[0] * h[3]);
+        float scale = Convert.get(factor.segment(), DType.F32, 0);
+        team.blocks(param.size(), (at, count, scratch) -> {
+            float[] p = scratch.get(Use.A, Team.BLOCK);
+            float[] g = scratch.get(Use.B, Team.BLOCK);
+            float[] mean = scratch.get(Use.C, Team.BLOCK);
+            Lanes.load(p, 0, param, at, count);
+            Lanes.load(g, 0, grad, at, count);
+            Lanes.load(mean, 0, m, at, count);
+            for (int i = 0; i < count; i += Lanes.WIDTH) {
+                FloatVector gradient = Lanes.at(g, i).mul(scale);
+                FloatVector before = Lanes.at(mean, i);
+                FloatVector mixed = before.mul(h[1]).add(gradient.mul(1 - h[1]));
+                FloatVector sign = mixed.blend(1f, mixed.compare(VectorOperators.GT, 0f))
+                        .blend(-1f, mixed.compare(VectorOperators.LT, 0f));
+                Lanes.at(p, i).mul(keep).sub(sign.mul(h[0])).intoArray(p, i);
+                before.mul(h[2]).add(gradient.mul(1 - h[2])).intoArray(mean, i);
+            }
+            Lanes.store(param, at, p, 0, count);
+            Lanes.store(m, at, mean, 0, count);
+        });
+    }
+
+    void sgd(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        float[] h = numbers(hyper);
+        float scale = Convert.get(factor.segment(), DType.F32, 0);
+        team.blocks(param.size(), (at, count, scratch) -> {
+            float[] p = scratch.get(Use.A, Team.BLOCK);
+            float[] g = scratch.get(Use.B, Team.BLOCK);
+            float[] momentum = scratch.get(Use.C, Team.BLOCK);
+            Lanes.load(p, 0, param, at, count);
+            Lanes.load(g, 0, grad, at, count);
+            if (m != null) Lanes.load(momentum, 0, m, at, count);
+            for (int i = 0; i < count; i += Lanes.WIDTH) {
+                FloatVector change = Lanes.at(g, i).mul(scale).add(Lanes.at(p, i).mul(h[2]));
+                if (m != null) change = change.add(Lanes.at(momentum, i).mul(h[1]));
+                change.intoArray(momentum, i);
+                Lanes.at(p, i).sub(change.mul(h[0])).intoArray(p, i);
+            }
+            Lanes.store(param, at, p, 0, count);
+            if (m != null) Lanes.store(m, at, momentum, 0, count);
+        });
+    }
+
+    void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
+        float[] h = numbers(hyper);
+        float pull = (float) ((double) h[0] * ((double) h[1] * (1 - (double) h[5]) - 1));
+        float inverse2 = (float) (1 / (double) h[6]);
+        float scale = Convert.get(factor.segment(), DType.F32, 0);
+        team.blocks(y.size(), (at, count, scratch) -> {
+            float[] p = scratch.get(Use.A, Team.BLOCK);
+            float[] g = scratch.get(Use.B, Team.BLOCK);
+            float[] base = scratch.get(Use.C, Team.BLOCK);
+            float[] second = scratch.get(Use.D, Team.BLOCK);
+            Lanes.load(p, 0, y, at, count);
+            Lanes.load(g, 0, grad, at, count);
+            Lanes.load(base, 0, z, at, count);
+            Lanes.load(second, 0, v, at, count);
+            for (int i = 0; i < count; i += Lanes.WIDTH) {
+                FloatVector gradient = Lanes.at(g, i).mul(scale);
+                FloatVector moment = Lanes.at(second, i).mul(h[2]).add(gradient.mul(gradient).mul(1 - h[2]));
+                FloatVector here = Lanes.at(p, i);
+                FloatVector there = Lanes.at(base, i);
+                FloatVector change = gradient.div(moment.mul(inverse2).sqrt().add(h[3])).add(here.mul(h[4]));
+                here.add(there.sub(here).mul(h[5])).add(change.mul(pull)).intoArray(p, i);
+                there.sub(change.mul(h[0])).intoArray(base, i);
+                moment.intoArray(second, i);
+            }
+            Lanes.store(y, at, p, 0, count);
+            Lanes.store(z, at, base, 0, count);
+            Lanes.store(v, at, second, 0, count);
+        });
     }
 }

@@ -25,6 +25,11 @@ public final class Checks {
         throw wrong("write", "%d values from %d on do not fit into dst".formatted(length, at), "dst", dst);
     }
 
+    public static void bytes(String op, Tensor tensor, long length) {
+        present(op, "tensor", tensor);
+        if (tensor.byteSize() != length) throw wrong(op, length + " bytes are not those of tensor", "tensor", tensor);
+    }
+
     /// Returns: the number of elements.
     public static int read(String op, Tensor src, boolean floats) {
         if (floats) floating(op, "src", src);
@@ -363,7 +368,7 @@ public final class Checks {
         if (!tensor.dtype().floating()) throw wrong(op, label + " must have a floating dtype", label, tensor);
     }
 
-    private static void dtype(String op, String label, Tensor tensor, DType dtype) {
+    static void dtype(String op, String label, Tensor tensor, DType dtype) {
         present(op, label, tensor);
         if (tensor.dtype() != dtype) throw wrong(op, "%s must be %s".formatted(label, dtype), label, tensor);
     }
@@ -376,7 +381,7 @@ public final class Checks {
         if (a.rows() != b.rows() || a.cols() != b.cols()) throw wrong(op, "shapes differ", aLabel, a, bLabel, b);
     }
 
-    private static void sameF32(String op, String aLabel, Tensor a, String bLabel, Tensor b) {
+    static void sameF32(String op, String aLabel, Tensor a, String bLabel, Tensor b) {
         dtype(op, aLabel, a, DType.F32);
         sameMatrix(op, aLabel, a, bLabel, b);
     }
@@ -389,7 +394,7 @@ public final class Checks {
         }
     }
 
-    private static void f32Vector(String op, String label, Tensor tensor, int size, String otherLabel, Tensor other) {
+    static void f32Vector(String op, String label, Tensor tensor, int size, String otherLabel, Tensor other) {
         dtype(op, label, tensor, DType.F32);
         if (tensor.size() != size) {
             throw wrong(op, "%s must be [%d]".formatted(label, size), label, tensor, otherLabel,
@@ -398,7 +403,7 @@ public final class Checks {
     }
 
     /// @param operands label and tensor in turn
-    private static ShapeException wrong(String op, String problem, Object... operands) {
+    static ShapeException wrong(String op, String problem, Object... operands) {
         StringBuilder message = new StringBuilder(op).append(": ").append(problem);
         for (int i = 0; i < operands.length; i += 2) {
             if (!(operands[i + 1] instanceof Tensor tensor)) continue;

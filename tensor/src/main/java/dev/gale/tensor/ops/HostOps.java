@@ -55,6 +55,18 @@ public abstract class HostOps extends PooledOps {
     }
 
     @Override
+    public void writeBytes(Tensor dst, MemorySegment bytes) {
+        Checks.bytes("writeBytes", dst, bytes.byteSize());
+        dst.segment().copyFrom(bytes);
+    }
+
+    @Override
+    public void readBytes(MemorySegment bytes, Tensor src) {
+        Checks.bytes("readBytes", src, bytes.byteSize());
+        MemorySegment.copy(src.segment(), 0, bytes, 0, src.byteSize());
+    }
+
+    @Override
     public float[] toFloats(Tensor src) {
         float[] values = new float[Checks.read("toFloats", src, true)];
         MemorySegment from = src.segment();

@@ -4,6 +4,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +18,8 @@ import java.util.Map;
 /// gradient the same for its product; attention 4 K per head and visible (query, key) pair, its backward 10 K (scores
 /// again, dv, dp, dq, dk); `linearCrossEntropy` 2 V D per trained row, and as much again for each of dx and dw.
 /// Elementwise work counts per element: add 1, addScaled 2, columnSum 1, dropout 2, scatterAddRows 1, rmsNorm 4 and 8,
-/// rope 3, glu 5 and 10, sumSquares 2, adamW 14; transcendental functions count as one.
+/// rope 3, glu 5 and 10, sumSquares 2, adamW 14, lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit
+/// 19 (a code is 8 comparisons and a division); transcendental functions count as one.
 /// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the
 /// batch; where they were not written, every key is visible and every row trained. Reading floats gives zeros.
 /// Bytes: every operand that a call reads and every result it writes, once; lookups count the rows they touch.
@@ -119,6 +121,17 @@ public final class NullOps extends PooledOps {
     public void write(Tensor dst, int[] values) {
         Checks.write(dst, values.length, false);
         written.put(dst, values.clone());
+    }
+
+    @Override
+    public void writeBytes(Tensor dst, MemorySegment bytes) {
+        Checks.bytes("writeBytes", dst, bytes.byteSize());
+    }
+
+    @Override
+    public void readBytes(MemorySegment bytes, Tensor src) {
+        Checks.bytes("readBytes", src, bytes.byteSize());
+        bytes.fill((byte) 0);
     }
 
     @Override
@@ -348,6 +361,46 @@ public final class NullOps extends PooledOps {
         Checks.adamW(param, grad, m, v, hyper, factor);
         count("adamW", 14 * param.size(), result(param, true) + result(m, true) + result(v, true)
                 + bytes(grad, hyper, factor));
+    }
+
+    @Override
+    public void lion(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion(param, grad, m, hyper, factor);
+        count("lion", 9 * param.size(), result(param, true) + result(m, true) + bytes(grad, hyper, factor));
+    }
+
+    @Override
+    public void sgd(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.sgd(param, grad, m, hyper, factor);
+        count("sgd", 6 * param.size(), result(param, true) + result(m, true) + bytes(grad, hyper, factor));
+    }
+
+    @Override
+    public void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
+        count("scheduleFreeAdamW", 18 * y.size(), result(y, true) + result(z, true) + result(v, true) + bytes(grad, hyper, factor));
+    }
+
+    @Override
+    public void adafactor(Tensor param, Tensor grad, Tensor rows, Tensor cols, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adafactor(param, grad, rows, cols, hyper, factor);
+        count("adafactor", 16 * param.size(), result(param, true) + result(rows, true) + result(cols, true) + bytes(grad, hyper, factor));
+    }
+
+    @Override
+    public void adamW8bit(Tensor param, Tensor grad, Quantized8 m, Quantized8 v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adamW8bit(param, grad, m, v, hyper, factor);
+        count("adamW8bit", 34 * param.size(), result(param, true) + quantized(m) + quantized(v) + bytes(grad, hyper, factor));
+    }
+
+    @Override
+    public void lion8bit(Tensor param, Tensor grad, Quantized8 m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion8bit(param, grad, m, hyper, factor);
+        count("lion8bit", 19 * param.size(), result(param, true) + quantized(m) + bytes(grad, hyper, factor));
+    }
+
+    private static long quantized(Quantized8 state) {
+        return result(state.codes(), true) + result(state.absmax(), true);
     }
 
     @Override

@@ -284,6 +284,42 @@ public final class ReferenceOps extends HostOps {
         store(v, second, false);
     }
 
+    @Override
+    public void lion(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion(param, grad, m, hyper, factor);
+        ReferenceUpdates.lion(param, grad, m, hyper, factor);
+    }
+
+    @Override
+    public void sgd(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.sgd(param, grad, m, hyper, factor);
+        ReferenceUpdates.sgd(param, grad, m, hyper, factor);
+    }
+
+    @Override
+    public void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
+        ReferenceUpdates.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
+    }
+
+    @Override
+    public void adafactor(Tensor param, Tensor grad, Tensor rows, Tensor cols, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adafactor(param, grad, rows, cols, hyper, factor);
+        ReferenceUpdates.adafactor(param, grad, rows, cols, hyper, factor);
+    }
+
+    @Override
+    public void adamW8bit(Tensor param, Tensor grad, Quantized8 m, Quantized8 v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adamW8bit(param, grad, m, v, hyper, factor);
+        ReferenceUpdates.adamW8bit(param, grad, m, v, hyper, factor);
+    }
+
+    @Override
+    public void lion8bit(Tensor param, Tensor grad, Quantized8 m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion8bit(param, grad, m, hyper, factor);
+        ReferenceUpdates.lion8bit(param, grad, m, hyper, factor);
+    }
+
     // ---- elements ----
 
     /// All elements as doubles.

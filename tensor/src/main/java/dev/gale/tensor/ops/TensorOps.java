@@ -3,6 +3,7 @@ package dev.gale.tensor.ops;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 
 /// The operations that models, losses and optimizers are made of: the one contract that every device implements.
 ///
@@ -18,7 +19,7 @@ import dev.gale.tensor.Tensor;
 /// - NaN in gives NaN out, wherever the value takes part.
 /// - Arguments are checked in every implementation: ShapeException names the operation and the operands.
 /// - Destinations must not overlap sources unless a method says "in place".
-public interface TensorOps extends AutoCloseable {
+public interface TensorOps extends OptimizerOps, AutoCloseable {
 
     /// Short name for logs and results, e.g. `cpu`.
     String name();
@@ -47,6 +48,11 @@ public interface TensorOps extends AutoCloseable {
     /// Says how many bytes are about to be allocated and kept, such as all weights of a model, so that they come to lie
     /// side by side.
     default void reserve(long bytes) {}
+
+    /// Whether tensors lie in the host's memory, where moving them there would gain nothing.
+    default boolean onHost() {
+        return true;
+    }
 
     // ---- memory ----
 
@@ -84,6 +90,12 @@ public interface TensorOps extends AutoCloseable {
 
     /// Writes: `dst =` values; dst is I32.
     void write(Tensor dst, int[] values);
+
+    /// Writes: `dst =` these bytes, its elements one after the other in the host's order, whatever its dtype.
+    void writeBytes(Tensor dst, MemorySegment bytes);
+
+    /// Writes: `bytes =` the elements of src, as `writeBytes` takes them. Waits for the device.
+    void readBytes(MemorySegment bytes, Tensor src);
 
     /// All elements as F32. Waits for the device.
     float[] toFloats(Tensor src);
@@ -205,7 +217,7 @@ public interface TensorOps extends AutoCloseable {
     void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
                             CrossEntropySpec spec);
 
-    // ---- optimizer ----
+    // ---- optimizer; other updates than AdamW's are in OptimizerOps ----
 
     /// `sum[0] += sum_i x_i^2`, sum F32 `[1]`.
     void sumSquares(Tensor sum, Tensor x);

@@ -9,6 +9,7 @@ import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
+import dev.gale.tensor.ops.Quantized8;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
 import java.lang.reflect.InvocationTargetException;
@@ -107,7 +108,18 @@ class BrokenOpsTest {
                 broken("without token losses", "linearCrossEntropy", with(1, w -> null), c -> loss(c)),
                 broken("clipped a little earlier", "clipFactor", times(3, 0.9999), c -> c.clipFactorMatches(400, 2, 1)),
                 broken("with m for v", "adamW", a -> new Object[] {a[0], a[1], a[3], a[2], a[4], a[5]},
-                        c -> c.adamWMatches(7, 0)));
+                        c -> c.adamWMatches(7, 0)),
+                broken("with m for the gradient", "lion", a -> new Object[] {a[0], a[2], a[2], a[3], a[4]},
+                        c -> c.lionMatches(64, 0)),
+                broken("without momentum", "sgd", with(2, m -> null), c -> c.sgdMatches(64, 0.9f, 0)),
+                broken("with z for v", "scheduleFreeAdamW", a -> new Object[] {a[0], a[1], a[3], a[2], a[4], a[5]},
+                        c -> c.scheduleFreeAdamWMatches(7, 0, 0.25f)),
+                broken("with another clip", "adafactor", with(4, BrokenOpsTest::otherClip),
+                        c -> c.adafactorMatchesForMatrices(3, 7, 1)),
+                broken("whose moments are not kept", "adamW8bit", with(2, BrokenOpsTest::copied),
+                        c -> c.adamW8bitFollowsItsFormula(257)),
+                broken("whose moment is not kept", "lion8bit", with(2, BrokenOpsTest::copied),
+                        c -> c.lion8bitFollowsItsFormula(257)));
     }
 
     private static void linear(OpsContract contract) {
@@ -180,6 +192,24 @@ class BrokenOpsTest {
     private static Object scaledLoss(Object spec) {
         CrossEntropySpec right = (CrossEntropySpec) spec;
         return new CrossEntropySpec(right.chunkRows(), right.scale() * 1.001f, right.softcap());
+    }
+
+    private static Object otherClip(Object hyper) {
+        TensorOps copy = new ReferenceOps();
+        float[] numbers = copy.toFloats((Tensor) hyper);
+        numbers[3] *= 0.99f;
+        Tensor changed = copy.allocate("hyper", DType.F32, ((Tensor) hyper).shape());
+        copy.write(changed, numbers);
+        return changed;
+    }
+
+    /// A state whose new codes nobody sees.
+    private static Object copied(Object state) {
+        TensorOps copy = new ReferenceOps();
+        Quantized8 kept = (Quantized8) state;
+        Tensor codes = copy.allocate("codes", DType.U8, kept.codes().shape());
+        codes.segment().copyFrom(kept.codes().segment());
+        return new Quantized8(codes, kept.absmax());
     }
 
     @ParameterizedTest(name = "{0}")

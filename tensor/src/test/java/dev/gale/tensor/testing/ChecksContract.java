@@ -12,7 +12,9 @@ import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
+import dev.gale.tensor.ops.Quantized8;
 import dev.gale.tensor.ops.TensorOps;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
@@ -39,6 +41,10 @@ public interface ChecksContract extends Trials {
             Tensor tensor = ops.allocate("operand", DType.I32, Shape.of(dims));
             ops.fill(tensor, 0f);
             return tensor;
+        }
+
+        Tensor codes(int n) {
+            return ops.allocate("operand", DType.U8, Shape.of(n));
         }
 
         void expect(String op, Executable... calls) {
@@ -205,6 +211,33 @@ public interface ChecksContract extends Trials {
                     () -> ops.adamW(r.f(2), r.f(2), r.f(2), r.f(2), r.f(6), r.f(1)),
                     () -> ops.adamW(r.f(2), r.f(2), r.f(2), r.f(2), r.f(7), r.f(0)),
                     () -> ops.adamW(r.f(2), r.f(2), null, r.f(2), r.f(7), r.f(1)));
+        }
+    }
+
+    @Test
+    default void operandsOfUpdatesMustFit() {
+        try (TensorOps ops = freshOps()) {
+            Refusals r = new Refusals(ops);
+            Quantized8 state = new Quantized8(r.codes(300), r.f(2));
+            Tensor p = r.f(300);
+            r.expect("lion", () -> ops.lion(r.half(2), r.f(2), r.f(2), r.f(4), r.f(1)),
+                    () -> ops.lion(r.f(2), r.f(2), r.f(3), r.f(4), r.f(1)),
+                    () -> ops.lion(r.f(2), r.f(2), r.f(2), r.f(3), r.f(1)));
+            r.expect("sgd", () -> ops.sgd(r.f(2), r.f(3), null, r.f(3), r.f(1)),
+                    () -> ops.sgd(r.f(2), r.f(2), r.f(3), r.f(3), r.f(1)),
+                    () -> ops.sgd(r.f(2), r.f(2), null, r.f(3), r.f(0)));
+            r.expect("scheduleFreeAdamW", () -> ops.scheduleFreeAdamW(r.f(2), r.f(2), r.f(3), r.f(2), r.f(7), r.f(1)),
+                    () -> ops.scheduleFreeAdamW(r.f(2), r.f(2), r.f(2), null, r.f(7), r.f(1)));
+            r.expect("adafactor", () -> ops.adafactor(r.f(2, 3), r.f(2, 3), r.f(3), r.f(3), r.f(5), r.f(1)),
+                    () -> ops.adafactor(r.f(2, 3), r.f(2, 3), r.f(2), r.f(2), r.f(5), r.f(1)),
+                    () -> ops.adafactor(r.f(3), r.f(3), r.f(2), null, r.f(5), r.f(1)));
+            r.expect("adamW8bit", () -> ops.adamW8bit(p, p, state, new Quantized8(r.codes(300), r.f(1)), r.f(7), r.f(1)),
+                    () -> ops.adamW8bit(p, p, state, new Quantized8(r.codes(299), r.f(2)), r.f(7), r.f(1)),
+                    () -> ops.adamW8bit(p, p, new Quantized8(p, r.f(2)), state, r.f(7), r.f(1)));
+            r.expect("lion8bit", () -> ops.lion8bit(p, r.f(3), state, r.f(4), r.f(1)),
+                    () -> ops.lion8bit(p, p, state, r.f(5), r.f(1)));
+            r.expect("writeBytes", () -> ops.writeBytes(r.f(2), MemorySegment.ofArray(new byte[7])));
+            r.expect("readBytes", () -> ops.readBytes(MemorySegment.ofArray(new byte[9]), r.f(2)));
         }
     }
 }

@@ -71,6 +71,11 @@ public final class Trial {
         return this;
     }
 
+    /// Whether the call has an operand of that name.
+    public boolean has(String name) {
+        return operands.containsKey(name);
+    }
+
     /// The same call on magnitudes, which gives sums of magnitudes of operations that are sums of products.
     public Trial ofMagnitudes() {
         Trial absolute = new Trial(operation);
