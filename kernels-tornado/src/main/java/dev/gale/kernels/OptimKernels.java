@@ -6,7 +6,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Gradient norm, clipping, AdamW. What changes from step to step is read from device memory.
+/// Gradient norm, clipping, and updates with F32 states. What changes from step to step is read from device memory.
 ///
 /// Every kernel takes a range of tensors that lie one behind the other as well as one tensor.
 public final class OptimKernels {
@@ -100,6 +100,94 @@ public final class OptimKernels {
             m.set(mAt, first);
             v.set(vAt, second);
             param.set(paramAt, decayed - step * first / (TornadoMath.sqrt(second) / correction + eps));
+        }
+    }
+
+    /// `g = factor[0] * grad; p *= 1 - lr * wd; p -= lr * sign(b1 m + (1 - b1) g); m = b2 m + (1 - b2) g`.
+    /// Shapes: param, grad, m F32 `[n]`; hyper F32 `[4]` = lr, b1, b2, wd; factor F32 `[1]` or longer.
+    /// Launch and numerics: as `adamW`. Writes: param, m in place. Source: Chen et al. 2023, arXiv 2302.06675.
+    public static void lion(KernelContext context, IntArray table, int slot,
+            FloatArray param, FloatArray grad, FloatArray m, FloatArray hyper, FloatArray factor, int n) {
+        int hyperAt = table.get(slot + 3);
+        float lr = hyper.get(hyperAt);
+        float beta1 = hyper.get(hyperAt + 1);
+        float beta2 = hyper.get(hyperAt + 2);
+        float keep = 1f - lr * hyper.get(hyperAt + 3);
+        float scale = factor.get(table.get(slot + 4));
+        int i = context.globalIdx;
+        if (i < n) {
+            int paramAt = table.get(slot) + i;
+            int mAt = table.get(slot + 2) + i;
+            float g = scale * grad.get(table.get(slot + 1) + i);
+            float mean = m.get(mAt);
+            float kept = param.get(paramAt) * keep;
+            m.set(mAt, beta2 * mean + (1f - beta2) * g);
+            param.set(paramAt, kept - lr * sign(beta1 * mean + (1f - beta1) * g));
+        }
+    }
+
+    /// 1, -1, or x itself if it is 0 or NaN.
+    static float sign(float x) {
+        float sign = x;
+        if (x > 0f) sign = 1f;
+        if (x < 0f) sign = -1f;
+        return sign;
+    }
+
+    /// `d = factor[0] * grad + wd * p; m = mu * m + d; p -= lr * m`; without m, `p -= lr * d`.
+    /// Shapes: param, grad, m F32 `[n]`; hyper F32 `[3]` = lr, mu, wd; factor F32 `[1]` or longer.
+    /// Launch and numerics: as `adamW`. Writes: param, m in place. Source: torch.optim.SGD.
+    ///
+    /// @param momentum 1 with m, 0 where anything may stand for it
+    public static void sgd(KernelContext context, IntArray table, int slot,
+            FloatArray param, FloatArray grad, FloatArray m, FloatArray hyper, FloatArray factor, int momentum, int n) {
+        int hyperAt = table.get(slot + 3);
+        float lr = hyper.get(hyperAt);
+        float mu = hyper.get(hyperAt + 1);
+        float weightDecay = hyper.get(hyperAt + 2);
+        float scale = factor.get(table.get(slot + 4));
+        int i = context.globalIdx;
+        if (i < n) {
+            int paramAt = table.get(slot) + i;
+            float before = param.get(paramAt);
+            float change = scale * grad.get(table.get(slot + 1) + i) + weightDecay * before;
+            if (momentum == 1) {
+                int mAt = table.get(slot + 2) + i;
+                change = mu * m.get(mAt) + change;
+                m.set(mAt, change);
+            }
+            param.set(paramAt, before - lr * change);
+        }
+    }
+
+    /// `g = factor[0] * grad; v = b2 v + (1 - b2) g^2; u = g / (sqrt(v / (1 - b2^t)) + eps) + wd * y;
+    /// y += c * (z - y) + lr * (b1 * (1 - c) - 1) * u; z -= lr * u`.
+    /// Shapes: y, grad, z, v F32 `[n]`; hyper F32 `[7]` = lr, b1, b2, eps, wd, c, 1 - b2^t; factor F32 `[1]` or longer.
+    /// Launch and numerics: as `adamW`. Writes: y, z, v in place. Source: Defazio et al. 2024, arXiv 2405.15682.
+    public static void scheduleFreeAdamW(KernelContext context, IntArray table, int slot,
+            FloatArray y, FloatArray grad, FloatArray z, FloatArray v, FloatArray hyper, FloatArray factor, int n) {
+        int hyperAt = table.get(slot + 4);
+        float lr = hyper.get(hyperAt);
+        float beta2 = hyper.get(hyperAt + 2);
+        float eps = hyper.get(hyperAt + 3);
+        float weightDecay = hyper.get(hyperAt + 4);
+        float c = hyper.get(hyperAt + 5);
+        float pull = lr * (hyper.get(hyperAt + 1) * (1f - c) - 1f);
+        float correction = hyper.get(hyperAt + 6);
+        float scale = factor.get(table.get(slot + 5));
+        int i = context.globalIdx;
+        if (i < n) {
+            int yAt = table.get(slot) + i;
+            int zAt = table.get(slot + 2) + i;
+            int vAt = table.get(slot + 3) + i;
+            float g = scale * grad.get(table.get(slot + 1) + i);
+            float second = beta2 * v.get(vAt) + (1f - beta2) * g * g;
+            float here = y.get(yAt);
+            float there = z.get(zAt);
+            float change = g / (TornadoMath.sqrt(second / correction) + eps) + weightDecay * here;
+            v.set(vAt, second);
+            y.set(yAt, here + c * (there - here) + pull * change);
+            z.set(zAt, there - lr * change);
         }
     }
 }

@@ -2,7 +2,7 @@ package dev.gale.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 
-/// Sums over the threads of a work-group.
+/// Sums and maxima over the threads of a work-group.
 /// Two rules of TornadoVM 5.2.0 show here. Local memory is allocated in the method that uses it: as an argument it is taken for a
 /// Java array, header and all, and every index is wrong, beyond its end too, which an NVIDIA GPU answers with an illegal access.
 /// And a kernel that reads local memory has a private array: without one, reads leave the branches and barriers around them.
@@ -25,6 +25,24 @@ public final class Reduce {
         context.localBarrier();
         for (int step = Elements.GROUP / 2; step > 0; step = step / 2) {
             if (thread < step) local[thread] = local[thread] + local[thread + step];
+            context.localBarrier();
+        }
+        pin[0] = local[0];
+        context.localBarrier();
+        return pin[0];
+    }
+
+    /// Largest of one value from each of `Elements.GROUP` threads along x, NaN passed over; every thread gets it.
+    public static float max(KernelContext context, float value) {
+        float[] local = context.allocateFloatLocalArray(Elements.GROUP);
+        float[] pin = new float[1];                  // see the class
+        int thread = context.localIdx;
+        local[thread] = value;
+        context.localBarrier();
+        for (int step = Elements.GROUP / 2; step > 0; step = step / 2) {
+            if (thread < step) {
+                if (!(local[thread] >= local[thread + step])) local[thread] = local[thread + step];
+            }
             context.localBarrier();
         }
         pin[0] = local[0];

@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -57,7 +58,19 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
 
     /// As `launch`, for work on n elements that may be joined with the same work on what lies behind them.
     final void launchRange(String kernel, List<Number> constants, int n, int ranged, Ranges.Work work, Tensor... operands) {
-        ranges.add(kernel, constants, n, ranged, work, operands);
+        int[] each = new int[ranged];
+        Arrays.fill(each, 1);
+        ranges.add(kernel, constants, n, each, work, operands);
+    }
+
+    /// As `launchRange`, where an element of operand i belongs to `each[i]` of the n and the largest of these make a block.
+    final void launchBlocks(String kernel, int n, int[] each, Ranges.Work work, Tensor... operands) {
+        ranges.add(kernel, List.of(), n, each, work, operands);
+    }
+
+    @Override
+    public final boolean onHost() {
+        return false;
     }
 
     @Override
@@ -176,6 +189,26 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         DeviceStorage storage = DeviceStorage.of(src);
         if (words.byteSize() > 0) link.download(storage.chunk(), storage.word(0), words);
         return words;
+    }
+
+    @Override
+    public void writeBytes(Tensor dst, MemorySegment bytes) {
+        Checks.bytes("writeBytes", dst, bytes.byteSize());
+        upload(dst, 0, bytes);
+    }
+
+    @Override
+    public void readBytes(MemorySegment bytes, Tensor src) {
+        Checks.bytes("readBytes", src, bytes.byteSize());
+        if (bytes.byteSize() % 4 == 0) {
+            ranges.flush();
+            DeviceStorage storage = DeviceStorage.of(src);
+            if (bytes.byteSize() > 0) link.download(storage.chunk(), storage.word(0), bytes);
+            return;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment.copy(download(src, arena), 0, bytes, 0, bytes.byteSize());
+        }
     }
 
     @Override

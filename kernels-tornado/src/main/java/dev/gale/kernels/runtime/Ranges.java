@@ -16,15 +16,16 @@ final class Ranges {
         void launch(int n, Tensor[] operands);
     }
 
-    /// @param ranged how many operands, the first ones, have n elements; the others are the same for every call
-    private record Call(String name, List<Number> constants, int n, int ranged, Work work, Tensor[] operands, Launch.Operand[] places) {
+    /// @param each of how many of the n elements the first operands have one; the other operands are the same for every call
+    private record Call(String name, List<Number> constants, int n, int[] each, Work work, Tensor[] operands, Launch.Operand[] places) {
 
         /// Whether a call goes on where this one ends.
         boolean meets(Call next) {
-            if (!name.equals(next.name) || !constants.equals(next.constants) || ranged != next.ranged) return false;
+            if (!name.equals(next.name) || !constants.equals(next.constants) || !Arrays.equals(each, next.each)) return false;
+            for (int share : each) if (n % share != 0) return false;
             for (int i = 0; i < places.length; i++) {
                 Launch.Operand place = places[i];
-                int end = i < ranged ? place.first() + n : place.first();
+                int end = i < each.length ? place.first() + n / each[i] : place.first();
                 if (!next.places[i].equals(new Launch.Operand(place.chunk(), place.dtype(), end))) return false;
             }
             return (long) n + next.n <= Integer.MAX_VALUE;
@@ -32,11 +33,11 @@ final class Ranges {
     }
 
     /// Joins a call to the one before, or does that one and waits for the next.
-    void add(String name, List<Number> constants, int n, int ranged, Work work, Tensor... operands) {
+    void add(String name, List<Number> constants, int n, int[] each, Work work, Tensor... operands) {
         Launch.Operand[] places = Arrays.stream(operands).map(Launch.Operand::of).toArray(Launch.Operand[]::new);
-        Call call = new Call(name, constants, n, ranged, work, operands, places);
+        Call call = new Call(name, constants, n, each, work, operands, places);
         if (waiting != null && waiting.meets(call)) {
-            waiting = new Call(name, constants, waiting.n + n, ranged, waiting.work, waiting.operands, waiting.places);
+            waiting = new Call(name, constants, waiting.n + n, each, waiting.work, waiting.operands, waiting.places);
         } else {
             flush();
             waiting = call;

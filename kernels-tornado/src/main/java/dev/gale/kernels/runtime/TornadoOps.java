@@ -18,6 +18,8 @@ import dev.gale.tensor.ops.Checks;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
+import dev.gale.tensor.ops.OptimizerChecks;
+import dev.gale.tensor.ops.Quantized8;
 import java.util.Arrays;
 import java.util.List;
 
@@ -30,12 +32,14 @@ public final class TornadoOps extends DeviceOps {
     private final Products products;
     private final Attentions attentions;
     private final Losses losses;
+    private final Updates updates;
 
     TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
         super(link, abilities.activationType(), chunkBytes);
         products = new Products(this, ProductEngine.of(abilities));
         attentions = new Attentions(this, abilities);
         losses = new Losses(this, products);
+        updates = new Updates(this);
     }
 
     @Override
@@ -81,8 +85,10 @@ public final class TornadoOps extends DeviceOps {
         int n = size(dst);
         if (n == 0) return;
         if (dst.dtype() == DType.I32) {
-            launch("fillInts", elements(n), List.of(n, (int) value), (graph, id, a) -> graph.task(id, ElementwiseKernels::fillInts,
-                    a.context(), a.table(), a.slot(), a.ints(0), n, (int) value), dst);
+            fillInts(dst, n, (int) value);
+        } else if (dst.dtype() == DType.U8) {
+            int words = Math.ceilDiv(n, 4);                       // a tensor's memory is a whole number of them
+            fillInts(new Tensor(dst.name(), DType.I32, Shape.of(words), dst.storage()), words, ((int) value & 255) * 0x01010101);
         } else if (!Float.isFinite(value)) {
             fillFromHost(dst, value);
         } else {
@@ -90,6 +96,11 @@ public final class TornadoOps extends DeviceOps {
                     (graph, id, a) -> graph.task(id, ElementwiseKernels::fill, a.context(), a.table(), a.slot(), a.floats(0),
                             a.halves(0), a.type(0), count, value), t), dst);
         }
+    }
+
+    private void fillInts(Tensor dst, int n, int value) {
+        launch("fillInts", elements(n), List.of(n, value), (graph, id, a) -> graph.task(id, ElementwiseKernels::fillInts,
+                a.context(), a.table(), a.slot(), a.ints(0), n, value), dst);
     }
 
     /// TornadoVM 5.2.0 writes NaN and infinite constants as names that no device compiler knows.
@@ -322,5 +333,41 @@ public final class TornadoOps extends DeviceOps {
         launchRange("adamW", List.of(), n, 4, (count, t) -> launch("adamW", Grid.threads(count, Elements.GROUP), List.of(count),
                 (graph, id, a) -> graph.task(id, OptimKernels::adamW, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1),
                         a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t), param, grad, m, v, hyper, factor);
+    }
+
+    @Override
+    public void lion(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion(param, grad, m, hyper, factor);
+        updates.lion(param, grad, m, hyper, factor);
+    }
+
+    @Override
+    public void sgd(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.sgd(param, grad, m, hyper, factor);
+        updates.sgd(param, grad, m, hyper, factor);
+    }
+
+    @Override
+    public void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
+        updates.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
+    }
+
+    @Override
+    public void adafactor(Tensor param, Tensor grad, Tensor rows, Tensor cols, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adafactor(param, grad, rows, cols, hyper, factor);
+        updates.adafactor(param, grad, rows, cols, hyper, factor);
+    }
+
+    @Override
+    public void adamW8bit(Tensor param, Tensor grad, Quantized8 m, Quantized8 v, Tensor hyper, Tensor factor) {
+        OptimizerChecks.adamW8bit(param, grad, m, v, hyper, factor);
+        updates.adamW8bit(param, grad, m, v, hyper, factor);
+    }
+
+    @Override
+    public void lion8bit(Tensor param, Tensor grad, Quantized8 m, Tensor hyper, Tensor factor) {
+        OptimizerChecks.lion8bit(param, grad, m, hyper, factor);
+        updates.lion8bit(param, grad, m, hyper, factor);
     }
 }
