@@ -23,8 +23,9 @@ public final class AdafactorKernels {
         return g * g + eps;
     }
 
-    /// `rows[r] = b rows[r] + (1 - b) mean_c(g^2 + eps)`. Shapes: rows F32 `[R]`, grad F32 `[R, cols]`. Operands in the table:
-    /// rows, grad, hyper, factor. Launch: a work-group of `Elements.GROUP` threads a row; 1 KB of local memory.
+    /// `rows[r] = b rows[r] + (1 - b) mean_c(g^2 + eps)`. Shapes: rows F32 `[R]`, grad F32 `[R, cols]`.
+    /// Operands in the table: rows, grad, hyper, factor.
+    /// Launch: a work-group of `Elements.GROUP` threads a row; 1 KB of local memory.
     public static void rowMoments(KernelContext context, IntArray table, int slot, FloatArray rows, FloatArray grad,
             FloatArray hyper, FloatArray factor, int cols) {
         int hyperAt = table.get(slot + 2);
@@ -42,8 +43,8 @@ public final class AdafactorKernels {
         }
     }
 
-    /// `columns[c] = b columns[c] + (1 - b) mean_r(g^2 + eps)`. Shapes: columns F32 `[cols]`, grad F32 `[rows, cols]`. Operands
-    /// in the table: columns, grad, hyper, factor.
+    /// `columns[c] = b columns[c] + (1 - b) mean_r(g^2 + eps)`. Shapes: columns F32 `[cols]`, grad F32 `[rows, cols]`.
+    /// Operands in the table: columns, grad, hyper, factor.
     /// Launch: `ceil(cols / Reduce.COLUMNS)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     public static void columnMoments(KernelContext context, IntArray table, int slot, FloatArray columns, FloatArray grad,
             FloatArray hyper, FloatArray factor, int rows, int cols) {
@@ -67,8 +68,8 @@ public final class AdafactorKernels {
         }
     }
 
-    /// `moments = b moments + (1 - b) (g^2 + eps)`. Shapes: moments, grad F32 `[n]`. Operands in the table: moments, grad, hyper,
-    /// factor. Launch: `ceil(n / 256)` work-groups of `Elements.GROUP` threads.
+    /// `moments = b moments + (1 - b) (g^2 + eps)`. Shapes: moments, grad F32 `[n]`.
+    /// Operands in the table: moments, grad, hyper, factor. Launch: `ceil(n / 256)` work-groups of `Elements.GROUP` threads.
     public static void elementMoments(KernelContext context, IntArray table, int slot, FloatArray moments, FloatArray grad,
             FloatArray hyper, FloatArray factor, int n) {
         int hyperAt = table.get(slot + 2);
@@ -83,8 +84,8 @@ public final class AdafactorKernels {
         }
     }
 
-    /// `sums[0] = mean(rows)`. Shapes: sums F32 `[2]`, rows F32 `[n]`. Launch: one work-group of `Elements.GROUP` threads; 1 KB of
-    /// local memory.
+    /// `sums[0] = mean(rows)`. Shapes: sums F32 `[2]`, rows F32 `[n]`.
+    /// Launch: one work-group of `Elements.GROUP` threads; 1 KB of local memory.
     public static void rowsMean(KernelContext context, IntArray table, int slot, FloatArray sums, FloatArray rows, int n) {
         int rowsAt = table.get(slot + 1);
         float sum = 0f;
@@ -95,10 +96,11 @@ public final class AdafactorKernels {
 
     /// `partial[g] = sum of u_i^2` over the share of work-group g, which is every `groups * 256`-th run of 256 elements.
     /// Shapes: partial F32 `[groups]`, sums F32 `[2]` with the mean of rows, grad F32 `[n]`, columns F32 `[cols]`, rows F32
-    /// `[n / cols]`; for `VECTOR` rows F32 `[n]`, and anything may stand for columns. Operands in the table: partial, sums, grad,
-    /// rows, columns, factor. Launch: as `OptimKernels.partialSquares`.
+    /// `[n / cols]`; for `VECTOR` rows F32 `[n]`, and anything may stand for columns.
+    /// Operands in the table: partial, sums, grad, rows, columns, factor. Launch: as `OptimKernels.partialSquares`.
     public static void partialChanges(KernelContext context, IntArray table, int slot, FloatArray partial, FloatArray sums,
-            FloatArray grad, FloatArray rows, FloatArray columns, FloatArray factor, int form, int n, int cols, int groups) {
+            FloatArray grad, FloatArray rows, FloatArray columns, FloatArray factor, int form, int n, int cols,
+            int groups) {
         float mean = sums.get(table.get(slot + 1));
         int gradAt = table.get(slot + 2);
         int rowsAt = table.get(slot + 3);
@@ -114,17 +116,19 @@ public final class AdafactorKernels {
     }
 
     /// `p *= 1 - lr * wd; p -= lr * u / max(1, sqrt(sums[1] / n) / clip)`, sums[1] the sum of all u_i^2.
-    /// Shapes: param F32 `[n]`, the others as `partialChanges`. Operands in the table: param, sums, grad, rows, columns, factor,
-    /// hyper. Launch: `ceil(n / 256)` work-groups of `Elements.GROUP` threads. Writes: in place.
+    /// Shapes: param F32 `[n]`, the others as `partialChanges`.
+    /// Operands in the table: param, sums, grad, rows, columns, factor, hyper.
+    /// Launch: `ceil(n / 256)` work-groups of `Elements.GROUP` threads. Writes: in place.
     public static void adafactor(KernelContext context, IntArray table, int slot, FloatArray param, FloatArray sums,
-            FloatArray grad, FloatArray rows, FloatArray columns, FloatArray factor, FloatArray hyper, int form, int n, int cols) {
+            FloatArray grad, FloatArray rows, FloatArray columns, FloatArray factor, FloatArray hyper, int form, int n,
+            int cols) {
         int sumsAt = table.get(slot + 1);
         float mean = sums.get(sumsAt);
         float excess = TornadoMath.sqrt(sums.get(sumsAt + 1) / n) / hyper.get(table.get(slot + 6) + 3);
         float lr = hyper.get(table.get(slot + 6));
         float keep = 1f - lr * hyper.get(table.get(slot + 6) + 4);
-        float rate = lr;
-        if (!(excess <= 1f)) rate = lr / excess;     // NaN spreads
+        if (excess < 1f) excess = 1f;                // NaN stays
+        float rate = lr / excess;
         float scale = factor.get(table.get(slot + 5));
         int i = context.globalIdx;
         if (i < n) {
@@ -135,8 +139,8 @@ public final class AdafactorKernels {
         }
     }
 
-    private static float change(float g, float mean, FloatArray rows, int rowsAt, FloatArray columns, int columnsAt, int form,
-            int i, int cols) {
+    private static float change(float g, float mean, FloatArray rows, int rowsAt, FloatArray columns, int columnsAt,
+            int form, int i, int cols) {
         float change;
         if (form == MATRIX) {
             int row = i / cols;

@@ -108,6 +108,64 @@ class OptimKernelsTest {
                 .within("param", want.get("param"), bounds);
     }
 
+    /// The bounds are those of the contract, which runs these kernels in one order of threads only.
+    @ParameterizedTest
+    @CsvSource({"1,0.1", "300,0", "1000,0.1"})
+    void lionMatches(int n, float weightDecay) {
+        KernelOperands o = new KernelOperands(inout("param", DType.F32, uniform(n, 1), n),
+                input("grad", DType.F32, uniform(n, 2), n), inout("m", DType.F32, normal(n, 0.01, 3), n),
+                input("hyper", DType.F32, new float[] {1e-3f, 0.9f, 0.99f, weightDecay}, 4),
+                input("factor", DType.F32, new float[] {0.05f, 7f}, 2));
+        FloatArray f = o.floats;
+        o.run(Math.ceilDiv(n, Elements.GROUP), ctx -> OptimKernels.lion(ctx, o.table, SLOT, f, f, f, f, f, n));
+        BiConsumer<TensorOps, Map<String, Tensor>> lion = (ops, at) ->
+                ops.lion(at.get("param"), at.get("grad"), at.get("m"), at.get("hyper"), at.get("factor"));
+        Map<String, float[]> want = o.reference(lion);
+        double[] bounds = times(3, want.get("param"));
+        for (int i = 0; i < n; i++) bounds[i] += 3 * ULP * 1e-3;
+        o.within("m", want.get("m"), times(4, o.magnitudes(lion).get("m"))).within("param", want.get("param"), bounds);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1", "300,0", "1000,1"})
+    void sgdMatches(int n, int momentum) {
+        KernelOperands o = new KernelOperands(inout("param", DType.F32, uniform(n, 1), n),
+                input("grad", DType.F32, uniform(n, 2), n), inout("m", DType.F32, normal(n, 0.01, 3), n),
+                input("hyper", DType.F32, new float[] {1e-2f, 0.9f, 0.1f}, 3),
+                input("factor", DType.F32, new float[] {0.5f}, 1));
+        FloatArray f = o.floats;
+        o.run(Math.ceilDiv(n, Elements.GROUP), ctx -> OptimKernels.sgd(ctx, o.table, SLOT, f, f, f, f, f, momentum, n));
+        Map<String, float[]> want = o.reference((ops, at) -> ops.sgd(at.get("param"), at.get("grad"),
+                momentum == 1 ? at.get("m") : null, at.get("hyper"), at.get("factor")));
+        double[] bounds = new double[n];                           // all magnitudes are below 1
+        java.util.Arrays.fill(bounds, 4 * ULP);
+        o.within("m", want.get("m"), bounds).within("param", want.get("param"), bounds);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,0.1", "300,0", "1000,0.1"})
+    void scheduleFreeAdamWMatches(int n, float weightDecay) {
+        float[] v = uniform(n, 4);
+        for (int i = 0; i < n; i++) v[i] = v[i] * v[i] * 1e-3f;
+        float[] hyper = {1e-3f, 0.9f, 0.999f, 1e-8f, weightDecay, 0.3f, 1 - (float) Math.pow(0.999, 3)};
+        KernelOperands o = new KernelOperands(inout("y", DType.F32, uniform(n, 1), n),
+                input("grad", DType.F32, uniform(n, 2), n), inout("z", DType.F32, uniform(n, 3), n),
+                inout("v", DType.F32, v, n), input("hyper", DType.F32, hyper, 7),
+                input("factor", DType.F32, new float[] {0.05f}, 1));
+        FloatArray f = o.floats;
+        o.run(Math.ceilDiv(n, Elements.GROUP), ctx -> OptimKernels.scheduleFreeAdamW(ctx, o.table, SLOT, f, f, f, f, f, f, n));
+        Map<String, float[]> want = o.reference((ops, at) -> ops.scheduleFreeAdamW(at.get("y"), at.get("grad"), at.get("z"),
+                at.get("v"), at.get("hyper"), at.get("factor")));
+        double[] bounds = new double[n];
+        float[] grad = uniform(n, 2);
+        for (int i = 0; i < n; i++) {
+            double change = 1e-3 * (0.05 * Math.abs(grad[i]) / Math.sqrt(want.get("v")[i] / 0.002997) + weightDecay);
+            bounds[i] = 6 * ULP + 14 * ULP * change;
+        }
+        o.within("v", want.get("v"), times(5, want.get("v"))).within("z", want.get("z"), bounds)
+                .within("y", want.get("y"), bounds);
+    }
+
     @Test
     void squareGroupsDependOnTheNumberOfElementsAlone() {
         assertEquals(1, OptimKernels.squareGroups(0));

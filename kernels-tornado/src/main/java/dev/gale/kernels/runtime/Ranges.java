@@ -17,7 +17,8 @@ final class Ranges {
     }
 
     /// @param each of how many of the n elements the first operands have one; the other operands are the same for every call
-    private record Call(String name, List<Number> constants, int n, int[] each, Work work, Tensor[] operands, Launch.Operand[] places) {
+    private record Call(String name, List<Number> constants, int n, int[] each, Work work, Tensor[] operands,
+                        Launch.Operand[] places) {
 
         /// Whether a call goes on where this one ends.
         boolean meets(Call next) {

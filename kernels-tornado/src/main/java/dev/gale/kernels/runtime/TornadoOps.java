@@ -88,7 +88,8 @@ public final class TornadoOps extends DeviceOps {
             fillInts(dst, n, (int) value);
         } else if (dst.dtype() == DType.U8) {
             int words = Math.ceilDiv(n, 4);                       // a tensor's memory is a whole number of them
-            fillInts(new Tensor(dst.name(), DType.I32, Shape.of(words), dst.storage()), words, ((int) value & 255) * 0x01010101);
+            Tensor seen = new Tensor(dst.name(), DType.I32, Shape.of(words), dst.storage());
+            fillInts(seen, words, ((int) value & 255) * 0x01010101);
         } else if (!Float.isFinite(value)) {
             fillFromHost(dst, value);
         } else {

@@ -50,8 +50,8 @@ final class Updates {
         int n = Math.toIntExact(y.size());
         if (n == 0) return;
         ops.launchRange("scheduleFreeAdamW", List.of(), n, 4, (count, t) -> ops.launch("scheduleFreeAdamW", each(count),
-                List.of(count), (graph, id, a) -> graph.task(id, OptimKernels::scheduleFreeAdamW, a.context(), a.table(), a.slot(),
-                        a.floats(0), a.floats(1), a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t),
+                List.of(count), (graph, id, a) -> graph.task(id, OptimKernels::scheduleFreeAdamW, a.context(), a.table(),
+                        a.slot(), a.floats(0), a.floats(1), a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t),
                 y, grad, z, v, hyper, factor);
     }
 
@@ -67,9 +67,9 @@ final class Updates {
         Tensor columns = cols == null ? rows : cols;
         int groups = OptimKernels.squareGroups(n);
         Tensor partial = ops.allocate("partial", DType.F32, Shape.of(groups));
-        ops.launch("partialChanges", Grid.groups(groups, Elements.GROUP), List.of(form, n, width, groups), (graph, id, a) ->
-                graph.task(id, AdafactorKernels::partialChanges, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1),
-                        a.floats(2), a.floats(3), a.floats(4), a.floats(5), form, n, width, groups),
+        ops.launch("partialChanges", Grid.groups(groups, Elements.GROUP), List.of(form, n, width, groups),
+                (graph, id, a) -> graph.task(id, AdafactorKernels::partialChanges, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.floats(1), a.floats(2), a.floats(3), a.floats(4), a.floats(5), form, n, width, groups),
                 partial, sums, grad, rows, columns, factor);
         ops.launch("addPartials", Grid.groups(1, Elements.GROUP), List.of(groups), (graph, id, a) -> graph.task(id,
                 OptimKernels::addPartials, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), groups),
@@ -96,8 +96,9 @@ final class Updates {
     }
 
     private void elementMoments(Tensor grad, Tensor moments, Tensor hyper, Tensor factor, int n) {
-        ops.launch("elementMoments", each(n), List.of(n), (graph, id, a) -> graph.task(id, AdafactorKernels::elementMoments,
-                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.floats(3), n),
+        ops.launch("elementMoments", each(n), List.of(n), (graph, id, a) -> graph.task(id,
+                AdafactorKernels::elementMoments, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2),
+                a.floats(3), n),
                 moments, grad, hyper, factor);
     }
 
@@ -112,9 +113,9 @@ final class Updates {
         int n = Math.toIntExact(param.size());
         if (n == 0) return;
         ops.launchBlocks("adamW8bit", n, new int[] {1, 1, WORD, Dynamic8.BLOCK, WORD, Dynamic8.BLOCK}, (count, t) ->
-                ops.launch("adamW8bit", each(count), List.of(count), (graph, id, a) -> graph.task(id, Optim8bitKernels::adamW8bit,
-                        a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.ints(2), a.floats(3), a.ints(4),
-                        a.floats(5), a.floats(6), a.floats(7), a.floats(8), count), t),
+                ops.launch("adamW8bit", each(count), List.of(count), (graph, id, a) -> graph.task(id,
+                        Optim8bitKernels::adamW8bit, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.ints(2),
+                        a.floats(3), a.ints(4), a.floats(5), a.floats(6), a.floats(7), a.floats(8), count), t),
                 param, grad, words(m.codes()), m.absmax(), words(v.codes()), v.absmax(), hyper, factor, values());
     }
 
@@ -130,7 +131,8 @@ final class Updates {
 
     /// Codes as words of four: offsets of bytes would not fit into the table.
     private static Tensor words(Tensor codes) {
-        return new Tensor(codes.name(), DType.I32, Shape.of(Math.toIntExact(Math.ceilDiv(codes.size(), WORD))), codes.storage());
+        int words = Math.toIntExact(Math.ceilDiv(codes.size(), WORD));
+        return new Tensor(codes.name(), DType.I32, Shape.of(words), codes.storage());
     }
 
     private Tensor values() {

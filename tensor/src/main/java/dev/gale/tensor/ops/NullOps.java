@@ -378,13 +378,15 @@ public final class NullOps extends PooledOps {
     @Override
     public void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
         OptimizerChecks.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
-        count("scheduleFreeAdamW", 18 * y.size(), result(y, true) + result(z, true) + result(v, true) + bytes(grad, hyper, factor));
+        count("scheduleFreeAdamW", 18 * y.size(), result(y, true) + result(z, true) + result(v, true)
+                + bytes(grad, hyper, factor));
     }
 
     @Override
     public void adafactor(Tensor param, Tensor grad, Tensor rows, Tensor cols, Tensor hyper, Tensor factor) {
         OptimizerChecks.adafactor(param, grad, rows, cols, hyper, factor);
-        count("adafactor", 16 * param.size(), result(param, true) + result(rows, true) + result(cols, true) + bytes(grad, hyper, factor));
+        count("adafactor", 16 * param.size(), result(param, true) + result(rows, true) + result(cols, true)
+                + bytes(grad, hyper, factor));
     }
 
     @Override
