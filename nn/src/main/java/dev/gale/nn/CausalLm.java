@@ -7,6 +7,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.TensorOps;
@@ -135,16 +136,17 @@ public final class CausalLm implements AutoCloseable {
 
     /// Hidden states of a batch after the final norm, `[M, D]`.
     ///
-    /// @param checkpoint whether backward runs each layer again instead of keeping what is in it
+    /// @param checkpointing what backward makes again of each layer instead of keeping it
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
-    public Tensor hidden(Tape tape, ModelInput in, boolean checkpoint) {
+    public Tensor hidden(Tape tape, ModelInput in, Checkpointing checkpointing) {
         RopeTable rope = rope(in);
         DecoderLayer.Attend attend = (t, q, k, v) -> F.attention(t, q, k, v, in.start(), in.stop(), config.attention());
         Tensor x = F.embedding(tape, embedding, in.ids());
         for (DecoderLayer layer : layers) {
             Tensor before = x;
-            x = checkpoint && tape.isRecording()
-                    ? tape.checkpoint((t, h) -> layer.forward(t, h, in, rope, attend), before)
+            x = checkpointing != Checkpointing.NONE && tape.isRecording()
+                    ? tape.checkpoint((t, h) -> layer.forward(t, h, in, rope, attend), before,
+                            checkpointing == Checkpointing.SELECTIVE)
                     : tape.scope(() -> layer.forward(tape, before, in, rope, attend));
             tape.done(before);
         }

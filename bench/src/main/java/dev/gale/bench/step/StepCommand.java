@@ -6,6 +6,7 @@ import dev.gale.bench.report.BenchCsv;
 import dev.gale.bench.report.DeviceCsv;
 import dev.gale.bench.report.ProfileTable;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.KernelTime;
@@ -52,8 +53,8 @@ public final class StepCommand implements Callable<Integer> {
     @Mixin
     private RunShape given;
 
-    @Option(names = "--checkpointing", paramLabel = "none|layer", defaultValue = "none",
-            description = "What backward computes again (${DEFAULT-VALUE}).")
+    @Option(names = "--checkpointing", paramLabel = "none|layer|selective", defaultValue = "none",
+            description = "What backward computes again: nothing, each layer, or each layer but attention (${DEFAULT-VALUE}).")
     private Checkpointing checkpointing;
 
     @Option(names = "--steps", paramLabel = "N", defaultValue = "6", description = "Steps in all (${DEFAULT-VALUE}).")
@@ -68,8 +69,6 @@ public final class StepCommand implements Callable<Integer> {
     @Option(names = "--profile", description = "Then run once more, launch by launch, and print what each kernel takes (GPU).")
     private boolean profile;
 
-    enum Checkpointing { NONE, LAYER }
-
     @Override
     public Integer call() throws IOException {
         given.check();
@@ -82,7 +81,7 @@ public final class StepCommand implements Callable<Integer> {
         }
         ModelShape shape = given.shape(chosen.isPresent());
         StepRun run = new StepRun(layers == null ? shape.config() : shape.config(layers), chosen.isPresent(), given.batch(),
-                given.seq(), checkpointing == Checkpointing.LAYER);
+                given.seq(), checkpointing);
         if (chosen.isPresent()) {
             onDevice(chosen.get(), run, shape, skipped);
         } else if (profile) {
@@ -110,7 +109,7 @@ public final class StepCommand implements Callable<Integer> {
                     best, steps - skipped, run.tokens() / best, flops / best / 1e9, ops.memory().reservedBytes() / 1e6, rss / 1e6,
                     planned / 1e6);
             String what = "llama-%s lora-r16 %dx%d%s%s".formatted(shape.label(), run.batch(), run.seq(),
-                    layers == null ? "" : " layers " + layers, run.checkpointing() ? " checkpointing" : "");
+                    layers == null ? "" : " layers " + layers, checkpointing == Checkpointing.NONE ? "" : " checkpointing");
             BenchCsv csv = new BenchCsv(given.results().resolve("cpu.csv"));
             csv.add("lora step", what, ops.threads(), run.tokens() / best, "tokens/s");
             csv.add("lora step", what, ops.threads(), best, "s");

@@ -9,6 +9,7 @@ import dev.gale.peft.PeftModel;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.SftConfig;
 import dev.gale.train.TrainStep;
@@ -25,8 +26,8 @@ import java.util.function.IntConsumer;
 /// LoRA steps of a model with random weights on random tokens, all of them trained: what the peer's scripts do.
 ///
 /// @param onDevice      BF16 weights made by the device, instead of F32 ones from the host
-/// @param checkpointing whether backward runs each layer again
-record StepRun(ModelConfig config, boolean onDevice, int batch, int seq, boolean checkpointing) {
+/// @param checkpointing what backward runs again
+record StepRun(ModelConfig config, boolean onDevice, int batch, int seq, Checkpointing checkpointing) {
     private static final double LR = 2e-4;
     private static final LoraConfig LORA = LoraConfig.builder().r(16).loraAlpha(16).targetModules("all-linear").build();
 
