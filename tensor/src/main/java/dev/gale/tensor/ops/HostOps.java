@@ -5,6 +5,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.quant.Codec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -52,6 +53,12 @@ public abstract class HostOps extends PooledOps {
     public void write(Tensor dst, int[] values) {
         Checks.write(dst, values.length, false);
         MemorySegment.copy(values, 0, dst.segment(), ValueLayout.JAVA_INT_UNALIGNED, 0, values.length);
+    }
+
+    @Override
+    public void quantize(Tensor q, Tensor src) {
+        Checks.quantize(q, src);
+        Codec.quantize(q, src);
     }
 
     @Override
