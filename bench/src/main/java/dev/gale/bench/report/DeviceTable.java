@@ -76,8 +76,9 @@ final class DeviceTable {
                 case "selective" -> "checkpointing all but attention";
                 default -> "no checkpointing";
             };
-            latest.put("%s Llama shape, %s × %s, %s".formatted(row.get("shape").toUpperCase(Locale.ROOT), row.get("batch"),
-                    row.get("seq"), checkpointing), row);
+            String weights = row.get("quantization").equals("none") ? "" : ", " + row.get("quantization");
+            latest.put("%s Llama shape, %s × %s, %s%s".formatted(row.get("shape").toUpperCase(Locale.ROOT), row.get("batch"),
+                    row.get("seq"), checkpointing, weights), row);
         }
         return latest;
     }

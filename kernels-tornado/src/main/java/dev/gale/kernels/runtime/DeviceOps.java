@@ -51,6 +51,10 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
     }
 
+    final boolean computes() {
+        return link.computes();
+    }
+
     final OperandCopies copies() {
         return copies;
     }

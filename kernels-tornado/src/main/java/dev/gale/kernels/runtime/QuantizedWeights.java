@@ -55,6 +55,7 @@ final class QuantizedWeights {
 
     /// On the host, which has the weight already when a model is opened; one weight's memory there at a time.
     void quantize(Tensor q, Tensor src) {
+        if (!ops.computes()) return;
         try (Arena arena = Arena.ofShared()) {
             MemorySegment bytes = src.storage() instanceof Storage.Host(MemorySegment segment) ? segment
                     : ops.download(src, arena);

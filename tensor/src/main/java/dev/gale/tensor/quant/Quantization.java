@@ -44,6 +44,12 @@ public enum Quantization {
         return Math.toIntExact(shape.size() / block);
     }
 
+    /// Bytes of so many elements in one weight, scales included; blocks of INT8 are taken for rows of no less than 64.
+    public long bytes(long elements) {
+        int blocks = Math.toIntExact(Math.ceilDiv(elements, Nf4.BLOCK));
+        return dtype.bytes(elements) + (nested ? blocks + 4L * nestedSize(blocks) : 4L * blocks);
+    }
+
     /// Number of elements of `Scales.nested`.
     public static int nestedSize(int blocks) {
         return Scales.FACTORS + Math.ceilDiv(blocks, Nf4.NESTED_BLOCK);
