@@ -12,9 +12,10 @@ import java.util.List;
 public enum ModelShape {
     LLAMA_135M("135m", 576, 1536, 30, 9, 3, 64, 49152, true, 10000),
     LLAMA_1B("1b", 2048, 8192, 16, 32, 8, 64, 128256, true, 500000),
-    LLAMA_8B("8b", 4096, 14336, 32, 32, 8, 128, 128256, false, 500000);
+    LLAMA_8B("8b", 4096, 14336, 32, 32, 8, 128, 128256, false, 500000),
+    LLAMA_70B("70b", 8192, 28672, 80, 64, 8, 128, 128256, false, 500000);
 
-    private static final int MAX_SEQ_LEN = 131072;
+    private static final int MAX_SEQ_LEN = 1 << 20;
 
     private final String label;
     private final ModelConfig config;

@@ -6,7 +6,7 @@ import picocli.CommandLine.Option;
 
 /// What every measurement of a model's shape is told.
 public final class RunShape {
-    @Option(names = "--shape", paramLabel = "135m|1b|8b",
+    @Option(names = "--shape", paramLabel = "135m|1b|8b|70b",
             description = "Shape of a Llama model; without it 135m on the CPU and 1b on a GPU.")
     private String shape;
 

@@ -1,5 +1,6 @@
 package dev.gale.kernels;
 
+import dev.gale.tensor.quant.Fp4;
 import dev.gale.tensor.quant.Nf4;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -7,7 +8,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Weights of 4 bits to what products can read: see `Nf4`.
+/// Weights of few bits to what products can read: see `Quantization`.
 ///
 /// Codes are seen as shorts of four; in the table stands the offset of their first byte. A block's absmax is F32 or, with
 /// double quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the
@@ -15,10 +16,12 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 /// Codes are looked up in local memory: 16 words lie in different banks, and threads that want the same one get it together.
 /// A product of a scale goes through local memory too before its offset is added, or the device would round once for both.
 public final class Nf4Kernels {
-    /// `absmax` is F32.
+    /// Form: NF4, `absmax` is F32.
     public static final int PLAIN = 0;
-    /// `absmax` is quantized too.
+    /// Form: `absmax` is quantized too.
     public static final int NESTED = 1;
+    /// Added to the form: codes are FP4's.
+    public static final int FP4 = 2;
     /// Elements of one work-group of `dequantizeBf16`.
     public static final int BF16_BLOCK = 8192;
 
@@ -34,7 +37,7 @@ public final class Nf4Kernels {
     /// Launch: `ceil(n / Elements.BLOCK)` work-groups of `Elements.GROUP` threads; 128 bytes of local memory.
     /// Numerics: F32, one rounding for each operation, and one to the dtype of y. Writes: `=`.
     ///
-    /// @param form `PLAIN` or `NESTED`
+    /// @param form `PLAIN` or `NESTED`, `FP4` added for that
     public static void dequantize(KernelContext context, IntArray table, int slot, FloatArray y, ShortArray yHalf, int yType,
             ShortArray codes, FloatArray absmax, IntArray absmaxCodes, FloatArray nested, int form, int n) {
         float[] values = context.allocateFloatLocalArray(VALUES);
@@ -47,7 +50,7 @@ public final class Nf4Kernels {
         for (int e = 0; e < Elements.EACH; e++) {
             fours[e] = codes.get(codesAt + Math.min(first + e * Elements.GROUP, n - 1) / 4);
         }
-        if (thread < VALUES) values[thread] = Nf4.value(thread);
+        if (thread < VALUES) values[thread] = value(thread, form);
         if (thread < Elements.BLOCK / Nf4.BLOCK) {
             int block = Math.min(context.groupIdx * (Elements.BLOCK / Nf4.BLOCK) + thread, n / Nf4.BLOCK - 1);
             scales[thread] = scale(table, slot, absmax, absmaxCodes, nested, form, block);
@@ -85,7 +88,7 @@ public final class Nf4Kernels {
         }
         context.localBarrier();
         float offset = offset(table, slot, nested, form);
-        float value = Nf4.value(thread & 15);
+        float value = value(thread & 15, form);
         int zero = thread >> 10;
         for (int e = 0; e < BF16_EACH; e++) {
             float scale = offsetBy(scales[(thread >> 4) + e * (Elements.GROUP / VALUES)], offset, form);
@@ -121,12 +124,41 @@ public final class Nf4Kernels {
         if (first + other < blocks) absmax.set(table.get(slot) + first + other, pin[0]);
     }
 
+    /// `y = code * absmax / 127`, a row having one absmax. Shapes: y `[n]`, F32 or BF16; codes I8 `[n]`, seen as ints of four;
+    /// absmax F32 `[n / cols]`. Operands in the table: y, codes, absmax.
+    /// Launch: `ceil(n / Elements.BLOCK)` work-groups of `Elements.GROUP` threads.
+    /// Numerics: F32, one rounding for each operation, and one to the dtype of y. Writes: `=`.
+    public static void dequantizeBytes(KernelContext context, IntArray table, int slot, FloatArray y, ShortArray yHalf,
+            int yType, IntArray codes, FloatArray absmax, int cols, int n) {
+        int[] fours = new int[Elements.EACH];        // keeps reads where they stand too: see Reduce
+        int yAt = table.get(slot);
+        int codesAt = table.get(slot + 1) / 4;
+        int absmaxAt = table.get(slot + 2);
+        int thread = context.localIdx;
+        int first = context.groupIdx * Elements.BLOCK + thread;
+        for (int e = 0; e < Elements.EACH; e++) {
+            fours[e] = codes.get(codesAt + Math.min(first + e * Elements.GROUP, n - 1) / 4);
+        }
+        for (int e = 0; e < Elements.EACH; e++) {
+            int i = first + e * Elements.GROUP;
+            int code = fours[e] << 24 - (i & 3) * 8 >> 24;
+            float scale = absmax.get(absmaxAt + Math.min(i, n - 1) / cols);
+            if (i < n) Elements.set(y, yHalf, yType, yAt + i, code * scale / 127f);
+        }
+    }
+
+    private static float value(int code, int form) {
+        float value = Nf4.value(code);
+        if ((form & FP4) == FP4) value = Fp4.value(code);
+        return value;
+    }
+
     /// A block's absmax, less the offset.
     private static float scale(IntArray table, int slot, FloatArray absmax, IntArray codes, FloatArray nested, int form,
             int block) {
         int at = table.get(slot + 2);
         float scale;
-        if (form == NESTED) {
+        if ((form & NESTED) == NESTED) {
             int nestedAt = table.get(slot + 3);
             int code = codes.get((at + block) / 4) >> (at + block & 3) * 8 & 255;
             scale = nested.get(nestedAt + code) * nested.get(nestedAt + OFFSET + 1 + block / Nf4.NESTED_BLOCK);
@@ -138,13 +170,13 @@ public final class Nf4Kernels {
 
     private static float offset(IntArray table, int slot, FloatArray nested, int form) {
         float offset = 0f;
-        if (form == NESTED) offset = nested.get(table.get(slot + 3) + OFFSET);
+        if ((form & NESTED) == NESTED) offset = nested.get(table.get(slot + 3) + OFFSET);
         return offset;
     }
 
     private static float offsetBy(float scale, float offset, int form) {
         float sum = scale;
-        if (form == NESTED) sum = scale + offset;
+        if ((form & NESTED) == NESTED) sum = scale + offset;
         return sum;
     }
 

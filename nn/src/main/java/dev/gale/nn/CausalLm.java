@@ -7,9 +7,11 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Quantization;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,6 +30,8 @@ import java.util.function.UnaryOperator;
 public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
+    private static final long QUANTIZED_EXTRA = 16_384;
+
 
     private final ModelConfig config;
     private final ObjectNode configJson;
@@ -70,7 +74,7 @@ public final class CausalLm implements AutoCloseable {
         Set<Tensor> owned = identitySet();
         WeightFiles files = WeightFiles.open(dir);
         try {
-            reserveLayers(ops, config, options.dtype(config.dtype()));
+            reserveLayers(ops, config, options.dtype(config.dtype()), options.quantization());
             CausalLm model = new CausalLm(config, HfConfig.json(dir.resolve("config.json")), generationJson, ops,
                     options.maxSeqLen(), files, WeightSource.files(files, options, ops, owned), owned);
             if (options.trainable()) model.trainAll();
@@ -85,27 +89,35 @@ public final class CausalLm implements AutoCloseable {
 
     /// A model with fresh weights, frozen: `trainAll` starts a pretraining. Under `NullOps` weights are only counted.
     public static CausalLm random(ModelConfig config, long seed, DType dtype, TensorOps ops) {
+        return random(config, seed, LoadOptions.defaults().withDtype(dtype), ops);
+    }
+
+    /// @param options a dtype, and a quantization or none
+    public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
-        reserveLayers(ops, config, dtype);
+        reserveLayers(ops, config, options.dtype(), options.quantization());
         return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
-                WeightSource.random(config, seed, dtype, ops, owned), owned);
+                WeightSource.random(config, seed, options, ops, owned), owned);
     }
 
     /// As `random`, but ready in seconds on a device, whatever the size: see `RandomRows`. For measuring.
-    public static CausalLm randomRows(ModelConfig config, long seed, DType dtype, TensorOps ops) {
+    public static CausalLm randomRows(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
-        try (RandomRows rows = new RandomRows(ops, seed, dtype, config.initializerRange())) {
+        try (RandomRows rows = new RandomRows(ops, seed, options.dtype(), config.initializerRange())) {
             for (int width : List.of(config.hiddenSize(), config.intermediateSize(), config.attention().queryWidth())) {
                 rows.prepare(width);
             }
-            reserveLayers(ops, config, dtype);
+            reserveLayers(ops, config, options.dtype(), options.quantization());
             return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
-                    WeightSource.randomRows(rows, dtype, ops, owned), owned);
+                    WeightSource.randomRows(rows, options, ops, owned), owned);
         }
     }
 
-    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype) {
-        ops.reserve(config.numLayers() * config.layerParameters() * dtype.bytes());
+    /// A little more than the tensors have where there are scales: each begins at a multiple of 64 bytes.
+    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization) {
+        long perLayer = quantization == null ? dtype.bytes(config.layerParameters())
+                : quantization.bytes(config.layerParameters()) + QUANTIZED_EXTRA;
+        ops.reserve(config.numLayers() * perLayer);
     }
 
     private static Set<Tensor> identitySet() {
@@ -135,16 +147,17 @@ public final class CausalLm implements AutoCloseable {
 
     /// Hidden states of a batch after the final norm, `[M, D]`.
     ///
-    /// @param checkpoint whether backward runs each layer again instead of keeping what is in it
+    /// @param checkpointing what backward makes again of each layer instead of keeping it
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
-    public Tensor hidden(Tape tape, ModelInput in, boolean checkpoint) {
+    public Tensor hidden(Tape tape, ModelInput in, Checkpointing checkpointing) {
         RopeTable rope = rope(in);
         DecoderLayer.Attend attend = (t, q, k, v) -> F.attention(t, q, k, v, in.start(), in.stop(), config.attention());
         Tensor x = F.embedding(tape, embedding, in.ids());
         for (DecoderLayer layer : layers) {
             Tensor before = x;
-            x = checkpoint && tape.isRecording()
-                    ? tape.checkpoint((t, h) -> layer.forward(t, h, in, rope, attend), before)
+            x = checkpointing != Checkpointing.NONE && tape.isRecording()
+                    ? tape.checkpoint((t, h) -> layer.forward(t, h, in, rope, attend), before,
+                            checkpointing == Checkpointing.SELECTIVE)
                     : tape.scope(() -> layer.forward(tape, before, in, rope, attend));
             tape.done(before);
         }

@@ -54,7 +54,8 @@ final class DecoderLayer {
     }
 
     private static Linear linear(WeightSource weights, String path, int out, int in, boolean biased) {
-        return new Linear(path, parameter(weights, path + ".weight", out, in),
+        String name = path + ".weight";
+        return new Linear(path, Parameter.frozen(name, weights.projection(name, Shape.of(out, in))),
                 biased ? parameter(weights, path + ".bias", out) : null);
     }
 

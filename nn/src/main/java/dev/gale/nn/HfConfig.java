@@ -124,7 +124,7 @@ public final class HfConfig {
             case F32 -> "float32";
             case BF16 -> "bfloat16";
             case F16 -> "float16";
-            case I32, U8 -> throw new IllegalArgumentException("no weights have dtype " + dtype);
+            case I32, U8, NF4, FP4, I8 -> throw new IllegalArgumentException("no weights have dtype " + dtype);
         };
     }
 

@@ -2,14 +2,20 @@ package dev.gale.nn;
 
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.quant.Quantization;
 
 /// How a model folder is opened.
 ///
 /// @param dtype     what weights are converted to; null leaves each as its file has it, memory-mapped and never copied
 /// @param maxSeqLen longest sequence; 0 takes the model's own `max_position_embeddings`
 /// @param trainable whether every weight shall be trained: they are copied to F32 then, whatever dtype says
-public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable) {
+/// @param quantization of the projections of the layers; null leaves them dense. Embedding, head, norms and biases stay dense
+public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization) {
     public LoadOptions {
+        if (trainable && quantization != null) {
+            throw new InputException("weights of %s cannot be trained; train an adapter, or load the model without quantization"
+                    .formatted(quantization.dtype()));
+        }
         if (dtype != null && !dtype.floating()) throw new IllegalArgumentException("weights cannot be " + dtype);
         if (maxSeqLen < 0) {
             throw new InputException("max_seq_length must be at least 1, or 0 for the model's own, got " + maxSeqLen);
@@ -18,19 +24,23 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable) {
 
     /// Weights as they are in the files, frozen.
     public static LoadOptions defaults() {
-        return new LoadOptions(null, 0, false);
+        return new LoadOptions(null, 0, false, null);
     }
 
     public LoadOptions withDtype(DType dtype) {
-        return new LoadOptions(dtype, maxSeqLen, trainable);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
     }
 
     public LoadOptions withMaxSeqLen(int maxSeqLen) {
-        return new LoadOptions(dtype, maxSeqLen, trainable);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
+    }
+
+    public LoadOptions withQuantization(Quantization quantization) {
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
     }
 
     public LoadOptions withTrainable(boolean trainable) {
-        return new LoadOptions(dtype, maxSeqLen, trainable);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
     }
 
     /// What weights that are stored as `stored` become.

@@ -14,21 +14,27 @@ import java.util.stream.IntStream;
 
 /// Where the weights of a model come from when it is built. Sources put what they allocate into a set that the model
 /// releases.
-@FunctionalInterface
 interface WeightSource {
 
     /// The weight of that name, where the model computes.
     /// Throws: InputException when the source has none of that name and shape.
     Tensor get(String name, Shape shape);
 
+    /// As `get`, the weight of a projection: what a quantized model has in few bits.
+    default Tensor projection(String name, Shape shape) {
+        return get(name, shape);
+    }
+
     /// Weights of opened files, converted where the options say so; they must be floating numbers.
     static WeightSource files(WeightFiles files, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
-        return (name, shape) -> {
-            Tensor stored = files.tensor(name, shape);
-            if (!stored.dtype().floating()) {
-                throw new InputException("%s: tensor %s holds %s instead of floating numbers; convert the file"
-                        .formatted(files.file(name), name, stored.dtype()));
-            }
+        return new FileWeights(files, options, ops, owned);
+    }
+
+    /// See `files`.
+    record FileWeights(WeightFiles files, LoadOptions options, TensorOps ops, Set<Tensor> owned) implements WeightSource {
+        @Override
+        public Tensor get(String name, Shape shape) {
+            Tensor stored = stored(name, shape);
             Tensor placed = ops.place(stored);
             DType dtype = options.dtype(stored.dtype());
             boolean asItIs = dtype == stored.dtype() && !options.trainable();
@@ -41,32 +47,71 @@ interface WeightSource {
             ops.copy(converted, placed);
             if (placed != stored) ops.release(placed);
             return converted;
-        };
+        }
+
+        /// Quantized from the file, one weight at a time.
+        @Override
+        public Tensor projection(String name, Shape shape) {
+            if (options.quantization() == null) return get(name, shape);
+            Tensor quantized = ops.allocate(name, options.quantization(), shape);
+            owned.add(quantized);
+            ops.quantize(quantized, stored(name, shape));
+            return quantized;
+        }
+
+        private Tensor stored(String name, Shape shape) {
+            Tensor stored = files.tensor(name, shape);
+            if (!stored.dtype().floating()) {
+                throw new InputException("%s: tensor %s holds %s instead of floating numbers; convert the file"
+                        .formatted(files.file(name), name, stored.dtype()));
+            }
+            return stored;
+        }
     }
 
     /// Fresh weights: norms 1, biases 0, all others normal with mean 0 and the configuration's deviation. Weight n of a
     /// model takes its numbers from stream n of the seed, so they do not depend on the machine.
-    static WeightSource random(ModelConfig config, long seed, DType dtype, TensorOps ops, Set<Tensor> owned) {
-        return fresh(dtype, ops, owned, (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()));
+    static WeightSource random(ModelConfig config, long seed, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
+        return new FreshWeights(options, ops, owned,
+                (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()));
     }
 
     /// As `random`, but with rows out of tables.
-    static WeightSource randomRows(RandomRows rows, DType dtype, TensorOps ops, Set<Tensor> owned) {
-        return fresh(dtype, ops, owned, (tensor, number) -> rows.fill(tensor));
+    static WeightSource randomRows(RandomRows rows, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
+        return new FreshWeights(options, ops, owned, (tensor, number) -> rows.fill(tensor));
     }
 
+    /// See `random`.
+    ///
     /// @param matrix fills a weight that is neither norm nor bias, given how many weights were made before
-    private static WeightSource fresh(DType dtype, TensorOps ops, Set<Tensor> owned, ObjIntConsumer<Tensor> matrix) {
-        return (name, shape) -> {
+    record FreshWeights(LoadOptions options, TensorOps ops, Set<Tensor> owned, ObjIntConsumer<Tensor> matrix)
+            implements WeightSource {
+        @Override
+        public Tensor get(String name, Shape shape) {
+            return filled(name, ops.allocate(name, options.dtype(), shape));
+        }
+
+        @Override
+        public Tensor projection(String name, Shape shape) {
+            if (options.quantization() == null) return get(name, shape);
+            Tensor quantized = ops.allocate(name, options.quantization(), shape);
+            Tensor dense = filled(name, ops.allocate(name, options.dtype(), shape));
+            ops.quantize(quantized, dense);
+            ops.release(dense);
+            owned.remove(dense);
+            owned.add(quantized);
+            return quantized;
+        }
+
+        private Tensor filled(String name, Tensor tensor) {
             int number = owned.size();
-            Tensor tensor = ops.allocate(name, dtype, shape);
             owned.add(tensor);
-            if (tensor.storage() instanceof Storage.None) return tensor;           // a plan needs no values
+            if (tensor.storage() instanceof Storage.None) return tensor;       // a plan needs no values
             if (name.endsWith("norm.weight")) ops.fill(tensor, 1f);
             else if (name.endsWith(".bias")) ops.fill(tensor, 0f);
             else matrix.accept(tensor, number);
             return tensor;
-        };
+        }
     }
 
     /// Normal numbers with mean 0, from the beginning of a stream of the seed.

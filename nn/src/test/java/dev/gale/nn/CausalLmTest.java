@@ -16,6 +16,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.cpu.CpuOps;
@@ -81,7 +82,7 @@ class CausalLmTest {
             Tensor target = ops.allocate("targets", DType.I32, Shape.of(targets.length));
             ops.write(target, targets);
             try (Tape tape = Tape.inference(ops)) {
-                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, false), model.head(), target,
+                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, Checkpointing.NONE), model.head(), target,
                         CrossEntropySpec.chunked(7));
             }
             long trained = IntStream.of(targets).filter(t -> t >= 0).count();
@@ -287,11 +288,13 @@ class CausalLmTest {
     @Test
     void checkpointingChangesNoGradient() {
         try (TensorOps ops = new ReferenceOps()) {
-            float[][] kept = gradients(ops, false);
-            float[][] recomputed = gradients(ops, true);
+            float[][] kept = gradients(ops, Checkpointing.NONE);
+            float[][] recomputed = gradients(ops, Checkpointing.LAYER);
+            float[][] selected = gradients(ops, Checkpointing.SELECTIVE);
             assertEquals(21, kept.length);
             for (int i = 0; i < kept.length; i++) {
                 assertArrayEquals(kept[i], recomputed[i]);
+                assertArrayEquals(kept[i], selected[i]);
                 assertTrue(anyNonZero(kept[i]), "a gradient arrives");
             }
             assertEquals(0, ops.memory().liveBytes());
@@ -302,7 +305,7 @@ class CausalLmTest {
         return IntStream.range(0, values.length).anyMatch(i -> values[i] != 0);
     }
 
-    private static float[][] gradients(TensorOps ops, boolean checkpoint) {
+    private static float[][] gradients(TensorOps ops, Checkpointing checkpointing) {
         LoadOptions options = LoadOptions.defaults().withTrainable(true);
         try (CausalLm model = CausalLm.load(Fixtures.folder("llama"), options, ops)) {
             ModelInput in = ModelInput.of(ops, TEXT, new int[] {4, 5});
@@ -311,7 +314,7 @@ class CausalLmTest {
             ops.fill(stats, 0f);
             ops.write(targets, IntStream.range(0, in.tokens()).toArray());
             try (Tape tape = Tape.recording(ops)) {
-                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, checkpoint), model.head(), targets,
+                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, checkpointing), model.head(), targets,
                         CrossEntropySpec.chunked(4));
                 tape.backward();
             }
@@ -356,7 +359,7 @@ class CausalLmTest {
             ops.resetPeak();
             ModelInput in = ModelInput.of(ops, TEXT);
             try (Tape tape = Tape.inference(ops)) {
-                model.hidden(tape, in, false);
+                model.hidden(tape, in, Checkpointing.NONE);
             }
             assertTrue(ops.totalFlops() > 2L * TEXT.length * 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 160 * 3));
         }
@@ -372,7 +375,7 @@ class CausalLmTest {
             long table = 2 * 256 * 8 * Float.BYTES;
             ops.resetPeak();
             try (Tape tape = Tape.inference(ops)) {
-                model.hidden(tape, in, false);
+                model.hidden(tape, in, Checkpointing.NONE);
             }
             long widest = 256 * (2 * 64 + 3 * 160) * Float.BYTES;                    // x, h; gate, up and their product
             assertEquals(table + widest, ops.memory().peakLiveBytes() - before);

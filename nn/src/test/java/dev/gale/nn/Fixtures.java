@@ -2,6 +2,7 @@ package dev.gale.nn;
 
 import dev.gale.nn.safetensors.Safetensors;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.TensorOps;
 import java.io.IOException;
@@ -59,7 +60,7 @@ public final class Fixtures {
         TensorOps ops = model.ops();
         ModelInput in = ModelInput.of(ops, sequences);
         try (Tape tape = Tape.inference(ops)) {
-            Tensor logits = model.logits(tape, model.hidden(tape, in, false));
+            Tensor logits = model.logits(tape, model.hidden(tape, in, Checkpointing.NONE));
             return ops.toFloats(logits);
         } finally {
             in.release(ops);

@@ -14,6 +14,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.HashSet;
@@ -194,12 +195,14 @@ class PeftModelTest {
         LoraConfig dropping = RANDOM.toBuilder().loraDropout(0.5).build();
         try (CausalLm model = Trained.small(false, DType.F32, ops);
              PeftModel peft = PeftModel.inject(model, dropping, 3)) {
-            float loss = Trained.lossSum(model, BATCH, 9, false);
+            float loss = Trained.lossSum(model, BATCH, 9, Checkpointing.NONE);
             List<float[]> gradients = peft.trainableParameters().stream().map(p -> ops.toFloats(p.grad(ops))).toList();
-            peft.trainableParameters().forEach(parameter -> parameter.zeroGrad(ops));
-            assertEquals(loss, Trained.lossSum(model, BATCH, 9, true));
-            for (int i = 0; i < gradients.size(); i++) {
-                assertArrayEquals(gradients.get(i), ops.toFloats(peft.trainableParameters().get(i).grad(ops)));
+            for (Checkpointing checkpointing : List.of(Checkpointing.LAYER, Checkpointing.SELECTIVE)) {
+                peft.trainableParameters().forEach(parameter -> parameter.zeroGrad(ops));
+                assertEquals(loss, Trained.lossSum(model, BATCH, 9, checkpointing));
+                for (int i = 0; i < gradients.size(); i++) {
+                    assertArrayEquals(gradients.get(i), ops.toFloats(peft.trainableParameters().get(i).grad(ops)));
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.Activation;
@@ -61,7 +62,7 @@ final class Trained {
     static float[] logits(CausalLm model, int[]... sequences) {
         ModelInput in = ModelInput.of(model.ops(), sequences);
         try (Tape tape = Tape.inference(model.ops())) {
-            return model.ops().toFloats(model.logits(tape, model.hidden(tape, in, false)));
+            return model.ops().toFloats(model.logits(tape, model.hidden(tape, in, Checkpointing.NONE)));
         } finally {
             in.release(model.ops());
         }
@@ -95,10 +96,10 @@ final class Trained {
 
     /// Sum of the losses of a batch; gradients of it accumulate in the parameters.
     static float lossSum(CausalLm model, Batch batch, long seed) {
-        return lossSum(model, batch, seed, false);
+        return lossSum(model, batch, seed, Checkpointing.NONE);
     }
 
-    static float lossSum(CausalLm model, Batch batch, long seed, boolean checkpoint) {
+    static float lossSum(CausalLm model, Batch batch, long seed, Checkpointing checkpointing) {
         TensorOps ops = model.ops();
         ModelInput in = ModelInput.of(ops, batch.sequences);
         in.seed(ops, seed, 0, 0);
@@ -107,7 +108,7 @@ final class Trained {
         ops.write(targets, batch.targets);
         ops.fill(stats, 0);
         try (Tape tape = Tape.recording(ops)) {
-            Tensor hidden = model.hidden(tape, in, checkpoint);
+            Tensor hidden = model.hidden(tape, in, checkpointing);
             F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, CrossEntropySpec.chunked(16));
             tape.backward();
             return ops.toFloats(stats)[0];

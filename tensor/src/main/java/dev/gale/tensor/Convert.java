@@ -37,7 +37,7 @@ public final class Convert {
             case F32 -> segment.get(F32, i * 4);
             case BF16 -> fromBf16(segment.get(HALF, i * 2));
             case F16 -> fromF16(segment.get(HALF, i * 2));
-            case I32, U8 -> throw new ShapeException("arithmetic takes no " + dtype);
+            case I32, U8, NF4, FP4, I8 -> throw new ShapeException("arithmetic takes no " + dtype);
         };
     }
 
@@ -49,6 +49,7 @@ public final class Convert {
             case F16 -> segment.set(HALF, i * 2, toF16(value));
             case I32 -> segment.set(I32, i * 4, (int) value);
             case U8 -> segment.set(ValueLayout.JAVA_BYTE, i, (byte) (int) value);
+            case NF4, FP4, I8 -> throw new ShapeException("single elements of %s cannot be written".formatted(dtype));
         }
     }
 

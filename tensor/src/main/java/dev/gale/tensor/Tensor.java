@@ -1,24 +1,33 @@
 package dev.gale.tensor;
 
+import dev.gale.tensor.quant.Scales;
 import java.lang.foreign.MemorySegment;
 
 /// A named, dense, row-major array of one dtype. A handle: it neither owns nor frees its storage
-/// (`TensorOps.release` does), and equality is identity.
+/// (`TensorOps.release` does), and equality is identity. A quantized one has scales, tensors that come and go with it.
 public final class Tensor {
     private final String name;
     private final DType dtype;
     private final Shape shape;
+    private final Scales scales;
     private Storage storage;
 
     public Tensor(String name, DType dtype, Shape shape, Storage storage) {
+        this(name, dtype, shape, storage, null);
+    }
+
+    /// @param scales of a quantized dtype, else null
+    public Tensor(String name, DType dtype, Shape shape, Storage storage, Scales scales) {
+        if (dtype.quantized() != (scales != null)) throw new ShapeException(name + " of " + dtype + " and its scales do not match");
         if (storage instanceof Storage.Host(MemorySegment segment)
-                && segment.byteSize() < shape.size() * dtype.bytes()) {
+                && segment.byteSize() < dtype.bytes(shape.size())) {
             throw new ShapeException("%s: %s of %s needs %d bytes, its storage has %d"
-                    .formatted(name, shape, dtype, shape.size() * dtype.bytes(), segment.byteSize()));
+                    .formatted(name, shape, dtype, dtype.bytes(shape.size()), segment.byteSize()));
         }
         this.name = name;
         this.dtype = dtype;
         this.shape = shape;
+        this.scales = scales;
         this.storage = storage;
     }
 
@@ -32,6 +41,11 @@ public final class Tensor {
 
     public Shape shape() {
         return shape;
+    }
+
+    /// What a quantized tensor's codes are multiplied with, else null.
+    public Scales scales() {
+        return scales;
     }
 
     public Storage storage() {
@@ -57,8 +71,9 @@ public final class Tensor {
         return shape.size();
     }
 
+    /// Bytes of the elements, without scales.
     public long byteSize() {
-        return shape.size() * dtype.bytes();
+        return dtype.bytes(shape.size());
     }
 
     /// The host bytes of this tensor.

@@ -5,6 +5,7 @@ import dev.gale.nn.ModelInput;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.TensorOps;
@@ -47,7 +48,7 @@ public final class Evaluator {
         ops.write(targets, batch.targets());
         ops.fill(stats, 0f);
         try (Tape tape = Tape.inference(ops)) {
-            Tensor hidden = model.hidden(tape, input, false);                     // [M, D]
+            Tensor hidden = model.hidden(tape, input, Checkpointing.NONE);                     // [M, D]
             F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, TrainStep.lossSpec(model));
             return ops.toFloats(stats);
         } finally {

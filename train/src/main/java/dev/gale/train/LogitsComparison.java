@@ -6,6 +6,7 @@ import dev.gale.nn.safetensors.Safetensors;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.TensorOps;
 import java.nio.file.Path;
@@ -63,7 +64,7 @@ public record LogitsComparison(long positions, double maxAbsDiff, double meanAbs
         ModelInput input = ModelInput.of(ops, tokens, positions, new int[kept.length],
                 IntStream.rangeClosed(1, kept.length).toArray());
         try (Tape tape = Tape.inference(ops)) {
-            Tensor hidden = model.hidden(tape, input, false);
+            Tensor hidden = model.hidden(tape, input, Checkpointing.NONE);
             return ops.toFloats(model.logits(tape, hidden));
         } finally {
             input.release(ops);

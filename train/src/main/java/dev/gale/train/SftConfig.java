@@ -2,6 +2,7 @@ package dev.gale.train;
 
 import dev.gale.optim.LrSchedule;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.autograd.Checkpointing;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -47,7 +48,8 @@ import java.util.TreeSet;
 /// @param greaterIsBetter           whether more is better; when empty, known from the metric
 /// @param seed                      of adapter initialization and dropout
 /// @param dataSeed                  of the order of examples; when empty, `seed`
-/// @param gradientCheckpointing     recompute a layer's activations in backward instead of keeping them
+/// @param gradientCheckpointing     what of a layer's activations backward makes again instead of keeping it; written
+///                                  `true` (all), `false`, or `selective` (all but attention: for long sequences)
 /// @param maxLength                 longest example in tokens, the rest is cut off
 /// @param packing                   put several examples into one token budget
 /// @param completionOnlyLoss        train on completions only; when empty, wherever prompt and completion are apart
@@ -85,7 +87,7 @@ public record SftConfig(
         Optional<Boolean> greaterIsBetter,
         long seed,
         Optional<Long> dataSeed,
-        boolean gradientCheckpointing,
+        Checkpointing gradientCheckpointing,
         int maxLength,
         boolean packing,
         Optional<Boolean> completionOnlyLoss,

@@ -1,5 +1,6 @@
 package dev.gale.train;
 
+import dev.gale.tensor.autograd.Checkpointing;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -38,7 +39,7 @@ public final class SftConfigBuilder {
     private Optional<Boolean> greaterIsBetter = Optional.empty();
     private long seed = 42;
     private Optional<Long> dataSeed = Optional.empty();
-    private boolean gradientCheckpointing = true;
+    private Checkpointing gradientCheckpointing = Checkpointing.LAYER;
     private int maxLength = 1024;
     private boolean packing;
     private Optional<Boolean> completionOnlyLoss = Optional.empty();
@@ -202,7 +203,7 @@ public final class SftConfigBuilder {
         return this;
     }
 
-    public SftConfigBuilder gradientCheckpointing(boolean gradientCheckpointing) {
+    public SftConfigBuilder gradientCheckpointing(Checkpointing gradientCheckpointing) {
         this.gradientCheckpointing = gradientCheckpointing;
         return this;
     }

@@ -12,6 +12,7 @@ import dev.gale.nn.LoadOptions;
 import dev.gale.optim.Optimizer;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.TensorOps;
@@ -122,7 +123,7 @@ class SftTrainerTest {
     @Test
     void planHasTheBytesOfTheRun() {
         List<Example> examples = TinyRuns.examples(9);
-        for (boolean checkpointing : new boolean[] {false, true}) {
+        for (Checkpointing checkpointing : Checkpointing.values()) {
             SftConfig config = config("plan" + checkpointing).gradientCheckpointing(checkpointing)
                     .perDeviceTrainBatchSize(1).build();
             NullOps counting = new NullOps();

@@ -71,9 +71,14 @@ final class DeviceTable {
         for (Map<String, String> row : rows) {
             boolean whole = row.get("layers").equals(row.get("shape").equals("8b") ? "32" : "16");
             if (!whole || !row.get("device").equals(device) || !row.get("products").equals(products)) continue;
-            String checkpointing = row.get("checkpointing").equals("layer") ? "checkpointing" : "no checkpointing";
-            latest.put("%s Llama shape, %s × %s, %s".formatted(row.get("shape").toUpperCase(Locale.ROOT), row.get("batch"),
-                    row.get("seq"), checkpointing), row);
+            String checkpointing = switch (row.get("checkpointing")) {
+                case "layer" -> "checkpointing";
+                case "selective" -> "checkpointing all but attention";
+                default -> "no checkpointing";
+            };
+            String weights = row.get("quantization").equals("none") ? "" : ", " + row.get("quantization");
+            latest.put("%s Llama shape, %s × %s, %s%s".formatted(row.get("shape").toUpperCase(Locale.ROOT), row.get("batch"),
+                    row.get("seq"), checkpointing, weights), row);
         }
         return latest;
     }

@@ -6,6 +6,7 @@ import dev.gale.bench.report.BenchCsv;
 import dev.gale.bench.report.DeviceCsv;
 import dev.gale.bench.report.ProfileTable;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.KernelTime;
@@ -14,6 +15,7 @@ import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.OpCount;
 import dev.gale.tensor.ops.Profiled;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Quantization;
 import dev.gale.train.MemoryPlan;
 import dev.gale.train.cli.DeviceOption;
 import java.io.IOException;
@@ -39,7 +41,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "step", mixinStandardHelpOptions = true,
         description = "Measure LoRA steps of a Llama shape with random weights; adds a row to cpu.csv or gpu.csv.")
 public final class StepCommand implements Callable<Integer> {
-    private static final List<String> COLUMNS = List.of("shape", "layers", "batch", "seq", "checkpointing", "step_ms",
+    private static final List<String> COLUMNS = List.of("shape", "layers", "batch", "seq", "checkpointing", "quantization", "step_ms",
             "tokens_per_s", "peak_bytes", "reserved_bytes", "planned_bytes", "first_step_s");
     private static final int PROFILED_STEPS = 2;
 
@@ -52,9 +54,13 @@ public final class StepCommand implements Callable<Integer> {
     @Mixin
     private RunShape given;
 
-    @Option(names = "--checkpointing", paramLabel = "none|layer", defaultValue = "none",
-            description = "What backward computes again (${DEFAULT-VALUE}).")
+    @Option(names = "--checkpointing", paramLabel = "none|layer|selective", defaultValue = "none",
+            description = "What backward computes again: nothing, each layer, or each layer but attention (${DEFAULT-VALUE}).")
     private Checkpointing checkpointing;
+
+    @Option(names = "--quantization", paramLabel = "nf4|nf4_nested|fp4|fp4_nested|int8",
+            description = "How the weights of the layers are stored, instead of dense.")
+    private Quantization quantization;
 
     @Option(names = "--steps", paramLabel = "N", defaultValue = "6", description = "Steps in all (${DEFAULT-VALUE}).")
     private int steps;
@@ -68,8 +74,6 @@ public final class StepCommand implements Callable<Integer> {
     @Option(names = "--profile", description = "Then run once more, launch by launch, and print what each kernel takes (GPU).")
     private boolean profile;
 
-    enum Checkpointing { NONE, LAYER }
-
     @Override
     public Integer call() throws IOException {
         given.check();
@@ -82,7 +86,7 @@ public final class StepCommand implements Callable<Integer> {
         }
         ModelShape shape = given.shape(chosen.isPresent());
         StepRun run = new StepRun(layers == null ? shape.config() : shape.config(layers), chosen.isPresent(), given.batch(),
-                given.seq(), checkpointing == Checkpointing.LAYER);
+                given.seq(), checkpointing, quantization);
         if (chosen.isPresent()) {
             onDevice(chosen.get(), run, shape, skipped);
         } else if (profile) {
@@ -110,7 +114,8 @@ public final class StepCommand implements Callable<Integer> {
                     best, steps - skipped, run.tokens() / best, flops / best / 1e9, ops.memory().reservedBytes() / 1e6, rss / 1e6,
                     planned / 1e6);
             String what = "llama-%s lora-r16 %dx%d%s%s".formatted(shape.label(), run.batch(), run.seq(),
-                    layers == null ? "" : " layers " + layers, run.checkpointing() ? " checkpointing" : "");
+                    layers == null ? "" : " layers " + layers, checkpointing == Checkpointing.NONE ? "" : " checkpointing")
+                    + (quantization == null ? "" : " " + name(quantization));
             BenchCsv csv = new BenchCsv(given.results().resolve("cpu.csv"));
             csv.add("lora step", what, ops.threads(), run.tokens() / best, "tokens/s");
             csv.add("lora step", what, ops.threads(), best, "s");
@@ -122,8 +127,8 @@ public final class StepCommand implements Callable<Integer> {
     /// Peak bytes are those of all tensors that live at once, which a peer's allocator calls allocated; reserved ones are taken
     /// from the device, and planned ones are what reserved ones should be.
     private void onDevice(ComputeDevice chosen, StepRun run, ModelShape shape, int skipped) {
-        print("%s, %s: %s, %d layers, %d x %d tokens, checkpointing %s", chosen.name(), chosen.backend(), shape.label(),
-                run.config().numLayers(), run.batch(), run.seq(), name(checkpointing));
+        print("%s, %s: %s, %d layers, %d x %d tokens, checkpointing %s, quantization %s", chosen.name(), chosen.backend(),
+                shape.label(), run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization));
         double[] firstEnd = new double[1];
         StepRun.Steps taken;
         MemoryUse memory;
@@ -148,7 +153,7 @@ public final class StepCommand implements Callable<Integer> {
                 memory.reservedBytes() / 1e9, planned / 1e9, firstEnd[0]);
         if (!refused(taken)) {
             new DeviceCsv(given.results().resolve("gpu.csv"), COLUMNS).add(chosen, List.of(shape.label(),
-                    run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), median * 1e3, run.tokens() / median,
+                    run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization), median * 1e3, run.tokens() / median,
                     memory.peakLiveBytes(), memory.reservedBytes(), planned, firstEnd[0]));
         }
         if (profile) print("%n%s", profile(chosen, run, counts));
@@ -192,8 +197,8 @@ public final class StepCommand implements Callable<Integer> {
         out.flush();
     }
 
-    private static String name(Checkpointing checkpointing) {
-        return checkpointing.name().toLowerCase(Locale.ROOT);
+    private static String name(Enum<?> constant) {
+        return constant == null ? "none" : constant.name().toLowerCase(Locale.ROOT);
     }
 
     private static String milliseconds(List<Double> seconds) {

@@ -1,6 +1,7 @@
 package dev.gale.bench.step;
 
 import dev.gale.nn.CausalLm;
+import dev.gale.nn.LoadOptions;
 import dev.gale.nn.ModelConfig;
 import dev.gale.optim.AdamW;
 import dev.gale.optim.ParamGroups;
@@ -9,7 +10,9 @@ import dev.gale.peft.PeftModel;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Quantization;
 import dev.gale.train.SftConfig;
 import dev.gale.train.TrainStep;
 import dev.gale.train.TrainingException;
@@ -25,8 +28,10 @@ import java.util.function.IntConsumer;
 /// LoRA steps of a model with random weights on random tokens, all of them trained: what the peer's scripts do.
 ///
 /// @param onDevice      BF16 weights made by the device, instead of F32 ones from the host
-/// @param checkpointing whether backward runs each layer again
-record StepRun(ModelConfig config, boolean onDevice, int batch, int seq, boolean checkpointing) {
+/// @param checkpointing what backward runs again
+/// @param quantization  of the projections, null for none
+record StepRun(ModelConfig config, boolean onDevice, int batch, int seq, Checkpointing checkpointing,
+               Quantization quantization) {
     private static final double LR = 2e-4;
     private static final LoraConfig LORA = LoraConfig.builder().r(16).loraAlpha(16).targetModules("all-linear").build();
 
@@ -86,7 +91,9 @@ record StepRun(ModelConfig config, boolean onDevice, int batch, int seq, boolean
     }
 
     private CausalLm model(TensorOps ops) {
-        return onDevice ? CausalLm.randomRows(config, 1, DType.BF16, ops) : CausalLm.random(config, 1, DType.F32, ops);
+        LoadOptions options = LoadOptions.defaults().withQuantization(quantization);
+        return onDevice ? CausalLm.randomRows(config, 1, options.withDtype(DType.BF16), ops)
+                : CausalLm.random(config, 1, options.withDtype(DType.F32), ops);
     }
 
     private Batch randomBatch() {

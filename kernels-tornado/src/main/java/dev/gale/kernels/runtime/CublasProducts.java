@@ -18,8 +18,9 @@ final class CublasProducts {
         this.products = products;
     }
 
+    /// A quantized w is made dense before it is multiplied.
     static boolean takes(Products.Operand x, Products.Operand w) {
-        return !x.transposed() && takes(x.tensor()) && takes(w.tensor()) && x.cols() > 0;
+        return !x.transposed() && takes(x.tensor()) && (w.tensor().dtype().quantized() || takes(w.tensor())) && x.cols() > 0;
     }
 
     private static boolean takes(Tensor tensor) {

@@ -7,6 +7,11 @@ import java.util.List;
 /// What `DeviceOps` asks of a device: memory, launches, and words there and back.
 interface DeviceLink extends AutoCloseable {
 
+    /// Whether there is a device, rather than a plan of one.
+    default boolean computes() {
+        return true;
+    }
+
     /// Memory of its own that was never used before.
     ///
     /// @param number counts the chunks
@@ -81,6 +86,11 @@ interface DeviceLink extends AutoCloseable {
     /// No device: takes as much memory as one would, in numbers, and does nothing. Reading gives zeros.
     static DeviceLink planned() {
         return new DeviceLink() {
+            @Override
+            public boolean computes() {
+                return false;
+            }
+
             @Override
             public DeviceChunk chunk(int number, long bytes) {
                 return DeviceChunk.planned();

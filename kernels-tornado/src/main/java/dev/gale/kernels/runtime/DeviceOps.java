@@ -52,6 +52,10 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
     }
 
+    final boolean computes() {
+        return link.computes();
+    }
+
     final OperandCopies copies() {
         return copies;
     }
@@ -142,7 +146,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     public Tensor place(Tensor tensor) {
         if (tensor.storage() instanceof DeviceStorage) return tensor;
         Tensor placed = allocate(tensor.name(), tensor.dtype(), tensor.shape());
-        upload(placed, 0, tensor.segment().asSlice(0, tensor.byteSize()));
+        upload(placed, tensor.segment());
         return placed;
     }
 
@@ -160,6 +164,11 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     public void write(Tensor dst, int[] values) {
         Checks.write(dst, values.length, false);
         upload(dst, 0, MemorySegment.ofArray(values));
+    }
+
+    /// Writes all bytes of a tensor.
+    final void upload(Tensor dst, MemorySegment bytes) {
+        upload(dst, 0, bytes.asSlice(0, dst.byteSize()));
     }
 
     /// Writes bytes from a byte of a tensor on: whole words directly, the rest of a word after reading it.
@@ -183,7 +192,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         }
     }
 
-    private MemorySegment download(Tensor src, Arena arena) {
+    final MemorySegment download(Tensor src, Arena arena) {
         ranges.flush();
         MemorySegment words = arena.allocate(Math.ceilDiv(src.byteSize(), 4L) * 4, 8);
         DeviceStorage storage = DeviceStorage.of(src);

@@ -16,9 +16,9 @@ record DeviceStorage(DeviceChunk chunk, long offset) implements Storage {
         throw new IllegalStateException(tensor + " does not live on this device");
     }
 
-    /// Where the tensor begins, in elements of a dtype: what kernels add to the index of an element.
+    /// Where the tensor begins, in elements of a dtype, or in bytes where elements are less: what kernels add to an index.
     int first(DType dtype) {
-        return Math.toIntExact(offset / dtype.bytes());
+        return Math.toIntExact(dtype.quantized() ? offset : offset / dtype.bytes());
     }
 
     /// The word of the chunk that holds a byte of this storage.

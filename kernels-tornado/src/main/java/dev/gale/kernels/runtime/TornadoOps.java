@@ -33,6 +33,7 @@ public final class TornadoOps extends DeviceOps {
     private final Attentions attentions;
     private final Losses losses;
     private final Updates updates;
+    private final QuantizedWeights quantized = new QuantizedWeights(this);
 
     TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
         super(link, abilities.activationType(), chunkBytes);
@@ -77,6 +78,18 @@ public final class TornadoOps extends DeviceOps {
         if (n == 0) return;
         launch("copy", elements(n), List.of(n), (graph, id, a) -> graph.task(id, ElementwiseKernels::copy, a.context(), a.table(),
                 a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1), n), dst, src);
+    }
+
+    @Override
+    public void quantize(Tensor q, Tensor src) {
+        Checks.quantize(q, src);
+        quantized.quantize(q, src);
+    }
+
+    @Override
+    public void dequantize(Tensor dst, Tensor q) {
+        Checks.dequantize(dst, q);
+        quantized.dequantize(dst, q);
     }
 
     @Override
@@ -195,13 +208,25 @@ public final class TornadoOps extends DeviceOps {
     @Override
     public void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
         Checks.linearForward(y, x, w, bias, residual, side);
-        products.forward(y, x, w, bias, residual, side);
+        if (!w.dtype().quantized() || y == null) {
+            products.forward(y, x, w, bias, residual, side);
+            return;
+        }
+        Tensor dense = quantized.dense(w);
+        products.forward(y, x, dense, bias, residual, side);
+        release(dense);
     }
 
     @Override
     public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
         Checks.linearBackward(dx, dy, w, side, sideGrads);
-        products.backward(dx, accumulate, dy, w, side, sideGrads);
+        if (!w.dtype().quantized() || dx == null) {
+            products.backward(dx, accumulate, dy, w, side, sideGrads);
+            return;
+        }
+        Tensor dense = quantized.dense(w);
+        products.backward(dx, accumulate, dy, dense, side, sideGrads);
+        release(dense);
     }
 
     // ---- attention ----

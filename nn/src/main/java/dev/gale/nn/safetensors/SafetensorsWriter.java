@@ -189,7 +189,7 @@ public final class SafetensorsWriter {
             case F32 -> buffer.putFloat(value);
             case F16 -> buffer.putShort(Convert.toF16(value));
             case BF16 -> buffer.putShort(Convert.toBf16(value));
-            case I32, U8 -> throw new IllegalStateException("no floating dtype: " + target);
+            case I32, U8, NF4, FP4, I8 -> throw new IllegalStateException("no floating dtype: " + target);
         }
     }
 

@@ -2,11 +2,13 @@ package dev.gale.tensor.autograd;
 
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
+import java.util.Deque;
 import java.util.List;
 
-/// A segment whose forward was run without recording: only its input is kept, and backward runs it again.
+/// A segment whose forward was run without recording: its input is kept, with what its costly operations made if `kept` is
+/// not null, and backward runs it again.
 /// Source: Chen et al. 2016, arXiv 1604.06174.
-record Checkpoint(Tape tape, Segment segment, Tensor x, Tensor output) implements Op {
+record Checkpoint(Tape tape, Segment segment, Tensor x, Tensor output, Deque<List<Tensor>> kept) implements Op {
     @Override
     public List<Tensor> inputs() {
         return List.of(x);
@@ -24,6 +26,6 @@ record Checkpoint(Tape tape, Segment segment, Tensor x, Tensor output) implement
 
     @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
-        tape.recomputeAndBackward(segment, x, dy);
+        tape.recomputeAndBackward(segment, x, kept, dy);
     }
 }

@@ -8,6 +8,7 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import java.util.List;
 
 /// The differentiable operations that modules are written with: each allocates its results on the tape and runs one
 /// node. M is the number of tokens; formulas and shapes stand at `TensorOps`.
@@ -38,11 +39,12 @@ public final class F {
     /// Attention of q `[M, H * K]` over k, v `[S, Hkv * K]`, each row to its own range of keys.
     public static Tensor attention(Tape tape, Tensor q, Tensor k, Tensor v, Tensor start, Tensor stop,
             AttentionSpec spec) {
-        Tensor o = tape.allocate("attention", q.shape());  // [M, H*K]
-        Tensor lse = tape.allocate("lse", DType.F32, Shape.of(spec.numHeads(), q.rows()));                     // [H, M]
-        tape.run(new Attention(o, lse, q, k, v, start, stop, spec));
-        tape.done(lse);
-        return o;
+        List<Tensor> made = tape.costlyResults(() -> List.of(
+                tape.allocate("attention", q.shape()),                                                         // [M, H*K]
+                tape.allocate("lse", DType.F32, Shape.of(spec.numHeads(), q.rows()))));                        // [H, M]
+        tape.runCostly(new Attention(made.get(0), made.get(1), q, k, v, start, stop, spec), made);
+        tape.done(made.get(1));
+        return made.get(0);
     }
 
     /// `act(gate) * up`, all `[M, F]`.

@@ -34,6 +34,7 @@ public final class Tape implements AutoCloseable {
     private final Grads grads;
     private final boolean ownsGrads;
     private final boolean recomputing;                                         // runs a segment again, then its backward
+    private final Deque<List<Tensor>> kept;                                    // results of costly operations, or null
     private final List<Node> recorded = new ArrayList<>();
     private final Map<Tensor, Integer> savedBy = new HashMap<>();
     private final Map<Tensor, Set<Tensor>> scopeOf = new LinkedHashMap<>();     // tensors made here and not released
@@ -49,24 +50,30 @@ public final class Tape implements AutoCloseable {
     /// A recorded operation and what it keeps alive.
     private record Node(Op op, List<Tensor> saved) {}
 
-    private Tape(TensorOps ops, boolean recording, boolean training, Grads grads, boolean ownsGrads) {
+    private Tape(TensorOps ops, boolean recording, boolean training) {
+        this(ops, recording, training, new Grads(ops), true, null);
+    }
+
+    private Tape(TensorOps ops, boolean recording, boolean training, Grads grads, boolean ownsGrads,
+            Deque<List<Tensor>> kept) {
         this.ops = ops;
         this.recording = recording;
         this.training = training;
         this.grads = grads;
         this.ownsGrads = ownsGrads;
         recomputing = recording && !ownsGrads;
+        this.kept = kept;
         scopes.push(new LinkedHashSet<>());
     }
 
     /// A tape for training: records.
     public static Tape recording(TensorOps ops) {
-        return new Tape(ops, true, true, new Grads(ops), true);
+        return new Tape(ops, true, true);
     }
 
     /// A tape for evaluation and generation: keeps nothing for backward.
     public static Tape inference(TensorOps ops) {
-        return new Tape(ops, false, false, new Grads(ops), true);
+        return new Tape(ops, false, false);
     }
 
     public TensorOps ops() {
@@ -97,8 +104,7 @@ public final class Tape implements AutoCloseable {
     public Tensor allocate(String name, DType dtype, Shape shape) {
         runHeld(null);
         Tensor tensor = ops.allocate(name, dtype, shape);
-        scopes.peek().add(tensor);
-        scopeOf.put(tensor, scopes.peek());
+        own(tensor);
         return tensor;
     }
 
@@ -116,11 +122,51 @@ public final class Tape implements AutoCloseable {
         runHeld(null);
         if (recomputing) held = op;
         else op.forward(ops);
-        if (training && wantsBackward(op)) {
-            metWanted = true;
-            if (recording) record(op);
+        recordIfWanted(op);
+        return op.output();
+    }
+
+    private void recordIfWanted(Op op) {
+        if (!training || !wantsBackward(op)) return;
+        metWanted = true;
+        if (recording) record(op);
+    }
+
+    /// Where an operation that costs much beside what it makes, attention for one, shall write its results: a selective
+    /// checkpoint keeps them, and here they are when it is run again. None may be the result of a checkpointed segment.
+    ///
+    /// @param room allocates them on this tape
+    List<Tensor> costlyResults(Supplier<List<Tensor>> room) {
+        if (!recomputing || kept == null) return room.get();
+        runHeld(null);
+        List<Tensor> results = kept.removeFirst();
+        results.forEach(this::own);
+        return results;
+    }
+
+    /// As `run`, but without forward if a checkpoint kept what the operation makes.
+    ///
+    /// @param results what `costlyResults` gave
+    Tensor runCostly(Op op, List<Tensor> results) {
+        if (recomputing && kept != null) {
+            recordIfWanted(op);
+            return op.output();
+        }
+        run(op);
+        if (kept != null) {
+            results.forEach(this::disown);
+            kept.add(results);
         }
         return op.output();
+    }
+
+    private void own(Tensor tensor) {
+        scopes.peek().add(tensor);
+        scopeOf.put(tensor, scopes.peek());
+    }
+
+    private void disown(Tensor tensor) {
+        scopeOf.remove(tensor).remove(tensor);
     }
 
     /// Runs the operation that was held back, and what was to follow it.
@@ -170,10 +216,7 @@ public final class Tape implements AutoCloseable {
         Tensor result = body.get();
         Set<Tensor> ended = scopes.pop();
         border();
-        if (ended.remove(result)) {
-            scopes.peek().add(result);
-            scopeOf.put(result, scopes.peek());
-        }
+        if (ended.remove(result)) own(result);
         ended.forEach(this::leave);
         return result;
     }
@@ -233,20 +276,36 @@ public final class Tape implements AutoCloseable {
     /// The segment must not have side effects, its random numbers must be counter-based, and it must use its tape alone to
     /// read what it makes.
     public Tensor checkpoint(Segment segment, Tensor x) {
+        return checkpoint(segment, x, false);
+    }
+
+    /// @param selective whether to keep what costly operations made, too, attention for one
+    public Tensor checkpoint(Segment segment, Tensor x, boolean selective) {
         Tensor y;
         boolean wanted;
+        Deque<List<Tensor>> results = null;
         runHeld(null);
         ops.border();
-        try (Tape forward = new Tape(ops, false, training, grads, false)) {
+        try (Tape forward = new Tape(ops, false, training, grads, false, selective && recording ? new ArrayDeque<>() : null)) {
             y = forward.handOver(segment.run(forward, x));
             wanted = forward.metWanted;
+            if (wanted) results = forward.handOverKept();
         }
         ops.border();
-        scopes.peek().add(y);
-        scopeOf.put(y, scopes.peek());
+        own(y);
         metWanted |= wanted;
-        if (recording && wanted) record(new Checkpoint(this, segment, x, y));
+        if (recording && wanted) {
+            if (results != null) results.forEach(made -> made.forEach(tensor -> scopeOf.put(tensor, LEFT)));
+            record(new Checkpoint(this, segment, x, y, results));
+        }
         return y;
+    }
+
+    private Deque<List<Tensor>> handOverKept() {
+        if (kept == null) return null;
+        Deque<List<Tensor>> results = new ArrayDeque<>(kept);
+        kept.clear();
+        return results;
     }
 
     private Tensor handOver(Tensor result) {
@@ -257,9 +316,10 @@ public final class Tape implements AutoCloseable {
     }
 
     /// Re-runs a segment on its input and propagates through it; called by the segment's node.
-    void recomputeAndBackward(Segment segment, Tensor x, Tensor dy) {
+    void recomputeAndBackward(Segment segment, Tensor x, Deque<List<Tensor>> results, Tensor dy) {
         ops.border();
-        try (Tape tape = new Tape(ops, true, true, grads, false)) {
+        if (results != null) results.forEach(made -> made.forEach(scopeOf::remove));
+        try (Tape tape = new Tape(ops, true, true, grads, false, results)) {
             Tensor y = segment.run(tape, x);
             tape.runHeld(y);
             grads.give(y, dy);
@@ -307,6 +367,7 @@ public final class Tape implements AutoCloseable {
         held = null;
         runAfterHeld();
         for (Tensor tensor : List.copyOf(scopeOf.keySet())) release(tensor);
+        if (kept != null) kept.forEach(made -> made.forEach(ops::release));
         scopes.clear();
         recorded.clear();
         savedBy.clear();

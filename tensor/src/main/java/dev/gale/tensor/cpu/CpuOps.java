@@ -79,6 +79,12 @@ public final class CpuOps extends HostOps {
     }
 
     @Override
+    public void dequantize(Tensor dst, Tensor q) {
+        Checks.dequantize(dst, q);
+        elementwise.copy(dst, q);
+    }
+
+    @Override
     public void fill(Tensor dst, float value) {
         Checks.fill(dst);
         elementwise.fill(dst, value);

@@ -4,6 +4,7 @@ import dev.gale.tensor.Convert;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.ShapeException;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.quant.Codec;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -44,6 +45,7 @@ final class Lanes {
             case F32 -> MemorySegment.copy(from, FLOAT, index * 4, to, at, count);
             case BF16 -> widenBf16(to, at, from, index * 2, count);
             case F16 -> widenF16(to, at, from, index * 2, count);
+            case NF4, FP4, I8 -> Codec.load(to, at, tensor, index, count);
             case I32, U8 -> throw new ShapeException("arithmetic takes no " + tensor);
         }
     }

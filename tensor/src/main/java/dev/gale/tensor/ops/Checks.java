@@ -51,8 +51,21 @@ public final class Checks {
         if (dst.size() != src.size()) throw wrong("copy", "numbers of elements differ", "dst", dst, "src", src);
     }
 
+    public static void quantize(Tensor q, Tensor src) {
+        quantized("quantize", "q", q);
+        floating("quantize", "src", src);
+        if (q.size() != src.size()) throw wrong("quantize", "numbers of elements differ", "q", q, "src", src);
+    }
+
+    public static void dequantize(Tensor dst, Tensor q) {
+        floating("dequantize", "dst", dst);
+        quantized("dequantize", "q", q);
+        if (dst.size() != q.size()) throw wrong("dequantize", "numbers of elements differ", "dst", dst, "q", q);
+    }
+
     public static void fill(Tensor dst) {
         present("fill", "dst", dst);
+        if (dst.dtype().quantized()) throw wrong("fill", "dst must not be quantized", "dst", dst);
     }
 
     public static void add(Tensor y, Tensor a, Tensor b) {
@@ -141,7 +154,7 @@ public final class Checks {
     public static void linearBackward(Tensor dx, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
         String op = "linearBackward";
         floating(op, "dy", dy);
-        floating(op, "w", w);
+        weight(op, w);
         if (dy.cols() != w.rows()) throw wrong(op, "dy must have %d columns".formatted(w.rows()), "dy", dy, "w", w);
         if (dx != null) {
             inner(op, "dx", dx, w);
@@ -162,7 +175,7 @@ public final class Checks {
 
     private static void inner(String op, String xLabel, Tensor x, Tensor w) {
         floating(op, xLabel, x);
-        floating(op, "w", w);
+        weight(op, w);
         if (x.cols() != w.cols()) {
             throw wrong(op, "inner dimensions differ: %d != %d".formatted(x.cols(), w.cols()), xLabel, x, "w", w);
         }
@@ -366,6 +379,16 @@ public final class Checks {
     private static void floating(String op, String label, Tensor tensor) {
         present(op, label, tensor);
         if (!tensor.dtype().floating()) throw wrong(op, label + " must have a floating dtype", label, tensor);
+    }
+
+    private static void weight(String op, Tensor w) {
+        present(op, "w", w);
+        if (!w.dtype().quantized()) floating(op, "w", w);
+    }
+
+    private static void quantized(String op, String label, Tensor tensor) {
+        present(op, label, tensor);
+        if (!tensor.dtype().quantized()) throw wrong(op, label + " must have a quantized dtype", label, tensor);
     }
 
     static void dtype(String op, String label, Tensor tensor, DType dtype) {

@@ -5,6 +5,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.quant.Codec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -64,6 +65,12 @@ public abstract class HostOps extends PooledOps {
     public void readBytes(MemorySegment bytes, Tensor src) {
         Checks.bytes("readBytes", src, bytes.byteSize());
         MemorySegment.copy(src.segment(), 0, bytes, 0, src.byteSize());
+    }
+
+    @Override
+    public void quantize(Tensor q, Tensor src) {
+        Checks.quantize(q, src);
+        Codec.quantize(q, src);
     }
 
     @Override

@@ -19,7 +19,7 @@ import java.util.Map;
 /// again, dv, dp, dq, dk); `linearCrossEntropy` 2 V D per trained row, and as much again for each of dx and dw.
 /// Elementwise work counts per element: add 1, addScaled 2, columnSum 1, dropout 2, scatterAddRows 1, rmsNorm 4 and 8,
 /// rope 3, glu 5 and 10, sumSquares 2, adamW 14, lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit
-/// 19 (a code is 8 comparisons and a division); transcendental functions count as one.
+/// 19 (a code is 8 comparisons and a division), quantize 3, dequantize 1; transcendental functions count as one.
 /// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the
 /// batch; where they were not written, every key is visible and every row trained. Reading floats gives zeros.
 /// Bytes: every operand that a call reads and every result it writes, once; lookups count the rows they touch.
@@ -78,7 +78,8 @@ public final class NullOps extends PooledOps {
     private static long bytes(Tensor... tensors) {
         long sum = 0;
         for (Tensor tensor : tensors) {
-            if (tensor != null) sum += tensor.byteSize();
+            if (tensor == null) continue;
+            sum += tensor.byteSize() + (tensor.scales() == null ? 0 : tensor.scales().byteSize());
         }
         return sum;
     }
@@ -159,6 +160,18 @@ public final class NullOps extends PooledOps {
     public void copy(Tensor dst, Tensor src) {
         Checks.copy(dst, src);
         count("copy", 0, bytes(dst, src));
+    }
+
+    @Override
+    public void quantize(Tensor q, Tensor src) {
+        Checks.quantize(q, src);
+        count("quantize", 3 * q.size(), bytes(q, src));
+    }
+
+    @Override
+    public void dequantize(Tensor dst, Tensor q) {
+        Checks.dequantize(dst, q);
+        count("dequantize", q.size(), bytes(dst, q));
     }
 
     @Override

@@ -5,6 +5,8 @@ import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.quant.Quantization;
+import dev.gale.tensor.quant.Scales;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -32,18 +34,27 @@ public abstract class PooledOps implements TensorOps {
 
     @Override
     public final Tensor allocate(String name, DType dtype, Shape shape) {
-        long bytes = shape.size() * dtype.bytes();
-        return tensor(name, dtype, shape, pool.allocate(bytes, alone(bytes)));
+        return tensor(name, dtype, shape, null, alone(dtype.bytes(shape.size())));
     }
 
     /// As `allocate`, at the beginning of a chunk that holds nothing else.
     public final Tensor allocateAlone(String name, DType dtype, Shape shape) {
-        return tensor(name, dtype, shape, pool.allocate(shape.size() * dtype.bytes(), true));
+        return tensor(name, dtype, shape, null, true);
     }
 
-    private Tensor tensor(String name, DType dtype, Shape shape, MemoryPool.Block block) {
-        long bytes = shape.size() * dtype.bytes();
-        Tensor tensor = new Tensor(name, dtype, shape, storage(block.chunk(), block.offset(), bytes));
+    @Override
+    public final Tensor allocate(String name, Quantization quantization, Shape shape) {
+        int blocks = quantization.blocks(name, shape);
+        boolean nested = quantization.nested();
+        Tensor absmax = allocate(name + ".absmax", nested ? DType.U8 : DType.F32, Shape.of(blocks));
+        Tensor factors = nested ? allocate(name + ".nested", DType.F32, Shape.of(Quantization.nestedSize(blocks))) : null;
+        return tensor(name, quantization.dtype(), shape, new Scales(absmax, factors), false);
+    }
+
+    private Tensor tensor(String name, DType dtype, Shape shape, Scales scales, boolean alone) {
+        long bytes = dtype.bytes(shape.size());
+        MemoryPool.Block block = pool.allocate(bytes, alone);
+        Tensor tensor = new Tensor(name, dtype, shape, storage(block.chunk(), block.offset(), bytes), scales);
         live.put(tensor, block);
         return tensor;
     }
@@ -70,6 +81,7 @@ public abstract class PooledOps implements TensorOps {
         }
         pool.release(block);
         tensor.setStorage(new Storage.Released());
+        if (tensor.scales() != null) tensor.scales().tensors().forEach(this::release);
     }
 
     @Override

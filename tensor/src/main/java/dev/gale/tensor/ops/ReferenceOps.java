@@ -3,6 +3,7 @@ package dev.gale.tensor.ops;
 import dev.gale.tensor.Convert;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.quant.Codec;
 import dev.gale.tensor.random.Philox;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -22,6 +23,14 @@ public final class ReferenceOps extends HostOps {
     public void copy(Tensor dst, Tensor src) {
         Checks.copy(dst, src);
         store(dst, load(src), false);
+    }
+
+    @Override
+    public void dequantize(Tensor dst, Tensor q) {
+        Checks.dequantize(dst, q);
+        float[] elements = new float[Math.toIntExact(q.size())];
+        Codec.load(elements, 0, q, 0, elements.length);
+        for (int i = 0; i < elements.length; i++) Convert.set(dst.segment(), dst.dtype(), i, elements[i]);
     }
 
     @Override
@@ -327,7 +336,13 @@ public final class ReferenceOps extends HostOps {
         MemorySegment from = tensor.segment();
         double[] values = new double[Math.toIntExact(tensor.size())];
         DType dtype = tensor.dtype();
-        for (int i = 0; i < values.length; i++) values[i] = Convert.get(from, dtype, i);
+        if (dtype.quantized()) {
+            float[] elements = new float[values.length];
+            Codec.load(elements, 0, tensor, 0, elements.length);
+            for (int i = 0; i < values.length; i++) values[i] = elements[i];
+        } else {
+            for (int i = 0; i < values.length; i++) values[i] = Convert.get(from, dtype, i);
+        }
         return values;
     }
 

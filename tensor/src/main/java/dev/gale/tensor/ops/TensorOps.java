@@ -3,6 +3,7 @@ package dev.gale.tensor.ops;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.quant.Quantization;
 import java.lang.foreign.MemorySegment;
 
 /// The operations that models, losses and optimizers are made of: the one contract that every device implements.
@@ -59,6 +60,10 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// A tensor of undefined content, 64-byte aligned, that lives until `release` or `close`.
     Tensor allocate(String name, DType dtype, Shape shape);
 
+    /// As `allocate`, a weight of few bits with its scales, which `release` gives back with it. Products take it as w.
+    /// Throws: ShapeException when the quantization's blocks do not divide it.
+    Tensor allocate(String name, Quantization quantization, Shape shape);
+
     /// Gives the bytes of a tensor from `allocate` back. Throws: IllegalStateException when it was not allocated here
     /// or was released before.
     void release(Tensor tensor);
@@ -111,6 +116,13 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// Writes: `dst =` src, converted between floating dtypes with round to nearest even. Same number of elements.
     void copy(Tensor dst, Tensor src);
 
+    /// Writes: q `=` src, codes and scales; q quantized, src floating, of the same number of elements, made here or in host
+    /// memory. Numerics: see `dev.gale.tensor.quant.Codec`. Precondition: not part of a step; a device may wait for the host.
+    void quantize(Tensor q, Tensor src);
+
+    /// Writes: `dst =` q, rounded to the dtype of dst. Same number of elements.
+    void dequantize(Tensor dst, Tensor q);
+
     /// Writes: `dst =` value, any dtype.
     void fill(Tensor dst, float value);
 
@@ -152,11 +164,12 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// `y = x wᵀ + bias + residual + side`, `side = scale * (input aᵀ) bᵀ`; null operands are left out.
     /// A null y is not computed: only `side.low` is, for a backward whose forward's y nobody reads.
     /// Shapes: x `[M, in]`, w `[out, in]`, bias `[out]`, residual and y `[M, out]`. Writes: `y =`, `side.low =`.
+    /// w may be quantized: its elements are those that `dequantize` gives, in the dtype that the device multiplies.
     /// Source: Hu et al. 2021, arXiv 2106.09685 section 4.1.
     void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side);
 
     /// Gradient of `linearForward` with respect to x and to the side path (not to w: that is a `matmul`).
-    /// `dx = dy w + (side's share)`; a null dx is not computed; a null side has no share.
+    /// `dx = dy w + (side's share)`; a null dx is not computed; a null side has no share. w may be quantized.
     /// Writes: dx `=` or, with accumulate, `+=`; the components of sideGrads as its Javadoc says.
     void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads);
 

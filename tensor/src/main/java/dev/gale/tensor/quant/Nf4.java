@@ -14,7 +14,19 @@ public final class Nf4 {
     /// Blocks that share a number where absmax is quantized too.
     public static final int NESTED_BLOCK = 256;
 
+    private static final float[] BORDERS = {-0.8480964004993439f, -0.6106329262256622f, -0.4599952697753906f, -0.33967943489551544f,
+        -0.23460740596055984f, -0.13791173323988914f, -0.045525018125772476f, 0.03979014977812767f, 0.1202552504837513f,
+        0.2035212516784668f, 0.2920137718319893f, 0.3893125355243683f, 0.5016634166240692f, 0.6427869200706482f,
+        0.8614784178118011f};
+
     private Nf4() {}
+
+    /// The number of borders that x in [-1, 1] is above; 0 for NaN.
+    static int code(float x) {
+        int code = 0;
+        for (int step = 8; step > 0; step /= 2) code = x > BORDERS[code + step - 1] ? code + step : code;
+        return code;
+    }
 
     /// The value of a code of 0 to 15. Selects without a branch, as kernels use it too.
     public static float value(int code) {

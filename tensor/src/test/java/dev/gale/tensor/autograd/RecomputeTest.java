@@ -145,10 +145,11 @@ class RecomputeTest {
     }
 
     /// Gradients of all parameters, cleared then.
-    private List<float[]> gradients(Segment segment, boolean checkpoint) {
+    private List<float[]> gradients(Segment segment, Checkpointing checkpointing) {
         try (Tape tape = Tape.recording(ops)) {
             Tensor x = F.embedding(tape, table, ids);
-            Tensor y = checkpoint ? tape.checkpoint(segment, x) : segment.run(tape, x);
+            Tensor y = checkpointing == Checkpointing.NONE ? segment.run(tape, x)
+                    : tape.checkpoint(segment, x, checkpointing == Checkpointing.SELECTIVE);
             ops.write(tape.rootGradient(y), Fixtures.normal((int) y.size(), 1, 9));
             counted.reset();
             tape.backward();
@@ -175,12 +176,35 @@ class RecomputeTest {
     @EnumSource(Case.class)
     void onlyWhatBackwardReadsIsMadeAgain(Case segment) {
         Segment body = (tape, x) -> segment.body.run(this, tape, x);
-        List<float[]> kept = gradients(body, false);
+        List<float[]> kept = gradients(body, Checkpointing.NONE);
         long live = ops.memory().liveBytes();
-        List<float[]> recomputed = gradients(body, true);
+        List<float[]> recomputed = gradients(body, Checkpointing.LAYER);
         assertEquals(segment.again, forwards());
         assertEquals(kept.size(), recomputed.size());
         for (int i = 0; i < kept.size(); i++) assertArrayEquals(kept.get(i), recomputed.get(i));
+        assertEquals(live, ops.memory().liveBytes());
+    }
+
+    @Test
+    void aSelectiveCheckpointDoesNotRunAttentionAgain() {
+        Segment body = (tape, x) -> {
+            Tensor q = linear(tape, x, w, null);
+            Tensor o = F.attention(tape, q, x, x, start, stop, SPEC);
+            tape.done(q);
+            Tensor y = adapted(tape, o, 0.4f);
+            tape.done(o);
+            return y;
+        };
+        List<float[]> kept = gradients(body, Checkpointing.NONE);
+        long live = ops.memory().liveBytes();
+        List<float[]> recomputed = gradients(body, Checkpointing.SELECTIVE);
+        assertEquals(Map.of("linearForward", 1, NO_Y, 1), forwards());
+        for (int i = 0; i < kept.size(); i++) assertArrayEquals(kept.get(i), recomputed.get(i));
+        assertEquals(live, ops.memory().liveBytes());
+        parameters.forEach(parameter -> parameter.setTrainable(false));
+        try (Tape tape = Tape.recording(ops)) {
+            tape.done(tape.checkpoint(body, F.embedding(tape, table, ids), true));
+        }
         assertEquals(live, ops.memory().liveBytes());
     }
 
@@ -194,7 +218,7 @@ class RecomputeTest {
             tape.done(gated);
             if (++runs[0] == 2) throw new IllegalArgumentException("again");
             return y;
-        }, true));
+        }, Checkpointing.LAYER));
         live += 64;                                                            // its output's gradient, which was its own
         assertEquals(live, ops.memory().liveBytes());
     }
@@ -237,7 +261,7 @@ class RecomputeTest {
                 Tensor other = tape.allocate("other", x.shape());
                 tape.run(new Copied(other, x, saved ? y : x, ran));
                 return tape.run(new Copied(y, x, x, ran));
-            }, true);
+            }, Checkpointing.LAYER);
             assertEquals(List.of("all of other", "all of y", "all of other", saved ? "all of y" : "some of y"), ran);
         }
     }

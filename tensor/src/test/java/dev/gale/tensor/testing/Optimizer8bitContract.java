@@ -14,6 +14,8 @@ import dev.gale.tensor.ops.Quantized8;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.quant.Dynamic8;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -222,14 +224,14 @@ public interface Optimizer8bitContract extends Trials {
             ops.write(bench.grad, gradient);
             ops.adamW8bit(bench.param, bench.grad, bench.m, bench.v, bench.hyper, bench.factor);
             byte[] codes = bench.codes(bench.m);
-            assertArrayEquals(new byte[] {(byte) 255, 127, 126, 127}, java.util.Arrays.copyOf(codes, 4));
+            assertArrayEquals(new byte[] {(byte) 255, 127, 126, 127}, Arrays.copyOf(codes, 4));
         }
     }
 
     @Test
     default void bytesComeBackAsTheyWent() {
         try (TensorOps ops = freshOps()) {
-            for (DType dtype : DType.values()) {
+            for (DType dtype : List.of(DType.F32, DType.BF16, DType.F16, DType.I32, DType.U8)) {
                 Tensor tensor = ops.allocate("t", dtype, Shape.of(7, 3));
                 byte[] bytes = new byte[(int) tensor.byteSize()];
                 new Random(4).nextBytes(bytes);

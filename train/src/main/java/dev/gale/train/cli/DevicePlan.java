@@ -1,6 +1,7 @@
 package dev.gale.train.cli;
 
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.TensorOps;
@@ -110,7 +111,7 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
     private static List<List<String>> remedies(SftConfig config, SftTrainer.Examples examples) {
         List<List<String>> remedies = new ArrayList<>();
         List<String> changes = new ArrayList<>();
-        if (!config.gradientCheckpointing()) {
+        if (config.gradientCheckpointing() != Checkpointing.LAYER) {
             changes.add("gradient_checkpointing=true");
             remedies.add(List.copyOf(changes));
         }

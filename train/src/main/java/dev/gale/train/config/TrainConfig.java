@@ -5,6 +5,7 @@ import dev.gale.peft.LoraConfig;
 import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
 import java.io.IOException;
@@ -44,7 +45,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     private static final Path MISSING = Path.of("");
 
     private static final RecordBinder BINDER = new RecordBinder(Map.of(
-            ModuleNames.class, TrainConfig::moduleNames, LoraConfig.Init.class, TrainConfig::init));
+            ModuleNames.class, TrainConfig::moduleNames, LoraConfig.Init.class, TrainConfig::init,
+            Checkpointing.class, TrainConfig::checkpointing));
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
@@ -189,6 +191,14 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             case Boolean drawn -> drawn ? LoraConfig.Init.KAIMING : LoraConfig.Init.RANDOM;
             case String name when name.equalsIgnoreCase("gaussian") -> LoraConfig.Init.GAUSSIAN;
             default -> throw given.wrong(key, "true, false or gaussian");
+        };
+    }
+
+    private static Checkpointing checkpointing(String key, ConfigValue given) {
+        return switch (given.value()) {
+            case Boolean all -> all ? Checkpointing.LAYER : Checkpointing.NONE;
+            case String name when name.equalsIgnoreCase("selective") -> Checkpointing.SELECTIVE;
+            default -> throw given.wrong(key, "true, false or selective");
         };
     }
 }

@@ -2,6 +2,7 @@ package dev.gale.train.demo;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.gale.peft.LoraConfig;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.train.SftConfig;
 import dev.gale.train.SftConfigBuilder;
 import java.io.IOException;
@@ -63,7 +64,7 @@ public final class Demo {
     /// How the task is learned, from 500 examples.
     public SftConfigBuilder training() {
         return SftConfig.builder().outputDir(adapter()).overwriteOutputDir(true).learningRate(2e-3).lrSchedulerType("cosine")
-                .warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16).gradientCheckpointing(false).maxLength(256)
+                .warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16).gradientCheckpointing(Checkpointing.NONE).maxLength(256)
                 .saveStrategy(SftConfig.SaveStrategy.NO);
     }
 

@@ -1,0 +1,85 @@
+package dev.gale.kernels.runtime;
+
+import dev.gale.kernels.Elements;
+import dev.gale.kernels.Nf4Kernels;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Storage;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.quant.Codec;
+import dev.gale.tensor.quant.Scales;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// Weights of few bits: made on the host, and made dense again on the device for each product.
+final class QuantizedWeights {
+    private final TornadoOps ops;
+
+    QuantizedWeights(TornadoOps ops) {
+        this.ops = ops;
+    }
+
+    /// The weight in the dtype of activations, which the caller releases. Products read it where it begins its chunk, so all
+    /// weights of a shape take turns in one.
+    Tensor dense(Tensor w) {
+        Tensor dense = ops.allocateAlone("dense", ops.activationType(), w.shape());
+        dequantize(dense, w);
+        return dense;
+    }
+
+    void dequantize(Tensor y, Tensor q) {
+        int n = Math.toIntExact(q.size());
+        if (n == 0) return;
+        Tensor absmax = q.scales().absmax();
+        if (q.dtype() == DType.I8) {
+            int cols = q.cols();
+            ops.launch("dequantizeBytes", Grid.groups(Math.ceilDiv(n, Elements.BLOCK), Elements.GROUP), List.of(cols, n),
+                    (graph, id, a) -> graph.task(id, Nf4Kernels::dequantizeBytes, a.context(), a.table(), a.slot(), a.floats(0),
+                            a.halves(0), a.type(0), a.ints(1), a.floats(2), cols, n), y, q, absmax);
+            return;
+        }
+        Tensor factors = q.scales().nested();
+        int form = (factors == null ? Nf4Kernels.PLAIN : Nf4Kernels.NESTED) + (q.dtype() == DType.FP4 ? Nf4Kernels.FP4 : 0);
+        Tensor nested = factors == null ? absmax : factors;
+        if (y.dtype() == DType.BF16) {
+            ops.launch("dequantizeBf16", Grid.groups(Math.ceilDiv(n, Nf4Kernels.BF16_BLOCK), Elements.GROUP), List.of(form, n),
+                    (graph, id, a) -> graph.task(id, Nf4Kernels::dequantizeBf16, a.context(), a.table(), a.slot(), a.longs(0),
+                            a.halves(1), a.floats(2), a.ints(2), a.floats(3), form, n), y, q, absmax, nested);
+        } else {
+            ops.launch("dequantize", Grid.groups(Math.ceilDiv(n, Elements.BLOCK), Elements.GROUP), List.of(form, n),
+                    (graph, id, a) -> graph.task(id, Nf4Kernels::dequantize, a.context(), a.table(), a.slot(), a.floats(0),
+                            a.halves(0), a.type(0), a.halves(1), a.floats(2), a.ints(2), a.floats(3), form, n),
+                    y, q, absmax, nested);
+        }
+    }
+
+    /// On the host, which has the weight already when a model is opened; one weight's memory there at a time.
+    void quantize(Tensor q, Tensor src) {
+        if (!ops.computes()) return;
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment bytes = src.storage() instanceof Storage.Host(MemorySegment segment) ? segment
+                    : ops.download(src, arena);
+            Tensor onHost = new Tensor(q.name(), q.dtype(), q.shape(), host(q, arena), scales(q.scales(), arena));
+            Codec.quantize(onHost, new Tensor(src.name(), src.dtype(), src.shape(), new Storage.Host(bytes)));
+            ops.upload(q, onHost.segment());
+            upload(q.scales().absmax(), onHost.scales().absmax());
+            if (q.scales().nested() != null) upload(q.scales().nested(), onHost.scales().nested());
+        }
+    }
+
+    private void upload(Tensor to, Tensor from) {
+        ops.upload(to, from.segment());
+    }
+
+    private static Scales scales(Scales scales, Arena arena) {
+        return new Scales(hostCopy(scales.absmax(), arena), scales.nested() == null ? null : hostCopy(scales.nested(), arena));
+    }
+
+    private static Tensor hostCopy(Tensor tensor, Arena arena) {
+        return new Tensor(tensor.name(), tensor.dtype(), tensor.shape(), host(tensor, arena));
+    }
+
+    private static Storage host(Tensor tensor, Arena arena) {
+        return new Storage.Host(arena.allocate(tensor.byteSize(), 8));
+    }
+}
