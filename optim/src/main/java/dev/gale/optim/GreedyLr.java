@@ -26,7 +26,7 @@ final class GreedyLr extends MetricSchedule {
     private final Deque<Double> window = new ArrayDeque<>();
     private double windowSum;
 
-    GreedyLr(double learningRate, ScheduleOptions options) {
+    GreedyLr(double learningRate, NamedOptions options) {
         super(learningRate, options, new Defaults(0.95, 1e-6, "abs", 1e-3));
         initialLr = learningRate;
         maxLr = options.number("max_lr", 1);

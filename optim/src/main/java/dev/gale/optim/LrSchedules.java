@@ -15,10 +15,10 @@ final class LrSchedules {
     /// What a schedule is made from.
     private record Run(double learningRate, double warmup, double total) {
         /// A minimum given as a rate (`min_lr`) or as a share of the peak (`min_lr_rate`), as a share.
-        double floor(ScheduleOptions options) {
+        double floor(NamedOptions options) {
             if (options.has("min_lr") == options.has("min_lr_rate")) {
                 throw new InputException("%s needs exactly one of min_lr and min_lr_rate in lr_scheduler_kwargs"
-                        .formatted(options.schedule()));
+                        .formatted(options.owner()));
             }
             if (options.has("min_lr_rate")) return options.number("min_lr_rate", 0);
             return options.number("min_lr", 0) / learningRate;
@@ -29,12 +29,12 @@ final class LrSchedules {
 
     @FunctionalInterface
     private interface Maker {
-        LrSchedule make(Run run, ScheduleOptions options);
+        LrSchedule make(Run run, NamedOptions options);
     }
 
     @FunctionalInterface
     private interface CurveMaker {
-        LrCurve.Factor make(Run run, ScheduleOptions options);
+        LrCurve.Factor make(Run run, NamedOptions options);
     }
 
     private static Recipe curve(CurveMaker maker, String... options) {
@@ -79,10 +79,10 @@ final class LrSchedules {
             throw new InputException("learning_rate must be a positive number, got " + learningRate);
         }
         Run run = new Run(learningRate, warmupSteps, totalSteps);
-        return recipe.maker.make(run, new ScheduleOptions(name, recipe.options, options));
+        return recipe.maker.make(run, new NamedOptions(name, "lr_scheduler_kwargs", recipe.options, options));
     }
 
-    private static LrCurve.Factor polynomial(Run run, ScheduleOptions options) {
+    private static LrCurve.Factor polynomial(Run run, NamedOptions options) {
         double end = options.number("lr_end", 1e-7);
         if (!(end < run.learningRate)) {
             throw new InputException("polynomial: lr_end %s must be smaller than learning_rate %s"
@@ -91,13 +91,13 @@ final class LrSchedules {
         return LrCurve.polynomial(run.warmup, run.total, options.number("power", 1), end / run.learningRate);
     }
 
-    private static LrCurve.Factor inverseSqrt(Run run, ScheduleOptions options) {
+    private static LrCurve.Factor inverseSqrt(Run run, NamedOptions options) {
         double timescale = options.number("timescale", run.warmup > 0 ? run.warmup : 10_000);
         if (!(timescale > 0)) throw new InputException("inverse_sqrt: timescale must be positive, got " + timescale);
         return LrCurve.inverseSqrt(run.warmup, timescale);
     }
 
-    private static LrCurve.Factor warmupStableDecay(Run run, ScheduleOptions options) {
+    private static LrCurve.Factor warmupStableDecay(Run run, NamedOptions options) {
         if (!options.has("num_decay_steps")) {
             throw new InputException("warmup_stable_decay needs num_decay_steps in lr_scheduler_kwargs");
         }

@@ -24,10 +24,10 @@ abstract sealed class MetricSchedule implements LrSchedule permits ReduceOnPlate
     /// Default values of the options that differ between schedules.
     record Defaults(double factor, double threshold, String thresholdMode, double minLr) {}
 
-    MetricSchedule(double learningRate, ScheduleOptions options, Defaults defaults) {
+    MetricSchedule(double learningRate, NamedOptions options, Defaults defaults) {
         factor = options.number("factor", defaults.factor);
         if (!(factor > 0 && factor < 1)) {
-            throw new InputException("%s: factor must be in (0, 1), got %s".formatted(options.schedule(), factor));
+            throw new InputException("%s: factor must be in (0, 1), got %s".formatted(options.owner(), factor));
         }
         lowerIsBetter = options.choice("mode", "min", List.of("min", "max")).equals("min");
         relative = options.choice("threshold_mode", defaults.thresholdMode, List.of("rel", "abs")).equals("rel");

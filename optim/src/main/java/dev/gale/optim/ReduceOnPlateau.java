@@ -8,7 +8,7 @@ final class ReduceOnPlateau extends MetricSchedule {
     static final List<String> OPTIONS =
             List.of("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps");
 
-    ReduceOnPlateau(double learningRate, ScheduleOptions options) {
+    ReduceOnPlateau(double learningRate, NamedOptions options) {
         super(learningRate, options, new Defaults(0.1, 1e-4, "rel", 0));
     }
 

@@ -26,7 +26,7 @@ class ArchitectureTest {
     private static final Map<String, List<String>> MAY_SEE = Map.of(
             "tensor", List.of("dev.gale.tensor", "jdk.incubator.vector"),
             "nn", List.of("dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson"),
-            "optim", List.of("dev.gale.optim", "dev.gale.tensor"),
+            "optim", List.of("dev.gale.optim", "dev.gale.tensor", "org.ejml"),
             "kernels-tornado", List.of("dev.gale.kernels", "dev.gale.tensor", "uk.ac.manchester.tornado"),
             "kernels-tornado/tornado-api-stub", List.of("uk.ac.manchester.tornado.api", "dev.gale.tornado.stub"),
             "peft", List.of("dev.gale.peft", "dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson"),

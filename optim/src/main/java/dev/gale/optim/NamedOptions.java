@@ -4,20 +4,20 @@ import dev.gale.tensor.InputException;
 import java.util.List;
 import java.util.Map;
 
-/// The `lr_scheduler_kwargs` of one schedule, read by type.
+/// Options of one schedule or optimizer, read by type.
 ///
-/// @param schedule its name, for error messages
-/// @param known    the options it takes
-/// @param given    what a person wrote
-record ScheduleOptions(String schedule, List<String> known, Map<String, ?> given) {
-    ScheduleOptions {
+/// @param owner its name, for error messages
+/// @param key   of the configuration under which they stand, e.g. `lr_scheduler_kwargs`
+/// @param known the options it takes
+/// @param given what a person wrote
+record NamedOptions(String owner, String key, List<String> known, Map<String, ?> given) {
+    NamedOptions {
         for (String name : given.keySet()) {
             if (known.contains(name)) continue;
             if (known.isEmpty()) {
-                throw new InputException(schedule + " takes no lr_scheduler_kwargs, but '" + name + "' is given");
-
+                throw new InputException("%s takes no %s, but '%s' is given".formatted(owner, key, name));
             }
-            throw InputException.unknown(schedule + " option in lr_scheduler_kwargs", name, known);
+            throw InputException.unknown("%s option in %s".formatted(owner, key), name, known);
         }
     }
 
@@ -54,6 +54,6 @@ record ScheduleOptions(String schedule, List<String> known, Map<String, ?> given
     }
 
     private InputException wrong(String name, String expected, Object value) {
-        return new InputException("%s: %s must be %s, got %s".formatted(schedule, name, expected, value));
+        return new InputException("%s: %s must be %s, got %s".formatted(owner, name, expected, value));
     }
 }
