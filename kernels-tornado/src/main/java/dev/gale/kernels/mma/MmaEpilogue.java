@@ -21,6 +21,9 @@ public final class MmaEpilogue {
     /// Rows from one of a thread's elements to the next.
     static final int ROWS = 4;
 
+    /// Where m and n are multiples of this, no tile reaches beyond them.
+    private static final int TILE = 128;
+
     private MmaEpilogue() {}
 
     /// Four elements of a BF16 residual that is read so, 0 else: to be asked for before they are needed.
@@ -30,7 +33,7 @@ public final class MmaEpilogue {
         long four = 0;
         if (n % 4 == 0) {
             if (ProductForm.residualType(form) == Elements.BF16) {
-                four = residual.get(at / 4 + Math.min(row, m - 1) * (n / 4) + Math.min(column, n - 4) / 4);
+                four = residual.get(at / 4 + MmaTiles.clamp(row, m, TILE) * (n / 4) + MmaTiles.clamp(column / 4, n / 4, TILE / 4));
             }
         }
         return four;
@@ -44,14 +47,20 @@ public final class MmaEpilogue {
     public static void put(LongArray y, FloatArray yFloats, ShortArray yHalves, int at, FloatArray bias, ShortArray biasHalves,
             int atBias, FloatArray residual, ShortArray residualHalves, int atResidual, int form, int row, int column, int m, int n,
             float alpha, int zero, long before, float sum0, float sum1, float sum2, float sum3) {
-        if (row < m) {
-            if (column < n) {
+        if (MmaTiles.keep(row, m, TILE) != 0) {
+            if (MmaTiles.keep(column, n, TILE) != 0) {
                 int first = row * n + column;
                 if (n % 4 == 0) {
-                    float y0 = alpha * sum0 + bias(bias, biasHalves, form, atBias + column);
-                    float y1 = alpha * sum1 + bias(bias, biasHalves, form, atBias + column + 1);
-                    float y2 = alpha * sum2 + bias(bias, biasHalves, form, atBias + column + 2);
-                    float y3 = alpha * sum3 + bias(bias, biasHalves, form, atBias + column + 3);
+                    float y0 = alpha * sum0;
+                    float y1 = alpha * sum1;
+                    float y2 = alpha * sum2;
+                    float y3 = alpha * sum3;
+                    if (ProductForm.biasType(form) != ProductForm.ABSENT) {
+                        y0 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column);
+                        y1 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 1);
+                        y2 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 2);
+                        y3 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 3);
+                    }
                     if (ProductForm.residualType(form) == Elements.BF16) {
                         y0 += Halves.first(before);
                         y1 += Halves.second(before);
@@ -75,7 +84,10 @@ public final class MmaEpilogue {
                     for (int i = 0; i < 4; i++) {
                         if (column + i < n) {
                             float sum = i == 0 ? sum0 : i == 1 ? sum1 : i == 2 ? sum2 : sum3;
-                            float value = alpha * sum + bias(bias, biasHalves, form, atBias + column + i);
+                            float value = alpha * sum;
+                            if (ProductForm.biasType(form) != ProductForm.ABSENT) {
+                                value += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + i);
+                            }
                             if (ProductForm.residualType(form) != ProductForm.ABSENT) {
                                 value += Elements.get(residual, residualHalves, ProductForm.residualType(form),
                                         atResidual + first + i);
@@ -86,11 +98,5 @@ public final class MmaEpilogue {
                 }
             }
         }
-    }
-
-    private static float bias(FloatArray bias, ShortArray halves, int form, int i) {
-        float value = 0f;
-        if (ProductForm.biasType(form) != ProductForm.ABSENT) value = Elements.get(bias, halves, ProductForm.biasType(form), i);
-        return value;
     }
 }
