@@ -13,11 +13,11 @@ public final class LowRankKernels {
     private LowRankKernels() {}
 
     /// `copy = src` in BF16, and 0 beyond src.
-    /// Shapes: src F32 `[rows, cols]`, copy BF16 `[copyRows, copyCols]`, seen as ints of two elements, copyCols even. Operands in
-    /// the table: copy, src.
+    /// Shapes: src F32 `[rows, cols]`, copy BF16 `[copyRows, copyCols]`, seen as ints of two elements, copyCols even.
+    /// Operands in the table: copy, src.
     /// Launch: `Grid.threads(copyRows * copyCols / 2, GROUP)`. Writes: `=`.
-    public static void padded(KernelContext context, IntArray table, int slot, IntArray copy, FloatArray src, int rows, int cols,
-            int copyRows, int copyCols) {
+    public static void padded(KernelContext context, IntArray table, int slot, IntArray copy, FloatArray src, int rows,
+            int cols, int copyRows, int copyCols) {
         int i = context.globalIdx;
         int zero = context.localIdx >> 10;
         if (i < copyRows * (copyCols / 2)) {
@@ -35,8 +35,8 @@ public final class LowRankKernels {
     }
 
     /// `low[i, j] = alpha * sum_p parts[p, i, j]`, and `copy = copyAlpha * sum_p ..` in BF16 with columns of zeros.
-    /// Shapes: low F32 `[rows, cols]`, copy BF16 `[rows, copyCols]`, seen as ints of two elements, copyCols even and at least cols;
-    /// parts F32, `partLength` each, rows of `stride`. Operands in the table: low, copy, parts.
+    /// Shapes: low F32 `[rows, cols]`, copy BF16 `[rows, copyCols]`, seen as ints of two elements, copyCols even and at least
+    /// cols; parts F32, `partLength` each, rows of `stride`. Operands in the table: low, copy, parts.
     /// Launch: `Grid.threads(rows * copyCols / 2, GROUP)`. Numerics: serial F32 sums. Writes: `=`.
     public static void addLow(KernelContext context, IntArray table, int slot, FloatArray low, IntArray copy, FloatArray parts,
             int rows, int cols, int copyCols, int count, int partLength, int stride, float alpha, float copyAlpha) {
@@ -57,7 +57,8 @@ public final class LowRankKernels {
                 for (int p = 0; p < count; p++) second += parts.get(at + p * partLength + 1);
                 low.set(atLow + 1, alpha * second);
             }
-            copy.set(table.get(slot + 1) / 2 + i, Halves.bits(copyAlpha * first, zero) | Halves.bits(copyAlpha * second, zero) << 16);
+            int half = Halves.bits(copyAlpha * second, zero);
+            copy.set(table.get(slot + 1) / 2 + i, Halves.bits(copyAlpha * first, zero) | half << 16);
         }
     }
 
@@ -65,8 +66,8 @@ public final class LowRankKernels {
     /// Shapes: parts F32, `partLength` each, rows of `stride`, of which rows and cols count; sum F32 `[rows, cols]` or
     /// `[cols, rows]`. Operands in the table: sum, parts.
     /// Launch: `Grid.threads(rows * cols, GROUP)`: neighbours read side by side. Numerics: serial F32 sums. Writes: `+=`.
-    public static void addGradient(KernelContext context, IntArray table, int slot, FloatArray sum, FloatArray parts, int transposed,
-            int rows, int cols, int count, int partLength, int stride, float alpha) {
+    public static void addGradient(KernelContext context, IntArray table, int slot, FloatArray sum, FloatArray parts,
+            int transposed, int rows, int cols, int count, int partLength, int stride, float alpha) {
         int i = context.globalIdx;
         if (i < rows * cols) {
             int row = i / cols;

@@ -33,7 +33,8 @@ public final class MmaEpilogue {
         long four = 0;
         if (n % 4 == 0) {
             if (ProductForm.residualType(form) == Elements.BF16) {
-                four = residual.get(at / 4 + MmaTiles.clamp(row, m, TILE) * (n / 4) + MmaTiles.clamp(column / 4, n / 4, TILE / 4));
+                int first = MmaTiles.clamp(row, m, TILE) * (n / 4) + MmaTiles.clamp(column / 4, n / 4, TILE / 4);
+                four = residual.get(at / 4 + first);
             }
         }
         return four;
@@ -45,8 +46,8 @@ public final class MmaEpilogue {
     /// @param zero   `localIdx >> 10`
     /// @param before from `before`
     public static void put(LongArray y, FloatArray yFloats, ShortArray yHalves, int at, FloatArray bias, ShortArray biasHalves,
-            int atBias, FloatArray residual, ShortArray residualHalves, int atResidual, int form, int row, int column, int m, int n,
-            float alpha, int zero, long before, float sum0, float sum1, float sum2, float sum3) {
+            int atBias, FloatArray residual, ShortArray residualHalves, int atResidual, int form, int row, int column, int m,
+            int n, float alpha, int zero, long before, float sum0, float sum1, float sum2, float sum3) {
         if (MmaTiles.keep(row, m, TILE) != 0) {
             if (MmaTiles.keep(column, n, TILE) != 0) {
                 int first = row * n + column;

@@ -6,8 +6,8 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
-/// The products of the matrix unit that have a narrow side, as adapters have: a tall BF16 operand is read once, which takes all the
-/// time, and the depth is split between work-groups, whose sums `LowRankKernels` adds in a fixed order.
+/// The products of the matrix unit that have a narrow side, as adapters have: a tall BF16 operand is read once, which takes
+/// all the time, and the depth is split between work-groups, whose sums `LowRankKernels` adds in a fixed order.
 ///
 /// | product | tall | flat | parts |
 /// |---|---|---|---|
@@ -35,8 +35,8 @@ public enum MmaNarrow {
 
     /// A kernel: context, table, slot, parts, tall, flat, flatByDepth, rows, cols, depth, partDepth.
     @FunctionalInterface
-    public interface Kernel extends Task11<KernelContext, IntArray, Integer, FloatArray, LongArray, FloatArray, Integer, Integer,
-            Integer, Integer, Integer> {}
+    public interface Kernel extends Task11<KernelContext, IntArray, Integer, FloatArray, LongArray, FloatArray, Integer,
+            Integer, Integer, Integer, Integer> {}
 
     MmaNarrow(Kernel kernel, boolean byDepth, int width) {
         this.kernel = kernel;

@@ -34,8 +34,8 @@ public enum MmaProduct {
     /// alpha.
     @FunctionalInterface
     public interface Kernel extends Task20<KernelContext, IntArray, Integer, LongArray, FloatArray, ShortArray, LongArray,
-            LongArray, FloatArray, ShortArray, LongArray, FloatArray, ShortArray, LongArray, LongArray, Integer, Integer, Integer,
-            Integer, Float> {}
+            LongArray, FloatArray, ShortArray, LongArray, FloatArray, ShortArray, LongArray, LongArray, Integer, Integer,
+            Integer, Integer, Float> {}
 
     MmaProduct(Kernel kernel, boolean bf16, boolean byDepth, int rows, int cols, int threads) {
         this.kernel = kernel;

@@ -11,8 +11,8 @@ import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import java.util.List;
 
-/// Products of linear layers on the matrix unit, by kernels that finish what they begin. A low-rank term is more steps of the same
-/// product, on BF16 copies of its factors with ranks of zeros.
+/// Products of linear layers on the matrix unit, by kernels that finish what they begin. A low-rank term is more steps of the
+/// same product, on BF16 copies of its factors with ranks of zeros.
 final class MmaProducts {
     private final TornadoOps ops;
 
@@ -51,8 +51,8 @@ final class MmaProducts {
         int n = y.cols();
         int k = x.cols();
         MmaProduct product = MmaProduct.of(x.tensor().dtype() == DType.BF16, !w.transposed(), m, n);
-        int form = ProductForm.of(Products.type(y), Products.type(x.tensor()), Products.type(w.tensor()), Products.type(rest.bias()),
-                Products.type(rest.residual()), 0, w.transposed() ? 1 : 0, factors == null ? 0 : factors.rank());
+        int form = ProductForm.of(Products.type(y), Products.type(x.tensor()), Products.type(w.tensor()),
+                Products.type(rest.bias()), Products.type(rest.residual()), 0, w.transposed() ? 1 : 0, factors == null ? 0 : factors.rank());
         ops.launch(product.name(), Grid.groups(product.groups(m, n), product.threads()), List.of(form, m, n, k, alpha),
                 (graph, id, a) -> graph.task(id, product.kernel(), a.context(), a.table(), a.slot(), a.longs(0), a.floats(0),
                         a.halves(0), a.longs(1), a.longs(2), a.floats(3), a.halves(3), a.longs(4), a.floats(4), a.halves(4),
@@ -81,7 +81,7 @@ final class MmaProducts {
             Tensor up = padded(side.a(), dLow.cols(), w.cols());
             Products.Rest before = new Products.Rest(null, accumulate ? dx : null, null);
             if (dInput != null) {
-                product(dInput, new Products.Operand(dLow, false), new Products.Operand(up, false), null, Products.Rest.NONE, 1f);
+                product(dInput, new Products.Operand(dLow, false), new Products.Operand(up, false), Products.Rest.NONE, 1f);
             }
             if (dx != null) product(dx, dy, w, dInput == null ? new Factors(dLow, up) : null, before, 1f);
             ops.release(up);
@@ -105,8 +105,8 @@ final class MmaProducts {
         int stride = narrow.stride(rows, cols);
         ops.launch("addLow", Grid.threads((long) rows * copyCols / 2, LowRankKernels.GROUP),
                 List.of(rows, cols, copyCols, count, length, stride, alpha, copyAlpha), (graph, id, a) -> graph.task(id,
-                        LowRankKernels::addLow, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2), rows, cols,
-                        copyCols, count, length, stride, alpha, copyAlpha), low, copy, parts);
+                        LowRankKernels::addLow, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2), rows,
+                        cols, copyCols, count, length, stride, alpha, copyAlpha), low, copy, parts);
         ops.release(parts);
         return copy;
     }
@@ -124,8 +124,8 @@ final class MmaProducts {
         int flips = transposed ? 1 : 0;
         ops.launch("addGradient", Grid.threads((long) rows * cols, LowRankKernels.GROUP),
                 List.of(flips, cols, rows, count, length, stride, alpha), (graph, id, a) -> graph.task(id,
-                        LowRankKernels::addGradient, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), flips, cols, rows,
-                        count, length, stride, alpha), sum, parts);
+                        LowRankKernels::addGradient, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), flips, cols,
+                        rows, count, length, stride, alpha), sum, parts);
         ops.release(parts);
     }
 
@@ -134,8 +134,8 @@ final class MmaProducts {
         int orientation = flatByDepth ? 1 : 0;
         Tensor parts = ops.allocate("parts", DType.F32, Shape.of(MmaNarrow.parts(depth), narrow.partLength(rows, cols)));
         ops.launch(narrow.name(), Grid.groups(narrow.groups(rows, cols, depth), MmaNarrow.THREADS),
-                List.of(orientation, rows, cols, depth, partDepth), (graph, id, a) -> graph.task(id, narrow.kernel(), a.context(),
-                        a.table(), a.slot(), a.floats(0), a.longs(1), a.floats(2), orientation, rows, cols, depth, partDepth),
+                List.of(orientation, rows, cols, depth, partDepth), (graph, id, a) -> graph.task(id, narrow.kernel(),
+                        a.context(), a.table(), a.slot(), a.floats(0), a.longs(1), a.floats(2), orientation, rows, cols, depth, partDepth),
                 parts, tall, flat);
         return parts;
     }

@@ -66,7 +66,8 @@ public final class MmaBench {
             for (int rank : new int[] {16, 64}) {
                 for (boolean byDepth : new boolean[] {false, true}) {
                     MmaNarrow narrow = MmaNarrow.of(byDepth, rank);
-                    if (asked(names, "NARROW_" + narrow.name())) attempt(shape, "NARROW_" + narrow, () -> bench.narrow(narrow, x));
+                    String name = "NARROW_" + narrow;
+                    if (asked(names, name)) attempt(shape, name, () -> bench.narrow(narrow, x));
                 }
             }
             if (asked(names, "EPILOGUE")) {
@@ -152,10 +153,11 @@ public final class MmaBench {
         FloatArray bias = new FloatArray(1);
         FloatArray residualFloats = new FloatArray(1);
         IntArray table = new IntArray(7);
-        int form = ProductForm.of(beside.type, 0, 0, ProductForm.ABSENT, beside.residual, 0, product.byDepth() ? 0 : 1, beside.rank);
+        int form = ProductForm.of(beside.type, 0, 0, ProductForm.ABSENT, beside.residual, 0, product.byDepth() ? 0 : 1,
+                beside.rank);
         Object result = bf16 ? y : yFloats;
-        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, yFloats, yHalves, x, w,
-                        bias, biasHalves, residual, residualFloats, residualHalves, low, up)
+        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, yFloats, yHalves, x,
+                        w, bias, biasHalves, residual, residualFloats, residualHalves, low, up)
                 .task("kernel", product.kernel(), context, table, 0, y, yFloats, yHalves, x, w, bias, biasHalves, residual,
                         residualFloats, residualHalves, low, up, form, m, n, k, 1f)
                 .transferToHost(DataTransferMode.UNDER_DEMAND, result);
@@ -167,7 +169,8 @@ public final class MmaBench {
             double sum = 0;
             double magnitude = 0;
             for (int l = 0; l < k + beside.rank; l++) {
-                double term = l < k ? element(product, x, i * k + l) * element(product, w, product.byDepth() ? l * n + j : j * k + l)
+                double term = l < k
+                        ? element(product, x, i * k + l) * element(product, w, product.byDepth() ? l * n + j : j * k + l)
                         : element(product, low, i * beside.rank + l - k)
                                 * element(product, up, product.byDepth() ? (l - k) * n + j : j * beside.rank + l - k);
                 sum += term;

@@ -121,7 +121,8 @@ public final class MmaGenerator extends KernelSource {
     private void headOfSums() {
         boolean byDepth = v.form.byDepth();
         line("/// `sums = x %s` on the matrix unit.", byDepth ? "w" : "wᵀ");
-        line("/// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `%s`, codes of `Nf4`,", byDepth ? "[k, n]" : "[n, k]");
+        line("/// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `%s`, codes of `Nf4`,",
+                byDepth ? "[k, n]" : "[n, k]");
         line("/// seen as shorts of four; absmax F32, one of every 64 elements of w; %s; sums F32",
                 byDepth ? "k a multiple of 4, n of 64" : "k a multiple of 64");
         line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: sums,",
@@ -136,7 +137,8 @@ public final class MmaGenerator extends KernelSource {
     private void headOfProduct() {
         boolean byDepth = v.form.byDepth();
         String type = v.bf16 ? "BF16" : "F16";
-        line("/// `y = alpha (x %s + low %s) + bias + residual` on the matrix unit.", byDepth ? "w" : "wᵀ", byDepth ? "up" : "upᵀ");
+        line("/// `y = alpha (x %s + low %s) + bias + residual` on the matrix unit.", byDepth ? "w" : "wᵀ",
+                byDepth ? "up" : "upᵀ");
         line("/// Shapes: x `[m, k]`, w `%s`, low `[m, rank]`, up `%s`, %s, seen as longs of four elements;",
                 byDepth ? "[k, n]" : "[n, k]", byDepth ? "[rank, n]" : "[n, rank]", type);
         line("/// %s; rank a multiple of %d, or 0: no low and up; bias `[n]`, y and", byDepth ? "k and n multiples of 4"
@@ -243,8 +245,9 @@ public final class MmaGenerator extends KernelSource {
         }
         if (!v.nf4) {
             line("int lowAt = table.get(slot + 5) / 4 + xFirst * (rank / 4);");
-            if (v.form.byDepth()) line("int upAt = table.get(slot + 6) / 4 + MmaTiles.clamp(left / 4 + wColumn, n / 4, %d);", v.cols / 4);
-            else line("int upAt = table.get(slot + 6) / 4 + wFirst * (rank / 4);");
+            String from = v.form.byDepth() ? "MmaTiles.clamp(left / 4 + wColumn, n / 4, %d)".formatted(v.cols / 4)
+                    : "wFirst * (rank / 4)";
+            line("int upAt = table.get(slot + 6) / 4 + %s;", from);
         }
         read("int ", "long ", "float ", "0");
     }
@@ -338,7 +341,8 @@ public final class MmaGenerator extends KernelSource {
         for (int j = 0; j < wLongs(); j++) {
             switch (v.form) {
                 case BACKWARD -> {
-                    line("int keep%d = MmaTiles.keep(step * %d + wRow + %d, k, %d)%s;", j, DEPTH, wRowsBefore(j), DEPTH, beyond);
+                    line("int keep%d = MmaTiles.keep(step * %d + wRow + %d, k, %d)%s;", j, DEPTH, wRowsBefore(j), DEPTH,
+                            beyond);
                     if (v.nf4) putCodes(wPut, wRowsBefore(j) * v.wStride(), j);
                     else putLong("wTile", wPut, wRowsBefore(j) * v.wStride(), "wNext" + j, "keep" + j);
                 }
@@ -467,8 +471,8 @@ public final class MmaGenerator extends KernelSource {
         for (int part = 0; part < down * across; part++) {
             line(part == 0 ? "if (part == 0) {" : part == down * across - 1 ? "} else {" : "} else if (part == %d) {", part);
             for (int j = 0; j < MmaEpilogue.COLS / 8; j++) {
-                line("context.mmaStore(s%d%d, fragments, 0, put%s, %d);", part / across, part % across * MmaEpilogue.COLS / 8 + j,
-                        plus(8 * j), MmaEpilogue.STRIDE);
+                line("context.mmaStore(s%d%d, fragments, 0, put%s, %d);", part / across,
+                        part % across * MmaEpilogue.COLS / 8 + j, plus(8 * j), MmaEpilogue.STRIDE);
             }
         }
         line("}");
@@ -481,7 +485,8 @@ public final class MmaGenerator extends KernelSource {
         line("for (int q = 0; q < 4; q++) {");
         line("int from = get + %d * q;", MmaEpilogue.ROWS * MmaEpilogue.STRIDE);
         line("MmaEpilogue.put(y, yFloats, yHalves, at, bias, biasHalves, atBias, residualFloats, residualHalves,");
-        line("        atResidual, form, down + %d * q, across, m, n, alpha, nought, before[q], scratch[from],", MmaEpilogue.ROWS);
+        line("        atResidual, form, down + %d * q, across, m, n, alpha, nought, before[q], scratch[from],",
+                MmaEpilogue.ROWS);
         line("        scratch[from + 1], scratch[from + 2], scratch[from + 3]);");
         line("}");
         line("context.localBarrier();");

@@ -41,8 +41,8 @@ class MmaGeneratorTest {
 
     @Test
     void everySourceIsGeneratedOrKnown() throws IOException {
-        Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "GradientTiles", "MmaAttention", "MmaEpilogue",
-                "MmaNarrow", "MmaProduct", "MmaTiles", "Nf4Product"));
+        Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "GradientTiles", "MmaAttention",
+                "MmaEpilogue", "MmaNarrow", "MmaProduct", "MmaTiles", "Nf4Product"));
         NarrowGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         AttentionGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         MmaGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));

@@ -63,8 +63,8 @@ class MmaKernelsTest {
         IntArray offsets = new IntArray(slot + 7);
         for (int i = 0; i < 3; i++) offsets.set(slot + i, table.get(slot + i));
         emulator(product, m, n).arrays(y).once().run(owner(product), method(product), offsets, slot, new LongArray(1), y,
-                new ShortArray(1), x, w, new FloatArray(1), new ShortArray(1), new LongArray(1), new FloatArray(1), new ShortArray(1),
-                new LongArray(1), new LongArray(1), form, m, n, k, 1f);
+                new ShortArray(1), x, w, new FloatArray(1), new ShortArray(1), new LongArray(1), new FloatArray(1),
+                new ShortArray(1), new LongArray(1), new LongArray(1), form, m, n, k, 1f);
     }
 
     private static KernelEmulator emulator(MmaProduct product, int m, int n) {
@@ -102,13 +102,14 @@ class MmaKernelsTest {
         Results y = with.inPlace ? before : new Results(with.bf16Result, m * n);
         FloatArray biasFloats = new FloatArray(GAP + n);
         for (int i = 0; i < n; i++) biasFloats.set(GAP + i, bias[i]);
-        int form = ProductForm.of(with.bf16Result ? Elements.BF16 : Elements.F32, 0, 0, with.bias ? Elements.F32 : ProductForm.ABSENT,
-                with.residual == null ? ProductForm.ABSENT : with.residual == DType.BF16 ? Elements.BF16 : Elements.F32, 0,
+        int form = ProductForm.of(with.bf16Result ? Elements.BF16 : Elements.F32, 0, 0,
+                with.bias ? Elements.F32 : ProductForm.ABSENT, with.residual == null ? ProductForm.ABSENT : with.residual == DType.BF16 ? Elements.BF16 : Elements.F32, 0,
                 product.byDepth() ? 0 : 1, rank);
         IntArray table = new IntArray(SLOT + 7);
         table.init(GAP);
-        emulator(used, m, n).arrays(y.arrays()).run(owner(used), method(used), table, SLOT, y.longs, y.floats, y.halves, x.longs, w.longs, biasFloats,
-                        new ShortArray(1), before.longs, before.floats, before.halves, low.longs, up.longs, form, m, n, k, with.alpha);
+        emulator(used, m, n).arrays(y.arrays()).run(owner(used), method(used), table, SLOT, y.longs, y.floats, y.halves, x.longs,
+                w.longs, biasFloats, new ShortArray(1), before.longs, before.floats, before.halves, low.longs, up.longs, form, m, n,
+                k, with.alpha);
         float[] want = new float[m * n];
         double[] bounds = new double[m * n];
         for (int i = 0; i < m * n; i++) {
@@ -180,7 +181,9 @@ class MmaKernelsTest {
         }
 
         void assertGap() {
-            for (int i = 0; i < GAP; i++) assertEquals(Float.NaN, bf16 ? Convert.fromBf16(halves.get(i)) : floats.get(i), "before y");
+            for (int i = 0; i < GAP; i++) {
+                assertEquals(Float.NaN, bf16 ? Convert.fromBf16(halves.get(i)) : floats.get(i), "before y");
+            }
         }
     }
 

@@ -20,7 +20,8 @@ class MmaNarrowTest {
     private static final int SLOT = 1;
     private static final int GAP = 8;
 
-    private record Problem(int rows, int cols, int depth, float[] tall, float[] flat, boolean tallByDepth, boolean flatByDepth) {
+    private record Problem(int rows, int cols, int depth, float[] tall, float[] flat, boolean tallByDepth,
+                           boolean flatByDepth) {
         static Problem of(int rows, int cols, int depth, boolean tallByDepth, boolean flatByDepth) {
             float[] tall = Fixtures.uniform(rows * depth, 1);
             for (int i = 0; i < tall.length; i++) tall[i] = Convert.fromBf16(Convert.toBf16(tall[i]));
@@ -74,8 +75,8 @@ class MmaNarrowTest {
         IntArray table = new IntArray(SLOT + 3);
         table.init(GAP);
         int threads = (p.rows * copyCols / 2 + LowRankKernels.GROUP - 1) / LowRankKernels.GROUP * LowRankKernels.GROUP;
-        KernelEmulator.grid(threads).group(LowRankKernels.GROUP).arrays(low, copy).run(context -> LowRankKernels.addLow(context, table,
-                SLOT, low, copy, parts, p.rows, p.cols, copyCols, MmaNarrow.parts(p.depth), narrow.partLength(p.rows, p.cols),
+        KernelEmulator.grid(threads).group(LowRankKernels.GROUP).arrays(low, copy).run(context -> LowRankKernels.addLow(context,
+                table, SLOT, low, copy, parts, p.rows, p.cols, copyCols, MmaNarrow.parts(p.depth), narrow.partLength(p.rows, p.cols),
                 narrow.stride(p.rows, p.cols), 1f, -1.5f));
         float[] want = new float[p.rows * p.cols];
         float[] got = new float[want.length];
@@ -103,8 +104,8 @@ class MmaNarrowTest {
         IntArray table = new IntArray(SLOT + 2);
         table.init(GAP);
         int threads = (before.length + LowRankKernels.GROUP - 1) / LowRankKernels.GROUP * LowRankKernels.GROUP;
-        KernelEmulator.grid(threads).group(LowRankKernels.GROUP).arrays(sum).run(context -> LowRankKernels.addGradient(context, table,
-                SLOT, sum, parts, transposed, p.cols, p.rows, MmaNarrow.parts(p.depth), narrow.partLength(p.rows, p.cols),
+        KernelEmulator.grid(threads).group(LowRankKernels.GROUP).arrays(sum).run(context -> LowRankKernels.addGradient(context,
+                table, SLOT, sum, parts, transposed, p.cols, p.rows, MmaNarrow.parts(p.depth), narrow.partLength(p.rows, p.cols),
                 narrow.stride(p.rows, p.cols), 0.5f));
         float[] want = new float[before.length];
         float[] got = new float[before.length];

@@ -48,8 +48,8 @@ public final class NarrowGenerator extends KernelSource {
     }
 
     /// Every kernel there is.
-    static final List<Variant> VARIANTS = List.of(new Variant("NarrowByRow16", false, 16), new Variant("NarrowByRow64", false, 64),
-            new Variant("NarrowByDepth16", true, 16), new Variant("NarrowByDepth64", true, 64));
+    static final List<Variant> VARIANTS = List.of(new Variant("NarrowByRow16", false, 16),
+            new Variant("NarrowByRow64", false, 64), new Variant("NarrowByDepth16", true, 16), new Variant("NarrowByDepth64", true, 64));
 
     private final Variant v;
 
@@ -81,7 +81,8 @@ public final class NarrowGenerator extends KernelSource {
             line("import uk.ac.manchester.tornado.api.types.%s;", name);
         }
         line("");
-        line("/// Written by `NarrowGenerator`: change that, not this. Tiles of %d by %d, steps of %d along the depth.", TALL, v.width, DEPTH);
+        line("/// Written by `NarrowGenerator`: change that, not this. Tiles of %d by %d, steps of %d along the depth.", TALL, v.width,
+                DEPTH);
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
         line("");
@@ -152,10 +153,15 @@ public final class NarrowGenerator extends KernelSource {
         }
         String warp = v.byDepth ? "" : "warp * %d + ".formatted(32 * ROW_BYTES);
         line("int aLane = %s(lane & 15) * %d - (lane >> 4) * 16;", warp, ROW_BYTES - 32);
-        for (int s = 0; s < 4; s++) line("int aGet%d = aLane + (%s(lane >> 4) ^ lane & 7) * 16;", s, s == 0 ? "" : 2 * s + " + ");
+        for (int s = 0; s < 4; s++) line("int aGet%d = aLane + (%s(lane >> 4) ^ lane & 7) * 16;", s, piece(s));
         if (v.byDepth) return;
         line("int bLane = (lane & 7) * %d - (lane & 15) * 32 - (lane >> 4) * 16;", ROW_BYTES);
-        for (int s = 0; s < 4; s++) line("int bGet%d = bLane + (%s(lane >> 3 & 1) ^ lane & 7) * 16;", s, s == 0 ? "" : 2 * s + " + ");
+        for (int s = 0; s < 4; s++) line("int bGet%d = bLane + (%s(lane >> 3 & 1) ^ lane & 7) * 16;", s, piece(s));
+    }
+
+    /// The first piece of step s, as a summand.
+    private static String piece(int s) {
+        return s == 0 ? "" : 2 * s + " + ";
     }
 
     /// Reads the tiles at `deep` into registers, with declarations or without.

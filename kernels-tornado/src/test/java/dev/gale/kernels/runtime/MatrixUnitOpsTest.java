@@ -204,10 +204,11 @@ class MatrixUnitOpsTest {
         assertEquals(List.of("product"), kernels(false, product(DType.BF16, DType.BF16, false)));
         assertEquals(List.of("BF16_FORWARD_64X64"), kernels(true, product(DType.BF16, DType.BF16, false)));
         assertEquals(List.of("F16_FORWARD_64X64"), kernels(true, product(DType.F16, DType.F16, false)));
-        assertEquals(List.of("BF16_FORWARD_64X64", "BY_ROW_16", "addLow", "padded", "BF16_FORWARD_64X64", "BY_ROW_16", "addLow"),
-                kernels(true, forward(8, 64, 32, 16, DType.BF16)));
+        assertEquals(List.of("BF16_FORWARD_64X64", "BY_ROW_16", "addLow", "padded", "BF16_FORWARD_64X64", "BY_ROW_16",
+                "addLow"), kernels(true, forward(8, 64, 32, 16, DType.BF16)));
         assertEquals(List.of("BF16_BACKWARD_64X64", "BY_ROW_64", "addLow", "BY_DEPTH_64", "addGradient", "BY_DEPTH_64",
-                "addGradient", "padded", "BF16_BACKWARD_64X64"), kernels(true, backward(8, 64, 32, 17, DType.BF16, DType.BF16)));
+                "addGradient", "padded", "BF16_BACKWARD_64X64"),
+                kernels(true, backward(8, 64, 32, 17, DType.BF16, DType.BF16)));
     }
 
     @Test
