@@ -17,8 +17,8 @@ public final class Bf16Backward64x64 {
     /// `y = alpha (x w + low up) + bias + residual` on the matrix unit.
     /// Shapes: x `[m, k]`, w `[k, n]`, low `[m, rank]`, up `[rank, n]`, BF16, seen as longs of four elements;
     /// k and n multiples of 4; rank a multiple of 32, or 0: no low and up; bias `[n]`, y and
-    /// residual `[m, n]`, F32 or BF16. Operands in the table: y, x, w, bias, residual, low, up; anything may stand for
-    /// those that are absent.
+    /// residual `[m, n]`, F32 or BF16. Operands in the table: y, x, w, bias, residual, low, up; anything may stand
+    /// for those that are absent.
     /// Launch: `MmaTiles.groups(m, n, 64, 64)` groups of 128 threads; 27.0 KB of local memory.
     /// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row
     /// of x, its column of op(w) and k alone, the low-rank term last; one rounding to y's dtype.
@@ -26,9 +26,9 @@ public final class Bf16Backward64x64 {
     ///
     /// @param form from `ProductForm.of`; the types of x and w do not matter
     public static void bf16Backward64x64(KernelContext context, IntArray table, int slot, LongArray y,
-            FloatArray yFloats, ShortArray yHalves, LongArray x, LongArray w, FloatArray bias, ShortArray biasHalves,
-            LongArray residual, FloatArray residualFloats, ShortArray residualHalves, LongArray low, LongArray up,
-            int form, int m, int n, int k, float alpha) {
+            FloatArray yFloats, ShortArray yHalves, LongArray x, LongArray w, FloatArray bias,
+            ShortArray biasHalves, LongArray residual, FloatArray residualFloats, ShortArray residualHalves,
+            LongArray low, LongArray up, int form, int m, int n, int k, float alpha) {
         int[] xTile = context.allocateIntLocalArray(2048);
         int[] wTile = context.allocateIntLocalArray(2304);
         float[] scratch = context.allocateFloatLocalArray(2564);

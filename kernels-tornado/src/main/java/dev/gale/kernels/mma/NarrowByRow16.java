@@ -13,8 +13,8 @@ public final class NarrowByRow16 {
 
     /// `parts[p, i, j] = sum_l tall(i, l) flat(j, l)` over the l of part p, on the matrix unit.
     /// Shapes: tall `[rows, depth]`, BF16, seen as longs of four elements, depth a multiple of 4; flat F32,
-    /// `[cols, depth]` or, by depth, `[depth, cols]`, rounded to BF16; parts F32, `MmaNarrow.partLength` each, of no
-    /// use beyond rows and cols. Operands in the table: parts, tall, flat.
+    /// `[cols, depth]` or, by depth, `[depth, cols]`, rounded to BF16; parts F32, `MmaNarrow.partLength` each, of
+    /// no use beyond rows and cols. Operands in the table: parts, tall, flat.
     /// Launch: `MmaNarrow.groups(rows, cols, depth)` groups of 128 threads; 18.0 KB of local memory.
     /// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of l. Writes: `=`.
     ///

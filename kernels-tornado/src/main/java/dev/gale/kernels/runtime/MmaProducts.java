@@ -52,7 +52,8 @@ final class MmaProducts {
         int k = x.cols();
         MmaProduct product = MmaProduct.of(x.tensor().dtype() == DType.BF16, !w.transposed(), m, n);
         int form = ProductForm.of(Products.type(y), Products.type(x.tensor()), Products.type(w.tensor()),
-                Products.type(rest.bias()), Products.type(rest.residual()), 0, w.transposed() ? 1 : 0, factors == null ? 0 : factors.rank());
+                Products.type(rest.bias()), Products.type(rest.residual()), 0, w.transposed() ? 1 : 0,
+                factors == null ? 0 : factors.rank());
         ops.launch(product.name(), Grid.groups(product.groups(m, n), product.threads()), List.of(form, m, n, k, alpha),
                 (graph, id, a) -> graph.task(id, product.kernel(), a.context(), a.table(), a.slot(), a.longs(0), a.floats(0),
                         a.halves(0), a.longs(1), a.longs(2), a.floats(3), a.halves(3), a.longs(4), a.floats(4), a.halves(4),
@@ -135,7 +136,8 @@ final class MmaProducts {
         Tensor parts = ops.allocate("parts", DType.F32, Shape.of(MmaNarrow.parts(depth), narrow.partLength(rows, cols)));
         ops.launch(narrow.name(), Grid.groups(narrow.groups(rows, cols, depth), MmaNarrow.THREADS),
                 List.of(orientation, rows, cols, depth, partDepth), (graph, id, a) -> graph.task(id, narrow.kernel(),
-                        a.context(), a.table(), a.slot(), a.floats(0), a.longs(1), a.floats(2), orientation, rows, cols, depth, partDepth),
+                        a.context(), a.table(), a.slot(), a.floats(0), a.longs(1), a.floats(2), orientation, rows, cols,
+                        depth, partDepth),
                 parts, tall, flat);
         return parts;
     }

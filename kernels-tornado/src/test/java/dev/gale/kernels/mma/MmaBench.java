@@ -156,8 +156,8 @@ public final class MmaBench {
         int form = ProductForm.of(beside.type, 0, 0, ProductForm.ABSENT, beside.residual, 0, product.byDepth() ? 0 : 1,
                 beside.rank);
         Object result = bf16 ? y : yFloats;
-        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, yFloats, yHalves, x,
-                        w, bias, biasHalves, residual, residualFloats, residualHalves, low, up)
+        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, yFloats, yHalves,
+                        x, w, bias, biasHalves, residual, residualFloats, residualHalves, low, up)
                 .task("kernel", product.kernel(), context, table, 0, y, yFloats, yHalves, x, w, bias, biasHalves, residual,
                         residualFloats, residualHalves, low, up, form, m, n, k, 1f)
                 .transferToHost(DataTransferMode.UNDER_DEMAND, result);

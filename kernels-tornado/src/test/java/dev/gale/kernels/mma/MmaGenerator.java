@@ -143,17 +143,17 @@ public final class MmaGenerator extends KernelSource {
                 byDepth ? "[k, n]" : "[n, k]", byDepth ? "[rank, n]" : "[n, rank]", type);
         line("/// %s; rank a multiple of %d, or 0: no low and up; bias `[n]`, y and", byDepth ? "k and n multiples of 4"
                 : "k a multiple of 4", DEPTH);
-        line("/// residual `[m, n]`, F32 or BF16. Operands in the table: y, x, w, bias, residual, low, up; anything may stand for");
-        line("/// those that are absent.");
+        line("/// residual `[m, n]`, F32 or BF16. Operands in the table: y, x, w, bias, residual, low, up; anything may stand");
+        line("/// for those that are absent.");
         launch(4 * scratch());
         line("/// of x, its column of op(w) and k alone, the low-rank term last; one rounding to y's dtype.");
         line("/// Writes: `=`. y may be residual, which makes it `+=`.");
         line("///");
         line("/// @param form from `ProductForm.of`; the types of x and w do not matter");
         line("public static void %s(KernelContext context, IntArray table, int slot, LongArray y,", v.method());
-        line("        FloatArray yFloats, ShortArray yHalves, LongArray x, LongArray w, FloatArray bias, ShortArray biasHalves,");
-        line("        LongArray residual, FloatArray residualFloats, ShortArray residualHalves, LongArray low, LongArray up,");
-        line("        int form, int m, int n, int k, float alpha) {");
+        line("        FloatArray yFloats, ShortArray yHalves, LongArray x, LongArray w, FloatArray bias,");
+        line("        ShortArray biasHalves, LongArray residual, FloatArray residualFloats, ShortArray residualHalves,");
+        line("        LongArray low, LongArray up, int form, int m, int n, int k, float alpha) {");
     }
 
     private void launch(int moreBytes) {

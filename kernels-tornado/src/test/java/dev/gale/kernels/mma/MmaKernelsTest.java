@@ -103,13 +103,14 @@ class MmaKernelsTest {
         FloatArray biasFloats = new FloatArray(GAP + n);
         for (int i = 0; i < n; i++) biasFloats.set(GAP + i, bias[i]);
         int form = ProductForm.of(with.bf16Result ? Elements.BF16 : Elements.F32, 0, 0,
-                with.bias ? Elements.F32 : ProductForm.ABSENT, with.residual == null ? ProductForm.ABSENT : with.residual == DType.BF16 ? Elements.BF16 : Elements.F32, 0,
+                with.bias ? Elements.F32 : ProductForm.ABSENT,
+                with.residual == null ? ProductForm.ABSENT : with.residual == DType.BF16 ? Elements.BF16 : Elements.F32, 0,
                 product.byDepth() ? 0 : 1, rank);
         IntArray table = new IntArray(SLOT + 7);
         table.init(GAP);
-        emulator(used, m, n).arrays(y.arrays()).run(owner(used), method(used), table, SLOT, y.longs, y.floats, y.halves, x.longs,
-                w.longs, biasFloats, new ShortArray(1), before.longs, before.floats, before.halves, low.longs, up.longs, form, m, n,
-                k, with.alpha);
+        emulator(used, m, n).arrays(y.arrays()).run(owner(used), method(used), table, SLOT, y.longs, y.floats, y.halves,
+                x.longs, w.longs, biasFloats, new ShortArray(1), before.longs, before.floats, before.halves, low.longs,
+                up.longs, form, m, n, k, with.alpha);
         float[] want = new float[m * n];
         double[] bounds = new double[m * n];
         for (int i = 0; i < m * n; i++) {

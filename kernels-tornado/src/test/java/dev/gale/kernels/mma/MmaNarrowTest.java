@@ -76,8 +76,8 @@ class MmaNarrowTest {
         table.init(GAP);
         int threads = (p.rows * copyCols / 2 + LowRankKernels.GROUP - 1) / LowRankKernels.GROUP * LowRankKernels.GROUP;
         KernelEmulator.grid(threads).group(LowRankKernels.GROUP).arrays(low, copy).run(context -> LowRankKernels.addLow(context,
-                table, SLOT, low, copy, parts, p.rows, p.cols, copyCols, MmaNarrow.parts(p.depth), narrow.partLength(p.rows, p.cols),
-                narrow.stride(p.rows, p.cols), 1f, -1.5f));
+                table, SLOT, low, copy, parts, p.rows, p.cols, copyCols, MmaNarrow.parts(p.depth),
+                narrow.partLength(p.rows, p.cols), narrow.stride(p.rows, p.cols), 1f, -1.5f));
         float[] want = new float[p.rows * p.cols];
         float[] got = new float[want.length];
         double[] bounds = new double[want.length];
@@ -105,8 +105,8 @@ class MmaNarrowTest {
         table.init(GAP);
         int threads = (before.length + LowRankKernels.GROUP - 1) / LowRankKernels.GROUP * LowRankKernels.GROUP;
         KernelEmulator.grid(threads).group(LowRankKernels.GROUP).arrays(sum).run(context -> LowRankKernels.addGradient(context,
-                table, SLOT, sum, parts, transposed, p.cols, p.rows, MmaNarrow.parts(p.depth), narrow.partLength(p.rows, p.cols),
-                narrow.stride(p.rows, p.cols), 0.5f));
+                table, SLOT, sum, parts, transposed, p.cols, p.rows, MmaNarrow.parts(p.depth),
+                narrow.partLength(p.rows, p.cols), narrow.stride(p.rows, p.cols), 0.5f));
         float[] want = new float[before.length];
         float[] got = new float[before.length];
         double[] bounds = new double[before.length];

@@ -49,7 +49,8 @@ public final class NarrowGenerator extends KernelSource {
 
     /// Every kernel there is.
     static final List<Variant> VARIANTS = List.of(new Variant("NarrowByRow16", false, 16),
-            new Variant("NarrowByRow64", false, 64), new Variant("NarrowByDepth16", true, 16), new Variant("NarrowByDepth64", true, 64));
+            new Variant("NarrowByRow64", false, 64), new Variant("NarrowByDepth16", true, 16),
+            new Variant("NarrowByDepth64", true, 64));
 
     private final Variant v;
 
@@ -81,8 +82,8 @@ public final class NarrowGenerator extends KernelSource {
             line("import uk.ac.manchester.tornado.api.types.%s;", name);
         }
         line("");
-        line("/// Written by `NarrowGenerator`: change that, not this. Tiles of %d by %d, steps of %d along the depth.", TALL, v.width,
-                DEPTH);
+        line("/// Written by `NarrowGenerator`: change that, not this. Tiles of %d by %d, steps of %d along the depth.", TALL,
+                v.width, DEPTH);
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
         line("");
@@ -90,8 +91,8 @@ public final class NarrowGenerator extends KernelSource {
         line("/// `%s = sum_l tall(i, l) flat(j, l)` over the l of part p, on the matrix unit.", sums);
         line("/// Shapes: tall `%s`, BF16, seen as longs of four elements, %s a multiple of 4; flat F32,",
                 v.byDepth ? "[depth, rows]" : "[rows, depth]", v.byDepth ? "rows" : "depth");
-        line("/// `[cols, depth]` or, by depth, `[depth, cols]`, rounded to BF16; parts F32, `MmaNarrow.partLength` each, of no");
-        line("/// use beyond rows and cols. Operands in the table: parts, tall, flat.");
+        line("/// `[cols, depth]` or, by depth, `[depth, cols]`, rounded to BF16; parts F32, `MmaNarrow.partLength` each, of");
+        line("/// no use beyond rows and cols. Operands in the table: parts, tall, flat.");
         line("/// Launch: `MmaNarrow.groups(rows, cols, depth)` groups of %d threads; %.1f KB of local memory.", THREADS,
                 4 * (v.tallInts() + v.width * ROW_INTS) / 1024.0);
         line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of l. Writes: `=`.");
