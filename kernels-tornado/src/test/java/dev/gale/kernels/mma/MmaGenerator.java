@@ -127,7 +127,7 @@ public final class MmaGenerator extends KernelSource {
                 byDepth ? "k a multiple of 4, n of 64" : "k a multiple of 64");
         line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: sums,",
                 v.rows, v.cols);
-        line("/// x, w (the offset of its first byte), absmax.");
+        line("/// x, w (a quarter of the offset of its first byte), absmax.");
         launch(64);
         line("/// of x, its column of op(w) and k alone. w is rounded to BF16. Writes: `=`.");
         line("public static void %s(KernelContext context, IntArray table, int slot, FloatArray sums,", v.method());
@@ -234,13 +234,13 @@ public final class MmaGenerator extends KernelSource {
             line("int wColumn = thread & %d;", v.cols / 4 - 1);
             line("int wRow = thread >> %d & %d;", log(v.cols / 4), depthsAtOnce() - 1);
             String four = "MmaTiles.clamp(left / 4 + wColumn, n / 4, %d)".formatted(v.cols / 4);
-            line("int wAt = table.get(slot + 2) / %d + %s;", v.nf4 ? 2 : 4, four);
+            line("int wAt = table.get(slot + 2) %s + %s;", v.nf4 ? "* 2" : "/ 4", four);
             if (v.nf4) line("int scaleAt = table.get(slot + 3) + %s / 16;", four);
         } else {
             String four = v.form == Form.FORWARD ? "4 * xRow" : "xRow";
             line("int wFirst = MmaTiles.clamp(left + %s, n, %d);", four, v.cols);
             line("int wRoom = MmaTiles.room(wFirst, n, %d);", v.cols);
-            line("int wAt = table.get(slot + 2) / %d + wFirst * (k / 4);", v.nf4 ? 2 : 4);
+            line("int wAt = table.get(slot + 2) %s + wFirst * (k / 4);", v.nf4 ? "* 2" : "/ 4");
             if (v.nf4) line("int scaleAt = table.get(slot + 3) + wFirst * (k / 64);");
         }
         if (!v.nf4) {
