@@ -29,6 +29,14 @@ public final class Halves {
         return bits;
     }
 
+    /// Four times the BF16 of minus infinity, in a long.
+    static final long FOUR_TIMES_MINUS_INFINITY = 0xff80ff80ff80ff80L;
+
+    /// 0, of which TornadoVM's compiler does not know that it is and the device's does: what `four` and `bits` want.
+    static int zero(int thread) {
+        return TornadoMath.min(TornadoMath.max(thread, 0), 0);
+    }
+
     /// The elements of four BF16 in a long, in the order in which they stand in memory. For devices that convert BF16.
     static float first(long four) {
         return BFloat16.bf16ToFloat((short) four);
