@@ -30,12 +30,14 @@ public final class TornadoOps extends DeviceOps {
     private final Products products;
     private final Attentions attentions;
     private final Losses losses;
+    private final boolean warps;
 
     TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
         super(link, abilities.activationType(), chunkBytes);
         products = new Products(this, ProductEngine.of(abilities));
         attentions = new Attentions(this, abilities);
         losses = new Losses(this, products);
+        warps = abilities.matrixUnit();
     }
 
     @Override
@@ -58,6 +60,11 @@ public final class TornadoOps extends DeviceOps {
 
     private static Grid columns(int cols) {
         return Grid.groups(Math.ceilDiv(cols, Reduce.COLUMNS), Elements.GROUP);
+    }
+
+    /// Whether the kernels for four BF16 at a time can take rows of so many elements.
+    private boolean fours(long cols, Tensor... tensors) {
+        return warps && cols % 4 == 0 && Arrays.stream(tensors).allMatch(tensor -> tensor.dtype() == DType.BF16);
     }
 
     private static int flag(boolean set) {
@@ -224,9 +231,20 @@ public final class TornadoOps extends DeviceOps {
         Checks.rmsNormForward(y, rstd, x, w);
         if (x.size() == 0) return;
         int cols = x.cols();
+        if (normsFours(w, y, x)) {
+            int threads = NormKernels.foursThreads(cols);
+            launch("rmsNormForwardBf16", Grid.groups(x.rows(), threads), List.of(cols, eps), (graph, id, a) -> graph.task(id,
+                    NormKernels::rmsNormForwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.floats(1), a.longs(2),
+                    a.floats(3), a.longs(3), a.type(3), cols, eps, threads), y, rstd, x, w);
+            return;
+        }
         launch("rmsNormForward", rows(x.rows()), List.of(cols, eps), (graph, id, a) -> graph.task(id, NormKernels::rmsNormForward,
                 a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.floats(2), a.halves(2),
                 a.type(2), a.floats(3), a.halves(3), a.type(3), cols, eps), y, rstd, x, w);
+    }
+
+    private boolean normsFours(Tensor w, Tensor... rows) {
+        return fours(w.size(), rows) && w.size() <= NormKernels.FOURS_COLS && w.dtype() != DType.F16;
     }
 
     @Override
@@ -242,6 +260,13 @@ public final class TornadoOps extends DeviceOps {
                     a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), rows, cols), dw, dy, x, rstd);
         }
         if (dx == null) return;
+        if (normsFours(w, dx, dy, x)) {
+            int threads = NormKernels.foursThreads(cols);
+            launch("rmsNormBackwardBf16", Grid.groups(rows, threads), List.of(cols, adds), (graph, id, a) -> graph.task(id,
+                    NormKernels::rmsNormBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2),
+                    a.floats(3), a.longs(3), a.type(3), a.floats(4), cols, adds, threads), dx, dy, x, w, rstd);
+            return;
+        }
         launch("rmsNormBackward", rows(rows), List.of(cols, adds), (graph, id, a) -> graph.task(id, NormKernels::rmsNormBackward,
                 a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), cols, adds),
