@@ -32,6 +32,9 @@ public final class Halves {
     /// Four times the BF16 of minus infinity, in a long.
     static final long FOUR_TIMES_MINUS_INFINITY = 0xff80ff80ff80ff80L;
 
+    /// Four times a BF16 that is not a number.
+    static final long FOUR_TIMES_NAN = 0x7fc07fc07fc07fc0L;
+
     /// 0, of which TornadoVM's compiler does not know that it is and the device's does: what `four` and `bits` want.
     static int zero(int thread) {
         return TornadoMath.min(TornadoMath.max(thread, 0), 0);

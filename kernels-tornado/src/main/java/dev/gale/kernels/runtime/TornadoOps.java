@@ -157,6 +157,12 @@ public final class TornadoOps extends DeviceOps {
         if (y.size() == 0) return;
         int cols = y.cols();
         int vocab = table.rows();
+        if (fours(cols, y, table)) {
+            launch("gatherRowsBf16", Grid.groups(y.rows(), LookupKernels.FOURS_GROUP), List.of(cols, vocab),
+                    (graph, id, a) -> graph.task(id, LookupKernels::gatherRowsBf16, a.context(), a.table(), a.slot(), a.longs(0),
+                            a.longs(1), a.ints(2), cols, vocab), y, table, ids);
+            return;
+        }
         launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id, LookupKernels::gatherRows,
                 a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.ints(2), cols, vocab), y, table, ids);
@@ -284,6 +290,13 @@ public final class TornadoOps extends DeviceOps {
         int sign = flag(transpose);
         Tensor first = q == null ? k : q;
         Tensor second = k == null ? q : k;
+        if (fours(spec.headDim(), first, second) && half % 4 == 0 && half <= RopeKernels.MOST_HALF) {
+            launch("ropeBf16", Grid.groups(rows, RopeKernels.HEADS * half / 4), List.of(heads, kvHeads, spec.headDim(), half, sign),
+                    (graph, id, a) -> graph.task(id, RopeKernels::ropeBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1),
+                            a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
+                    first, second, cos, sin, positions);
+            return;
+        }
         launch("rope", rows(rows), List.of(heads, kvHeads, spec.headDim(), half, sign), (graph, id, a) -> graph.task(id,
                 RopeKernels::rope, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1),
                 a.type(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
@@ -296,6 +309,11 @@ public final class TornadoOps extends DeviceOps {
         int n = size(y);
         if (n == 0) return;
         int act = activation.ordinal();
+        if (fours(n, y, gate, up)) {
+            launch("gluForwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluForwardBf16,
+                    a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), n, act), y, gate, up);
+            return;
+        }
         launch("gluForward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluForward, a.context(),
                 a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.floats(2), a.halves(2), a.type(2), n, act), y, gate, up);
@@ -307,6 +325,12 @@ public final class TornadoOps extends DeviceOps {
         int n = size(dy);
         if (n == 0) return;
         int act = activation.ordinal();
+        if (fours(n, dGate, dUp, dy, gate, up)) {
+            launch("gluBackwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluBackwardBf16,
+                    a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), a.longs(3), a.longs(4), n, act),
+                    dGate, dUp, dy, gate, up);
+            return;
+        }
         launch("gluBackward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluBackward, a.context(),
                 a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), a.type(4),
