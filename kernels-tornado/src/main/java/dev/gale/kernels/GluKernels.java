@@ -38,8 +38,8 @@ public final class GluKernels {
     /// As `gluForward`, for BF16 alone, on devices that convert BF16. Shapes: all `[n]`, n a multiple of 4.
     /// Launch: `ceil(n / Elements.BLOCK_OF_FOURS)` work-groups of `Elements.GROUP` threads, each thread `Elements.EACH` times
     /// four elements. Numerics, Writes: as `gluForward`.
-    public static void gluForwardBf16(KernelContext context, IntArray table, int slot, LongArray y, LongArray gate, LongArray up,
-            int n, int activation) {
+    public static void gluForwardBf16(KernelContext context, IntArray table, int slot, LongArray y, LongArray gate,
+            LongArray up, int n, int activation) {
         long[] gates = new long[Elements.EACH];
         long[] ups = new long[Elements.EACH];
         int zero = Halves.zero(context.localIdx);
@@ -125,7 +125,8 @@ public final class GluKernels {
             float d0 = Halves.first(upstream[e]), d1 = Halves.second(upstream[e]);
             float d2 = Halves.third(upstream[e]), d3 = Halves.fourth(upstream[e]);
             long gateGradients = Halves.four(d0 * Halves.first(ups[e]) * Gates.slope(activation, g0),
-                    d1 * Halves.second(ups[e]) * Gates.slope(activation, g1), d2 * Halves.third(ups[e]) * Gates.slope(activation, g2),
+                    d1 * Halves.second(ups[e]) * Gates.slope(activation, g1),
+                    d2 * Halves.third(ups[e]) * Gates.slope(activation, g2),
                     d3 * Halves.fourth(ups[e]) * Gates.slope(activation, g3), zero);
             long upGradients = Halves.four(d0 * Gates.value(activation, g0), d1 * Gates.value(activation, g1),
                     d2 * Gates.value(activation, g2), d3 * Gates.value(activation, g3), zero);

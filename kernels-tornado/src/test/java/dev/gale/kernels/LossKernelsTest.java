@@ -32,12 +32,12 @@ class LossKernelsTest {
             return o.run(rows, ctx -> LossKernels.crossEntropyRows(ctx, o.table, SLOT, f, o.ints, f, f, rows, vocab, SCALE,
                     softcap, gradients, 1));
         }
-        return o.run(rows, 1, LossKernels.WIDE, ctx -> LossKernels.crossEntropyRowsBf16(ctx, o.table, SLOT, o.longs, o.ints, f, f,
-                rows, vocab, SCALE, softcap, gradients, 1));
+        return o.run(rows, 1, LossKernels.WIDE, ctx -> LossKernels.crossEntropyRowsBf16(ctx, o.table, SLOT, o.longs, o.ints, f,
+                f, rows, vocab, SCALE, softcap, gradients, 1));
     }
 
-    /// A difference to the largest logit is exact to an ulp of either, and so is a probability, relatively; the sum adds one ulp
-    /// a term, the cap two ulps of a logit.
+    /// A difference to the largest logit is exact to an ulp of either, and so is a probability, relatively; the sum adds one
+    /// ulp a term, the cap two ulps of a logit.
     @ParameterizedTest(name = "{0}, {1} tokens, deviation {2}, softcap {3}")
     @CsvSource({"F32,5,1,0", "F32,1300,4,0", "F32,2049,30,20", "BF16,4,1,0", "BF16,68,30,0", "BF16,2052,4,0", "BF16,8192,4,0",
         "BF16,9100,30,20"})
@@ -96,7 +96,8 @@ class LossKernelsTest {
         }
         float[] before = operands(dtype, logits, targets).values("logits");
         KernelOperands o = run(operands(dtype, logits, targets), targets.length, vocab, 0f, 0);
-        for (int r = 0; r < targets.length; r++) assertEquals(right[r] ? 1f : 0f, o.values("losses")[targets.length + r], "row " + r);
+        float[] losses = o.values("losses");
+        for (int r = 0; r < targets.length; r++) assertEquals(right[r] ? 1f : 0f, losses[targets.length + r], "row " + r);
         assertArrayEquals(before, o.values("logits"));
     }
 

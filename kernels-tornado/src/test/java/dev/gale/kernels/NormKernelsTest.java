@@ -38,8 +38,8 @@ class NormKernelsTest {
         ShortArray h = o.halves;
         if (x == DType.BF16 && cols % 4 == 0) {
             int threads = NormKernels.foursThreads(cols);
-            return o.run(rows, 1, threads, ctx -> NormKernels.rmsNormForwardBf16(ctx, o.table, SLOT, o.longs, f, o.longs, f, o.longs,
-                    o.type(3), cols, EPS, threads));
+            return o.run(rows, 1, threads, ctx -> NormKernels.rmsNormForwardBf16(ctx, o.table, SLOT, o.longs, f, o.longs, f,
+                    o.longs, o.type(3), cols, EPS, threads));
         }
         return o.run(rows, ctx -> NormKernels.rmsNormForward(ctx, o.table, SLOT, f, h, o.type(0), f, f, h, o.type(2),
                 f, h, o.type(3), cols, EPS));

@@ -83,7 +83,8 @@ final class Attentions {
         Tensor ranges = ranges(start, stop, queries, keys);
         Tensor stats = ops.allocate("attention stats", DType.F32, Shape.of(2, heads, queries));
         if (fitsMatrixUnit(spec, keys, dq, dk, dv, dO, q, k, v, o)) {
-            Grid grid = new Grid(Math.ceilDiv(queries, AttentionGradientKernels.DELTA_QUERIES), heads, AttentionGradientKernels.GROUP, 1);
+            int groups = Math.ceilDiv(queries, AttentionGradientKernels.DELTA_QUERIES);
+            Grid grid = new Grid(groups, heads, AttentionGradientKernels.GROUP, 1);
             ops.launch("attentionDeltaBf16", grid, List.of(shape, queries), (graph, id, a) -> graph.task(id,
                     AttentionGradientKernels::attentionDeltaBf16, a.context(), a.table(), a.slot(), a.floats(0), a.longs(1),
                     a.longs(2), a.floats(3), shape, queries), stats, dO, o, lse);

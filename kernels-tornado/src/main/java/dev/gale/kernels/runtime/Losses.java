@@ -63,8 +63,8 @@ final class Losses {
         if (logits.dtype() == DType.BF16) {
             ops.launch("crossEntropyRowsBf16", Grid.groups(count, LossKernels.WIDE),
                     List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                            LossKernels::crossEntropyRowsBf16, a.context(), a.table(), a.slot(), a.longs(0), a.ints(1), a.floats(2),
-                            a.floats(3), count, vocab, scale, softcap, gradients, perToken),
+                            LossKernels::crossEntropyRowsBf16, a.context(), a.table(), a.slot(), a.longs(0), a.ints(1),
+                            a.floats(2), a.floats(3), count, vocab, scale, softcap, gradients, perToken),
                     logits, targets, losses, perTokenOrAny);
             return;
         }

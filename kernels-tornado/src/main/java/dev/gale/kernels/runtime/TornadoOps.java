@@ -159,8 +159,8 @@ public final class TornadoOps extends DeviceOps {
         int vocab = table.rows();
         if (fours(cols, y, table)) {
             launch("gatherRowsBf16", Grid.groups(y.rows(), LookupKernels.FOURS_GROUP), List.of(cols, vocab),
-                    (graph, id, a) -> graph.task(id, LookupKernels::gatherRowsBf16, a.context(), a.table(), a.slot(), a.longs(0),
-                            a.longs(1), a.ints(2), cols, vocab), y, table, ids);
+                    (graph, id, a) -> graph.task(id, LookupKernels::gatherRowsBf16, a.context(), a.table(), a.slot(),
+                            a.longs(0), a.longs(1), a.ints(2), cols, vocab), y, table, ids);
             return;
         }
         launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id, LookupKernels::gatherRows,
@@ -291,9 +291,9 @@ public final class TornadoOps extends DeviceOps {
         Tensor first = q == null ? k : q;
         Tensor second = k == null ? q : k;
         if (fours(spec.headDim(), first, second) && half % 4 == 0 && half <= RopeKernels.MOST_HALF) {
-            launch("ropeBf16", Grid.groups(rows, RopeKernels.HEADS * half / 4), List.of(heads, kvHeads, spec.headDim(), half, sign),
-                    (graph, id, a) -> graph.task(id, RopeKernels::ropeBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1),
-                            a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
+            launch("ropeBf16", Grid.groups(rows, RopeKernels.HEADS * half / 4),
+                    List.of(heads, kvHeads, spec.headDim(), half, sign), (graph, id, a) -> graph.task(id, RopeKernels::ropeBf16,
+                            a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
                     first, second, cos, sin, positions);
             return;
         }
@@ -310,8 +310,8 @@ public final class TornadoOps extends DeviceOps {
         if (n == 0) return;
         int act = activation.ordinal();
         if (fours(n, y, gate, up)) {
-            launch("gluForwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluForwardBf16,
-                    a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), n, act), y, gate, up);
+            launch("gluForwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id,
+                    GluKernels::gluForwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), n, act), y, gate, up);
             return;
         }
         launch("gluForward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluForward, a.context(),
@@ -326,9 +326,9 @@ public final class TornadoOps extends DeviceOps {
         if (n == 0) return;
         int act = activation.ordinal();
         if (fours(n, dGate, dUp, dy, gate, up)) {
-            launch("gluBackwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluBackwardBf16,
-                    a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), a.longs(3), a.longs(4), n, act),
-                    dGate, dUp, dy, gate, up);
+            launch("gluBackwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id,
+                    GluKernels::gluBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), a.longs(3),
+                    a.longs(4), n, act), dGate, dUp, dy, gate, up);
             return;
         }
         launch("gluBackward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluBackward, a.context(),

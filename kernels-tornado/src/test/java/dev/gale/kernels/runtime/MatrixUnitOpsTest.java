@@ -140,9 +140,11 @@ class MatrixUnitOpsTest {
             ops.rope(t.get("q"), t.get("k"), t.get("cos"), t.get("sin"), t.get("ids"), spec, true);
         }).input("x", DType.BF16, uniform(n, 1), rows, cols).input("dy", DType.BF16, uniform(n, 2), rows, cols)
                 .input("w", weight, uniform(cols, 3), cols).ints("ids", 2, 0, 1).output("rstd", rows)
-                .input("cos", uniform(rows * dims / 2, 4), rows, dims / 2).input("sin", uniform(rows * dims / 2, 5), rows, dims / 2)
+                .input("cos", uniform(rows * dims / 2, 4), rows, dims / 2)
+                .input("sin", uniform(rows * dims / 2, 5), rows, dims / 2)
                 .output("gathered", DType.BF16, rows, cols).output("y", DType.BF16, rows, cols)
-                .output("dx", DType.BF16, rows, cols).output("sum", DType.BF16, rows, cols).output("glu", DType.BF16, rows, cols)
+                .output("dx", DType.BF16, rows, cols).output("sum", DType.BF16, rows, cols)
+                .output("glu", DType.BF16, rows, cols)
                 .output("dGate", DType.BF16, rows, cols).output("dUp", DType.BF16, rows, cols)
                 .output("q", DType.BF16, rows, cols).output("k", DType.BF16, rows, cols);
     }
