@@ -29,6 +29,17 @@ public final class Halves {
         return bits;
     }
 
+    /// Four times the BF16 of minus infinity, in a long.
+    static final long FOUR_TIMES_MINUS_INFINITY = 0xff80ff80ff80ff80L;
+
+    /// Four times a BF16 that is not a number.
+    static final long FOUR_TIMES_NAN = 0x7fc07fc07fc07fc0L;
+
+    /// 0, of which TornadoVM's compiler does not know that it is and the device's does: what `four` and `bits` want.
+    static int zero(int thread) {
+        return TornadoMath.min(TornadoMath.max(thread, 0), 0);
+    }
+
     /// The elements of four BF16 in a long, in the order in which they stand in memory. For devices that convert BF16.
     public static float first(long four) {
         return BFloat16.bf16ToFloat((short) four);
@@ -49,7 +60,7 @@ public final class Halves {
     /// Four BF16 in a long. The CUDA backend takes the kind of the first operand for that of a sum or a difference, and a BF16 for
     /// a short: two zeros that its compiler does not know for zeros, of which `zero` makes the second, bring it to int.
     ///
-    /// @param zero `localIdx >> 10`
+    /// @param zero from `zero`; `localIdx >> 10` does too, for one instruction more an element
     public static long four(float first, float second, float third, float fourth, int zero) {
         int other = zero >> 1;
         int low = (other - (zero - BFloat16.bf16FromFloat(first))) & 0xffff | (other - (zero - BFloat16.bf16FromFloat(second))) << 16;

@@ -89,7 +89,7 @@ public final class Nf4Kernels {
         context.localBarrier();
         float offset = offset(table, slot, nested, form);
         float value = value(thread & 15, form);
-        int zero = thread >> 10;
+        int zero = Halves.zero(thread);
         for (int e = 0; e < BF16_EACH; e++) {
             float scale = offsetBy(scales[(thread >> 4) + e * (Elements.GROUP / VALUES)], offset, form);
             elements[thread + e * Elements.GROUP] = Halves.bits(value * scale, zero);

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.Activation;
+import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
@@ -141,6 +143,44 @@ class MatrixUnitOpsTest {
         double logit = dtype == DType.BF16 ? 0x1p-8 * 8 : 1e-4;            // logits here are below 8
         TensorAssert.assertClose("loss", want.get("loss"), got.get("loss"), logit);
         TensorAssert.assertClose("dx", want.get("dx"), got.get("dx"), 2 * logit);
+    }
+
+    private static Trial rows(int rows, int heads, int dims, DType weight) {
+        int cols = heads * dims;
+        int n = rows * cols;
+        AttentionSpec spec = new AttentionSpec(heads, heads, dims, 1f, 0f);
+        return new Trial((ops, t) -> {
+            ops.gatherRows(t.get("gathered"), t.get("x"), t.get("ids"));
+            ops.rmsNormForward(t.get("y"), t.get("rstd"), t.get("x"), t.get("w"), 1e-5f);
+            ops.rmsNormBackward(t.get("dx"), false, null, t.get("dy"), t.get("x"), t.get("w"), t.get("rstd"));
+            ops.copy(t.get("sum"), t.get("dy"));
+            ops.rmsNormBackward(t.get("sum"), true, null, t.get("dy"), t.get("x"), t.get("w"), t.get("rstd"));
+            ops.gluForward(t.get("glu"), t.get("x"), t.get("dy"), Activation.SILU);
+            ops.gluBackward(t.get("dGate"), t.get("dUp"), t.get("dy"), t.get("x"), t.get("gathered"), Activation.SILU);
+            ops.copy(t.get("q"), t.get("x"));
+            ops.copy(t.get("k"), t.get("dy"));
+            ops.rope(t.get("q"), t.get("k"), t.get("cos"), t.get("sin"), t.get("ids"), spec, true);
+        }).input("x", DType.BF16, uniform(n, 1), rows, cols).input("dy", DType.BF16, uniform(n, 2), rows, cols)
+                .input("w", weight, uniform(cols, 3), cols).ints("ids", 2, 0, 1).output("rstd", rows)
+                .input("cos", uniform(rows * dims / 2, 4), rows, dims / 2)
+                .input("sin", uniform(rows * dims / 2, 5), rows, dims / 2)
+                .output("gathered", DType.BF16, rows, cols).output("y", DType.BF16, rows, cols)
+                .output("dx", DType.BF16, rows, cols).output("sum", DType.BF16, rows, cols)
+                .output("glu", DType.BF16, rows, cols)
+                .output("dGate", DType.BF16, rows, cols).output("dUp", DType.BF16, rows, cols)
+                .output("q", DType.BF16, rows, cols).output("k", DType.BF16, rows, cols);
+    }
+
+    /// What lies between matrix products: with kernels for four BF16 at a time, and, of other widths, without.
+    @ParameterizedTest(name = "{0} heads of {1}, weights in {2}")
+    @CsvSource({"5,8,BF16", "3,16,F32", "3,6,BF16"})
+    void rowsMatchTheReference(int heads, int dims, DType weight) {
+        Trial.Outputs got = rows(3, heads, dims, weight).run(ops(new Abilities(DType.BF16, true, false)));
+        rows(3, heads, dims, weight).reference().byName().forEach((name, want) -> {
+            double[] bounds = new double[want.length];
+            for (int i = 0; i < bounds.length; i++) bounds[i] = BF16_ROUNDINGS * Math.abs(want[i]) + 64 * ULP;
+            TensorAssert.assertClose(name, want, got.get(name), bounds);
+        });
     }
 
     /// Widths that are no whole numbers of longs, and operands of two types or on their side.
