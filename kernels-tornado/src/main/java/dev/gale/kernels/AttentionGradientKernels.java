@@ -11,6 +11,7 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Backward of attention for any device: scores are made again, block by block.
@@ -19,6 +20,9 @@ public final class AttentionGradientKernels {
     public static final int GROUP = 256;
     /// Pairs of a query and a head that a group of `attentionDelta` takes.
     public static final int DELTA_ROWS = 16;
+
+    /// Queries of a head that a group of `attentionDeltaBf16` takes, 8 threads for each.
+    public static final int DELTA_QUERIES = GROUP / 8;
 
     private static final int NARROW = 32;            // elements of a head in each of four tiles
     private static final int NARROW_STRIDE = NARROW + 1;
@@ -62,6 +66,50 @@ public final class AttentionGradientKernels {
             if ((thread & 15) == 0) {
                 stats.set(atStats + at, lse.get(atLse + at));
                 stats.set(atStats + pairs + at, delta);
+            }
+        }
+    }
+
+    /// As `attentionDelta`, for BF16 heads of at most 128 elements that 4 divides, on devices that convert BF16 and have warps.
+    /// Launch: `ceil(queries / DELTA_QUERIES)` by H groups of `GROUP` threads: neighbouring queries of a head, whose results
+    /// lie side by side. Numerics: F32, a strided part a thread, then halves of eight threads. Writes: `=`.
+    public static void attentionDeltaBf16(KernelContext context, IntArray table, int slot, FloatArray stats, LongArray dO,
+            LongArray o, FloatArray lse, int shape, int queries) {
+        long[] left = new long[4];
+        long[] right = new long[4];
+        int width = HeadShape.headDim(shape) / 4;
+        int heads = HeadShape.numHeads(shape);
+        int thread = context.localIdx;
+        int part = thread & 7;
+        int head = context.groupIdy;
+        int query = context.groupIdx * DELTA_QUERIES + (thread >> 3);
+        int row = (Math.min(query, queries - 1) * heads + head) * width;
+        int atLeft = (table.get(slot + 1) >> 2) + row;
+        int atRight = (table.get(slot + 2) >> 2) + row;
+        for (int e = 0; e < 4; e++) {
+            left[e] = 0L;
+            right[e] = 0L;
+            if (part + 8 * e < width) {
+                left[e] = dO.get(atLeft + part + 8 * e);
+                right[e] = o.get(atRight + part + 8 * e);
+            }
+        }
+        int at = head * queries + query;
+        float logSum = 0f;
+        if (query < queries) logSum = lse.get(table.get(slot + 3) + at);
+        float sum = 0f;
+        for (int e = 0; e < 4; e++) {
+            sum += (Halves.first(left[e]) * Halves.first(right[e]) + Halves.second(left[e]) * Halves.second(right[e]))
+                    + (Halves.third(left[e]) * Halves.third(right[e]) + Halves.fourth(left[e]) * Halves.fourth(right[e]));
+        }
+        sum += context.simdShuffleDown(sum, 4);
+        sum += context.simdShuffleDown(sum, 2);
+        sum += context.simdShuffleDown(sum, 1);
+        if (part == 0) {
+            if (query < queries) {
+                int atStats = table.get(slot) + at;
+                stats.set(atStats, logSum);
+                stats.set(atStats + heads * queries, sum);
             }
         }
     }

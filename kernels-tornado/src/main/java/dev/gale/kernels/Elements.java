@@ -21,6 +21,9 @@ public final class Elements {
     /// Elements of one work-group of an elementwise kernel.
     public static final int BLOCK = GROUP * EACH;
 
+    /// The same of a kernel whose threads take four elements at a time.
+    public static final int BLOCK_OF_FOURS = 4 * BLOCK;
+
     private Elements() {}
 
     /// An F32 or BF16 element.

@@ -29,28 +29,39 @@ public final class Halves {
         return bits;
     }
 
+    /// Four times the BF16 of minus infinity, in a long.
+    static final long FOUR_TIMES_MINUS_INFINITY = 0xff80ff80ff80ff80L;
+
+    /// Four times a BF16 that is not a number.
+    static final long FOUR_TIMES_NAN = 0x7fc07fc07fc07fc0L;
+
+    /// 0, of which TornadoVM's compiler does not know that it is and the device's does: what `four` and `bits` want.
+    static int zero(int thread) {
+        return TornadoMath.min(TornadoMath.max(thread, 0), 0);
+    }
+
     /// The elements of four BF16 in a long, in the order in which they stand in memory. For devices that convert BF16.
-    static float first(long four) {
+    public static float first(long four) {
         return BFloat16.bf16ToFloat((short) four);
     }
 
-    static float second(long four) {
+    public static float second(long four) {
         return BFloat16.bf16ToFloat((short) ((int) four >> 16));
     }
 
-    static float third(long four) {
+    public static float third(long four) {
         return BFloat16.bf16ToFloat((short) (four >>> 32));
     }
 
-    static float fourth(long four) {
+    public static float fourth(long four) {
         return BFloat16.bf16ToFloat((short) ((int) (four >>> 32) >> 16));
     }
 
     /// Four BF16 in a long. The CUDA backend takes the kind of the first operand for that of a sum or a difference, and a BF16 for
     /// a short: two zeros that its compiler does not know for zeros, of which `zero` makes the second, bring it to int.
     ///
-    /// @param zero `localIdx >> 10`
-    static long four(float first, float second, float third, float fourth, int zero) {
+    /// @param zero from `zero`; `localIdx >> 10` does too, for one instruction more an element
+    public static long four(float first, float second, float third, float fourth, int zero) {
         int other = zero >> 1;
         int low = (other - (zero - BFloat16.bf16FromFloat(first))) & 0xffff | (other - (zero - BFloat16.bf16FromFloat(second))) << 16;
         int high = (other - (zero - BFloat16.bf16FromFloat(third))) & 0xffff | (other - (zero - BFloat16.bf16FromFloat(fourth))) << 16;
@@ -58,7 +69,7 @@ public final class Halves {
     }
 
     /// A BF16 in the lower half of an int; as for `four`.
-    static int bits(float value, int zero) {
+    public static int bits(float value, int zero) {
         int other = zero >> 1;
         return (other - (zero - BFloat16.bf16FromFloat(value))) & 0xffff;
     }

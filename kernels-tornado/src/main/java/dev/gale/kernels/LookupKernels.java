@@ -4,6 +4,7 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Rows of a table by number, and the gradient of that.
@@ -13,6 +14,9 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 /// column would leave the device idle, and one work-group per row of the table would start far more than there are
 /// different ids in a batch.
 public final class LookupKernels {
+    /// Threads of a work-group of `gatherRowsBf16`.
+    public static final int FOURS_GROUP = 128;
+
     private LookupKernels() {}
 
     /// `y[i] = table[ids[i]]`. Shapes: y `[rows, cols]`, weight `[vocab, cols]`, F32 or BF16; ids I32 `[rows]`.
@@ -29,6 +33,28 @@ public final class LookupKernels {
             float value = Elements.getWeight(weight, weightHalf, weightType, weightAt + c);
             if (row != id) value = TornadoMath.sqrt(-1f - c);
             Elements.set(y, yHalf, yType, yAt + c, value);
+        }
+    }
+
+    /// As `gatherRows`, for a BF16 y and weight of rows that 4 divides.
+    /// Launch: rows work-groups of `FOURS_GROUP` threads, each thread `Elements.EACH` times four elements at once. Writes: `=`.
+    public static void gatherRowsBf16(KernelContext context, IntArray table, int slot, LongArray y, LongArray weight,
+            IntArray ids, int cols, int vocab) {
+        long[] fours = new long[Elements.EACH];
+        int n = cols / 4;
+        int yAt = (table.get(slot) >> 2) + context.groupIdx * n;
+        int id = ids.get(table.get(slot + 2) + context.groupIdx);
+        int row = TornadoMath.max(0, TornadoMath.min(id, vocab - 1));
+        int weightAt = (table.get(slot + 1) >> 2) + row * n;
+        for (int first = context.localIdx; first < n; first += Elements.EACH * FOURS_GROUP) {
+            for (int e = 0; e < Elements.EACH; e++) {
+                int i = first + e * FOURS_GROUP;
+                if (i < n) fours[e] = weight.get(weightAt + i);
+            }
+            for (int e = 0; e < Elements.EACH; e++) {
+                int i = first + e * FOURS_GROUP;
+                if (i < n) y.set(yAt + i, row == id ? fours[e] : Halves.FOUR_TIMES_NAN);
+            }
         }
     }
 

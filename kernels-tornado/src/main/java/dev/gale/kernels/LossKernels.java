@@ -16,6 +16,11 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 public final class LossKernels {
     /// Threads of a work-group.
     public static final int GROUP = 256;
+    /// Threads of a work-group of `crossEntropyRowsBf16`.
+    public static final int WIDE = 512;
+
+    private static final int WARPS = WIDE / Reduce.LANES;
+    private static final int EACH = 4;               // longs that a thread reads before it needs the first
 
     private LossKernels() {}
 
@@ -38,54 +43,42 @@ public final class LossKernels {
     /// With `z = softcap(logits[r])` and target t >= 0: `losses[0, r] = logsumexp(z) - z[t]`, `losses[1, r] = 1` if z[t]
     /// is the first largest, else 0, and `logits[r] = (exp(z - logsumexp(z)) - [c == t]) * softcap'(z) * scale`. Rows
     /// with a negative target give zeros; a target beyond the vocabulary gives an infinite loss.
-    /// Shapes: logits `[rows, vocab]` with their scale, F32, or BF16 of a vocabulary that 4 divides, targets I32 `[rows]`, losses F32 scratch `[2, rows]`,
+    /// Shapes: logits F32 `[rows, vocab]` with their scale, targets I32 `[rows]`, losses F32 scratch `[2, rows]`,
     /// tokenLoss F32 `[rows]`. Operands in the table: logits, targets, losses, tokenLoss; anything may stand for an
     /// absent tokenLoss.
     /// Launch: one group of `GROUP` threads a row; 3 KB of local memory.
-    /// Numerics: F32, relative to the largest logit; eight logits at a time a thread, then a tree. Writes: `=`.
+    /// Numerics: F32, relative to the largest logit; four logits at a time a thread, then a tree. Writes: `=`.
     /// Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
     ///
     /// @param gradients 1: logits become their gradient, 0: they stay
     /// @param perToken  1: tokenLoss is written
-    public static void crossEntropyRows(KernelContext context, IntArray table, int slot, FloatArray logits,
-            LongArray logitsHalf, int type, IntArray targets, FloatArray losses, FloatArray tokenLoss, int rows, int vocab,
-            float scale, float softcap, int gradients, int perToken) {
+    public static void crossEntropyRows(KernelContext context, IntArray table, int slot, FloatArray logits, IntArray targets,
+            FloatArray losses, FloatArray tokenLoss, int rows, int vocab, float scale, float softcap, int gradients,
+            int perToken) {
         float[] largest = context.allocateFloatLocalArray(GROUP);
         float[] sums = context.allocateFloatLocalArray(GROUP);
         float[] rivals = context.allocateFloatLocalArray(GROUP);
         float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
         pin[0] = 0f;
         int thread = context.localIdx;
-        int zero = thread >> 10;
         int row = context.groupIdx;
         int at = table.get(slot) + row * vocab;
         int target = targets.get(table.get(slot + 1) + row);
-        int near = Math.min(Math.max(target, 0), vocab - 1) & -4;
-        long goals = four(logitsHalf, type, at, near, vocab);
-        float goal = pin[0];
-        for (int e = 0; e < 4; e++) goal = near + e == target ? logit(logits, goals, type, at, near, e, vocab, softcap) : goal;
-        if (target >= vocab) goal = Float.NEGATIVE_INFINITY;
+        float goal = Float.NEGATIVE_INFINITY;
+        if (target < vocab) goal = logit(logits, at, Math.max(target, 0), vocab, softcap);
         float max = Float.NEGATIVE_INFINITY;
         float sum = pin[0];
         float before = pin[0];                           // logits that make the target not the first largest
-        for (int c = 4 * thread; c < vocab; c += 8 * GROUP) {
-            int d = c + 4 * GROUP;
-            long left = four(logitsHalf, type, at, c, vocab);
-            long right = four(logitsHalf, type, at, d, vocab);
-            float z0 = logit(logits, left, type, at, c, 0, vocab, softcap), z1 = logit(logits, left, type, at, c, 1, vocab, softcap);
-            float z2 = logit(logits, left, type, at, c, 2, vocab, softcap), z3 = logit(logits, left, type, at, c, 3, vocab, softcap);
-            float z4 = logit(logits, right, type, at, d, 0, vocab, softcap), z5 = logit(logits, right, type, at, d, 1, vocab, softcap);
-            float z6 = logit(logits, right, type, at, d, 2, vocab, softcap), z7 = logit(logits, right, type, at, d, 3, vocab, softcap);
+        for (int c = thread; c < vocab; c += 4 * GROUP) {
+            float z0 = logit(logits, at, c, vocab, softcap), z1 = logit(logits, at, c + GROUP, vocab, softcap);
+            float z2 = logit(logits, at, c + 2 * GROUP, vocab, softcap), z3 = logit(logits, at, c + 3 * GROUP, vocab, softcap);
             float last = max;
-            max = larger(larger(larger(larger(max, z0), larger(z1, z2)), larger(z3, z4)), larger(z5, larger(z6, z7)));
+            max = larger(larger(max, z0), larger(z1, larger(z2, z3)));
             float shift = finite(max);
             sum = sum * TornadoMath.exp(last - shift) + (TornadoMath.exp(z0 - shift) + TornadoMath.exp(z1 - shift))
-                    + (TornadoMath.exp(z2 - shift) + TornadoMath.exp(z3 - shift)) + (TornadoMath.exp(z4 - shift)
-                    + TornadoMath.exp(z5 - shift)) + (TornadoMath.exp(z6 - shift) + TornadoMath.exp(z7 - shift));
-            before += rival(z0, c, goal, target, vocab) + rival(z1, c + 1, goal, target, vocab)
-                    + rival(z2, c + 2, goal, target, vocab) + rival(z3, c + 3, goal, target, vocab)
-                    + rival(z4, d, goal, target, vocab) + rival(z5, d + 1, goal, target, vocab)
-                    + rival(z6, d + 2, goal, target, vocab) + rival(z7, d + 3, goal, target, vocab);
+                    + (TornadoMath.exp(z2 - shift) + TornadoMath.exp(z3 - shift));
+            before += rival(z0, c, goal, target, vocab) + rival(z1, c + GROUP, goal, target, vocab)
+                    + rival(z2, c + 2 * GROUP, goal, target, vocab) + rival(z3, c + 3 * GROUP, goal, target, vocab);
         }
         largest[thread] = max;
         sums[thread] = sum;
@@ -113,52 +106,33 @@ public final class LossKernels {
             if (perToken == 1) tokenLoss.set(table.get(slot + 3) + row, loss);
         }
         if (gradients == 1) {
-            float factor = target >= 0 ? scale : 0f;
-            for (int c = 4 * thread; c < vocab; c += 4 * GROUP) {
-                long four = four(logitsHalf, type, at, c, vocab);
-                float d0 = slope(logit(logits, four, type, at, c, 0, vocab, softcap), c, target, top, logSum, softcap, factor);
-                float d1 = slope(logit(logits, four, type, at, c, 1, vocab, softcap), c + 1, target, top, logSum, softcap, factor);
-                float d2 = slope(logit(logits, four, type, at, c, 2, vocab, softcap), c + 2, target, top, logSum, softcap, factor);
-                float d3 = slope(logit(logits, four, type, at, c, 3, vocab, softcap), c + 3, target, top, logSum, softcap, factor);
-                if (type == Elements.F32) {
-                    logits.set(at + c, d0);
-                    if (c + 1 < vocab) logits.set(at + c + 1, d1);
-                    if (c + 2 < vocab) logits.set(at + c + 2, d2);
-                    if (c + 3 < vocab) logits.set(at + c + 3, d3);
-                } else {
-                    logitsHalf.set((at + c) / 4, Halves.four(d0, d1, d2, d3, zero));
+            for (int c = thread; c < vocab; c += GROUP) {
+                float d = 0f;
+                if (target >= 0) {
+                    float z = logit(logits, at, c, vocab, softcap);
+                    float p = TornadoMath.exp(z - top - logSum);
+                    d = (c == target ? p - 1f : p) * (scale * bend(z, softcap));
                 }
+                logits.set(at + c, d);
             }
         }
     }
 
-    /// Four BF16 logits from c on, or anything when they are F32 or beyond the vocabulary.
-    private static long four(LongArray logits, int type, int at, int c, int vocab) {
-        long four = 0L;
-        if (type != Elements.F32) four = logits.get((at + Math.min(c, vocab - 4)) / 4);
-        return four;
-    }
-
-    /// Capped logit c + e, -inf outside the vocabulary.
-    private static float logit(FloatArray logits, long four, int type, int at, int c, int e, int vocab, float softcap) {
+    /// Capped logit c, -inf outside the vocabulary.
+    private static float logit(FloatArray logits, int at, int c, int vocab, float softcap) {
         float z = Float.NEGATIVE_INFINITY;
-        if (c + e < vocab) {
-            float raw;
-            if (type == Elements.F32) raw = logits.get(at + c + e);
-            else if (e == 0) raw = Halves.first(four);
-            else if (e == 1) raw = Halves.second(four);
-            else if (e == 2) raw = Halves.third(four);
-            else raw = Halves.fourth(four);
-            z = softcap > 0f ? softcap * TornadoMath.tanh(raw / softcap) : raw;
-        }
+        if (c < vocab) z = capped(logits.get(at + c), softcap);
         return z;
     }
 
-    /// The gradient of logit c; factor is the scale, 0 where the row is not trained.
-    private static float slope(float z, int c, int target, float top, float logSum, float softcap, float factor) {
-        float bend = softcap > 0f ? z / softcap : 0f;
-        float d = (TornadoMath.exp(z - top - logSum) - (c == target ? 1f : 0f)) * (1f - bend * bend) * factor;
-        return factor == 0f ? 0f : d;
+    private static float capped(float logit, float softcap) {
+        return softcap > 0f ? softcap * TornadoMath.tanh(logit / softcap) : logit;
+    }
+
+    /// The slope of `capped` where it gives z.
+    private static float bend(float z, float softcap) {
+        float share = softcap > 0f ? z / softcap : 0f;
+        return 1f - share * share;
     }
 
     private static float larger(float a, float b) {
@@ -178,6 +152,119 @@ public final class LossKernels {
             else value = z <= goal ? 0f : 1f;
         }
         return value;
+    }
+
+    /// As `crossEntropyRows`, for BF16 logits of a vocabulary that 4 divides, on devices that convert BF16 and have warps.
+    /// Launch: one group of `WIDE` threads a row, so that few rows are between their two readings at a time and the second
+    /// finds much of them in the cache; it begins at the end, where the first one was last. 0.2 KB of local memory.
+    /// Numerics: F32, relative to the largest logit; sixteen logits at a time a thread, butterflies of warps. Writes: `=`.
+    public static void crossEntropyRowsBf16(KernelContext context, IntArray table, int slot, LongArray logits, IntArray targets,
+            FloatArray losses, FloatArray tokenLoss, int rows, int vocab, float scale, float softcap, int gradients,
+            int perToken) {
+        float[] largest = context.allocateFloatLocalArray(WARPS);
+        float[] sums = context.allocateFloatLocalArray(WARPS);
+        float[] rivals = context.allocateFloatLocalArray(WARPS);
+        long[] fours = new long[EACH];
+        int thread = context.localIdx;
+        int zero = Halves.zero(thread);
+        int lane = thread & (Reduce.LANES - 1);
+        int row = context.groupIdx;
+        int count = vocab / 4;
+        int at = (table.get(slot) >> 2) + row * count;
+        int target = targets.get(table.get(slot + 1) + row);
+        int near = Math.min(Math.max(target, 0) >> 2, count - 1);
+        long goals = logits.get(at + near);
+        float g0 = capped(Halves.first(goals), softcap), g1 = capped(Halves.second(goals), softcap);
+        float g2 = capped(Halves.third(goals), softcap), g3 = capped(Halves.fourth(goals), softcap);
+        int place = target & 3;
+        float goal = place == 0 ? g0 : place == 1 ? g1 : place == 2 ? g2 : g3;
+        float rival = -Float.MAX_VALUE;                  // the largest logit before the target
+        if (place > 0) rival = g0;
+        if (place > 1) rival = TornadoMath.max(rival, g1);
+        if (place > 2) rival = TornadoMath.max(rival, g2);
+        if (target >= vocab) goal = Halves.first(Halves.FOUR_TIMES_MINUS_INFINITY);
+        float max = -Float.MAX_VALUE;
+        float sum = 0f;
+        int trained = target >= 0 ? count : 0;
+        for (int i = thread; i < trained; i += EACH * WIDE) {
+            float top = max;
+            for (int e = 0; e < EACH; e++) {
+                fours[e] = Halves.FOUR_TIMES_MINUS_INFINITY;
+                if (i + e * WIDE < count) fours[e] = logits.get(at + i + e * WIDE);
+            }
+            for (int e = 0; e < EACH; e++) {
+                float z0 = capped(Halves.first(fours[e]), softcap), z1 = capped(Halves.second(fours[e]), softcap);
+                float z2 = capped(Halves.third(fours[e]), softcap), z3 = capped(Halves.fourth(fours[e]), softcap);
+                float most = TornadoMath.max(TornadoMath.max(z0, z1), TornadoMath.max(z2, z3));
+                if (i + e * WIDE < near) rival = TornadoMath.max(rival, most);
+                top = TornadoMath.max(top, most);
+            }
+            sum *= TornadoMath.exp(max - top);
+            for (int e = 0; e < EACH; e++) {
+                float z0 = capped(Halves.first(fours[e]), softcap), z1 = capped(Halves.second(fours[e]), softcap);
+                float z2 = capped(Halves.third(fours[e]), softcap), z3 = capped(Halves.fourth(fours[e]), softcap);
+                sum += (TornadoMath.exp(z0 - top) + TornadoMath.exp(z1 - top))
+                        + (TornadoMath.exp(z2 - top) + TornadoMath.exp(z3 - top));
+            }
+            max = top;
+        }
+        float most = Reduce.warpMax(context, max);
+        float before = Reduce.warpMax(context, rival);
+        float part = context.simdSum(sum * TornadoMath.exp(max - most));
+        if (lane == 0) {
+            largest[thread >> 5] = most;
+            sums[thread >> 5] = part;
+            rivals[thread >> 5] = before;
+        }
+        context.localBarrier();
+        int warp = lane & (WARPS - 1);
+        float top = Reduce.warpMax(context, largest[warp]);
+        float total = context.simdSum(lane < WARPS ? sums[warp] * TornadoMath.exp(largest[warp] - top) : 0f);
+        float first = Reduce.warpMax(context, rivals[warp]);
+        if (thread == 0) {
+            float loss = 0f;
+            float correct = 0f;
+            if (target >= 0) {
+                loss = top - goal + TornadoMath.log(total);
+                if (first < goal) {
+                    if (top <= goal) correct = total > 0f ? 1f : 0f;     // it is NaN if a logit is
+                }
+            }
+            int atLosses = table.get(slot + 2) + row;
+            losses.set(atLosses, loss);
+            losses.set(atLosses + rows, correct);
+            if (perToken == 1) tokenLoss.set(table.get(slot + 3) + row, loss);
+        }
+        if (gradients == 1) {
+            float factor = scale / total;
+            int last = (count - 1) / (EACH * WIDE) * (EACH * WIDE);
+            for (int i = target >= 0 ? thread + last : -1; i >= 0; i -= EACH * WIDE) {
+                for (int e = 0; e < EACH; e++) fours[e] = logits.get(at + Math.min(i + e * WIDE, count - 1));
+                for (int e = 0; e < EACH; e++) {
+                    float z0 = capped(Halves.first(fours[e]), softcap), z1 = capped(Halves.second(fours[e]), softcap);
+                    float z2 = capped(Halves.third(fours[e]), softcap), z3 = capped(Halves.fourth(fours[e]), softcap);
+                    long slopes = Halves.four(TornadoMath.exp(z0 - top) * (factor * bend(z0, softcap)),
+                            TornadoMath.exp(z1 - top) * (factor * bend(z1, softcap)),
+                            TornadoMath.exp(z2 - top) * (factor * bend(z2, softcap)),
+                            TornadoMath.exp(z3 - top) * (factor * bend(z3, softcap)), zero);
+                    if (i + e * WIDE < count) logits.set(at + i + e * WIDE, slopes);
+                }
+            }
+            for (int i = target >= 0 ? count : thread; i < count; i += WIDE) logits.set(at + i, 0L);
+            if (thread == near % WIDE) {                 // it wrote the target's gradient without the 1
+                if (target >= 0) {
+                    if (target < vocab) {
+                        float share = 1f / total;
+                        float d0 = TornadoMath.exp(g0 - top) * share - (place == 0 ? 1f : 0f);
+                        float d1 = TornadoMath.exp(g1 - top) * share - (place == 1 ? 1f : 0f);
+                        float d2 = TornadoMath.exp(g2 - top) * share - (place == 2 ? 1f : 0f);
+                        float d3 = TornadoMath.exp(g3 - top) * share - (place == 3 ? 1f : 0f);
+                        logits.set(at + near, Halves.four(d0 * (scale * bend(g0, softcap)), d1 * (scale * bend(g1, softcap)),
+                                d2 * (scale * bend(g2, softcap)), d3 * (scale * bend(g3, softcap)), zero));
+                    }
+                }
+            }
+        }
     }
 
     /// `stats[0] += sum_r losses[0, r]`, `stats[1] += sum_r losses[1, r]`.

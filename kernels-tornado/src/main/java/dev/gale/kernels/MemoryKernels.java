@@ -36,13 +36,13 @@ public final class MemoryKernels {
         if (i + 3 * Elements.GROUP < n) to.set(atTo + i + 3 * Elements.GROUP, w3);
     }
 
-    /// `staging[i] = from[table[0] + i]` for i < table[1], and `staging[signed] = table[2]`, by which the host knows that this
+    /// `staging[i] = from[table[0] + i]` for i < table[1], and `staging[mark] = table[2]`, by which the host knows that this
     /// ran. Launch: any grid of `threads` threads.
     public static void download(KernelContext context, IntArray table, IntArray staging, IntArray from, int threads,
-                                int signed) {
+                                int mark) {
         int first = table.get(0);
         int count = table.get(1);
-        if (context.globalIdx == 0) staging.set(signed, table.get(2));
+        if (context.globalIdx == 0) staging.set(mark, table.get(2));
         for (int i = context.globalIdx; i < count; i += threads) staging.set(i, from.get(first + i));
     }
 }

@@ -10,7 +10,7 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Weights of few bits to what products can read: see `Quantization`.
 ///
-/// Codes are seen as shorts of four; in the table stands the offset of their first byte. A block's absmax is F32 or, with
+/// Codes are seen as shorts of four; in the table stands a quarter of the offset of their first byte. A block's absmax is F32 or, with
 /// double quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the
 /// factors of `Nf4.NESTED_BLOCK` blocks each. Without, anything may stand for `nested`.
 /// Codes are looked up in local memory: 16 words lie in different banks, and threads that want the same one get it together.
@@ -44,7 +44,7 @@ public final class Nf4Kernels {
         float[] scales = context.allocateFloatLocalArray(Elements.BLOCK / Nf4.BLOCK);
         int[] fours = new int[Elements.EACH];        // keeps reads where they stand too: see Reduce
         int yAt = table.get(slot);
-        int codesAt = table.get(slot + 1) / 2;
+        int codesAt = table.get(slot + 1) * 2;
         int thread = context.localIdx;
         int first = context.groupIdx * Elements.BLOCK + thread;
         for (int e = 0; e < Elements.EACH; e++) {
@@ -76,7 +76,7 @@ public final class Nf4Kernels {
         float[] scales = context.allocateFloatLocalArray(BF16_BLOCKS);
         int[] fours = new int[BF16_EACH];            // keeps reads where they stand too: see Reduce
         int yAt = table.get(slot) / 4;
-        int codesAt = table.get(slot + 1) / 2;
+        int codesAt = table.get(slot + 1) * 2;
         int thread = context.localIdx;
         int first = context.groupIdx * (BF16_BLOCK / 4) + thread;
         for (int e = 0; e < BF16_EACH; e++) {
@@ -89,7 +89,7 @@ public final class Nf4Kernels {
         context.localBarrier();
         float offset = offset(table, slot, nested, form);
         float value = value(thread & 15, form);
-        int zero = thread >> 10;
+        int zero = Halves.zero(thread);
         for (int e = 0; e < BF16_EACH; e++) {
             float scale = offsetBy(scales[(thread >> 4) + e * (Elements.GROUP / VALUES)], offset, form);
             elements[thread + e * Elements.GROUP] = Halves.bits(value * scale, zero);
@@ -132,7 +132,7 @@ public final class Nf4Kernels {
             int yType, IntArray codes, FloatArray absmax, int cols, int n) {
         int[] fours = new int[Elements.EACH];        // keeps reads where they stand too: see Reduce
         int yAt = table.get(slot);
-        int codesAt = table.get(slot + 1) / 4;
+        int codesAt = table.get(slot + 1);
         int absmaxAt = table.get(slot + 2);
         int thread = context.localIdx;
         int first = context.groupIdx * Elements.BLOCK + thread;
@@ -160,7 +160,7 @@ public final class Nf4Kernels {
         float scale;
         if ((form & NESTED) == NESTED) {
             int nestedAt = table.get(slot + 3);
-            int code = codes.get((at + block) / 4) >> (at + block & 3) * 8 & 255;
+            int code = codes.get(at + block / 4) >> (block & 3) * 8 & 255;
             scale = nested.get(nestedAt + code) * nested.get(nestedAt + OFFSET + 1 + block / Nf4.NESTED_BLOCK);
         } else {
             scale = absmax.get(at + block);
@@ -182,9 +182,9 @@ public final class Nf4Kernels {
 
     /// Element i of a matrix, for products.
     ///
-    /// @param codesAt offset of the first byte of codes, which is even
+    /// @param codesAt offset of the first byte of codes, a quarter of it
     static float element(FloatArray absmax, ShortArray codes, int absmaxAt, int codesAt, int i) {
         int shift = (i & 2) * 4 + 4 - (i & 1) * 4;
-        return Nf4.value(codes.get(codesAt / 2 + i / 4) >> shift & 15) * absmax.get(absmaxAt + i / Nf4.BLOCK);
+        return Nf4.value(codes.get(codesAt * 2 + i / 4) >> shift & 15) * absmax.get(absmaxAt + i / Nf4.BLOCK);
     }
 }

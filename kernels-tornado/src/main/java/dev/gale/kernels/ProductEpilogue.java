@@ -124,7 +124,7 @@ public final class ProductEpilogue {
         long[] values = new long[8];
         long[] before = new long[8];
         int thread = context.localIdx;
-        int zero = thread >> 10;
+        int zero = Halves.zero(thread);
         int c = thread & 31;
         int r = thread >> 5 & 7;
         int top = context.groupIdy * BF16_ROWS;

@@ -28,7 +28,7 @@ public final class ProductForm {
         return of(cType, aType, bType, ABSENT, accumulate ? cType : ABSENT, transposeA ? 1 : 0, transposeB ? 1 : 0, 0);
     }
 
-    static int yType(int form) {
+    public static int yType(int form) {
         return form & 3;
     }
 
@@ -40,11 +40,11 @@ public final class ProductForm {
         return form >> 4 & 3;
     }
 
-    static int biasType(int form) {
+    public static int biasType(int form) {
         return form >> 6 & 3;
     }
 
-    static int residualType(int form) {
+    public static int residualType(int form) {
         return form >> 8 & 3;
     }
 
@@ -56,7 +56,7 @@ public final class ProductForm {
         return form >> 11 & 1;
     }
 
-    static int rank(int form) {
+    public static int rank(int form) {
         return form >> 12 & 0xfffff;
     }
 }

@@ -1,6 +1,7 @@
 package dev.gale.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
 
 /// Sums and maxima over the threads of a work-group.
 /// Two rules of TornadoVM 5.2.0 show here. Local memory is allocated in the method that uses it: as an argument it is taken for a
@@ -13,7 +14,20 @@ public final class Reduce {
     /// How many rows such a work-group reads at a time.
     public static final int ROWS = Elements.GROUP / COLUMNS;
 
+    /// Threads of a warp.
+    public static final int LANES = 32;
+
     private Reduce() {}
+
+    /// The largest of one value from each thread of a warp; every thread gets it. For devices with warps; NaN is passed over
+    /// there.
+    public static float warpMax(KernelContext context, float value) {
+        float most = value;
+        for (int lanes = LANES / 2; lanes > 0; lanes = lanes / 2) {
+            most = TornadoMath.max(most, context.simdShuffleDown(most, lanes));
+        }
+        return context.simdBroadcastFirst(most);
+    }
 
     /// Sum of one value from each of `Elements.GROUP` threads along x; every thread gets it.
     /// Numerics: a tree in local memory: thread t takes in t + 128, then t + 64 and so on; F32, deterministic.

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// `GluKernels` against ReferenceOps. Bounds as in the contract: exponential, division, polynomial and products each
@@ -49,7 +50,8 @@ class GluKernelsTest {
 
     @ParameterizedTest
     @CsvSource({"SILU,1,F32,F32", "SILU,2500,BF16,BF16", "GELU,1025,F32,BF16", "GELU,777,BF16,BF16",
-        "GELU_TANH,1000,F32,F32", "GELU_TANH,2049,BF16,F32", "SILU,1300,F32,F32", "GELU,2048,F32,F32"})
+        "GELU_TANH,1000,F32,F32", "GELU_TANH,2049,BF16,F32", "SILU,1300,F32,F32", "GELU,2048,F32,F32",
+        "SILU,5000,BF16,BF16", "GELU,4,BF16,BF16", "GELU_TANH,4096,BF16,BF16"})
     void matchesBothWays(Activation activation, int n, DType result, DType operand) {
         int act = activation.ordinal();
         KernelOperands o = new KernelOperands(output("dGate", result, n), output("dUp", result, n),
@@ -61,10 +63,17 @@ class GluKernelsTest {
         IntArray slots = IntArray.fromElements(t.get(SLOT + 5), t.get(SLOT + 3), t.get(SLOT + 4));
         int to = o.type(0);
         int from = o.type(2);
-        int blocks = Math.ceilDiv(n, Elements.BLOCK);
-        o.run(blocks, ctx -> GluKernels.gluForward(ctx, slots, 0, f, h, to, f, h, from, f, h, from, n, act));
-        o.run(blocks, ctx -> GluKernels.gluBackward(ctx, t, SLOT, f, h, to, f, h, to, f, h, from, f, h, from, f, h,
-                from, n, act));
+        if (result == DType.BF16 && operand == DType.BF16 && n % 4 == 0) {
+            LongArray l = o.longs;
+            int blocks = Math.ceilDiv(n, Elements.BLOCK_OF_FOURS);
+            o.run(blocks, ctx -> GluKernels.gluForwardBf16(ctx, slots, 0, l, l, l, n, act));
+            o.run(blocks, ctx -> GluKernels.gluBackwardBf16(ctx, t, SLOT, l, l, l, l, l, n, act));
+        } else {
+            int blocks = Math.ceilDiv(n, Elements.BLOCK);
+            o.run(blocks, ctx -> GluKernels.gluForward(ctx, slots, 0, f, h, to, f, h, from, f, h, from, n, act));
+            o.run(blocks, ctx -> GluKernels.gluBackward(ctx, t, SLOT, f, h, to, f, h, to, f, h, from, f, h, from, f, h,
+                    from, n, act));
+        }
         Map<String, float[]> want = o.reference((ops, at) -> {
             ops.gluForward(at.get("y"), at.get("gate"), at.get("up"), activation);
             ops.gluBackward(at.get("dGate"), at.get("dUp"), at.get("dy"), at.get("gate"), at.get("up"), activation);
@@ -90,6 +99,22 @@ class GluKernelsTest {
                 t.get(SLOT + 4));
         o.run(2, ctx -> GluKernels.gluBackward(ctx, t, SLOT, f, h, 0, f, h, 0, f, h, 0, f, h, 0, f, h, 0, n, act));
         o.run(2, ctx -> GluKernels.gluBackward(ctx, alias, 0, f, h, 0, f, h, 0, f, h, 0, f, h, 0, f, h, 0, n, act));
+        assertArrayEquals(o.values("dGate"), o.values("gate"));
+        assertArrayEquals(o.values("dUp"), o.values("dy"));
+    }
+
+    @Test
+    void backwardOfBf16MayBeInPlace() {
+        int n = 1300;
+        KernelOperands o = new KernelOperands(output("dGate", DType.BF16, n), output("dUp", DType.BF16, n),
+                inout("dy", DType.BF16, uniform(n, 3), n), inout("gate", DType.BF16, gates(n), n),
+                input("up", DType.BF16, uniform(n, 2), n));
+        LongArray l = o.longs;
+        IntArray t = o.table;
+        IntArray alias = IntArray.fromElements(t.get(SLOT + 3), t.get(SLOT + 2), t.get(SLOT + 2), t.get(SLOT + 3),
+                t.get(SLOT + 4));
+        o.run(1, ctx -> GluKernels.gluBackwardBf16(ctx, t, SLOT, l, l, l, l, l, n, Gates.SILU));
+        o.run(1, ctx -> GluKernels.gluBackwardBf16(ctx, alias, 0, l, l, l, l, l, n, Gates.SILU));
         assertArrayEquals(o.values("dGate"), o.values("gate"));
         assertArrayEquals(o.values("dUp"), o.values("dy"));
     }

@@ -20,6 +20,7 @@ import java.util.function.UnaryOperator;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// The operands of one kernel, side by side in one array per dtype as on a device, and what ReferenceOps makes of them.
@@ -30,12 +31,14 @@ final class KernelOperands {
     static final double ULP = Math.ulp(1f);
     /// Where the offsets of the operands begin in the table.
     static final int SLOT = 3;
-    private static final int GAP = 5;
+    private static final int GAP = 8;
     private static final float GAP_VALUE = 1.5e30f;             // exact in BF16: 0x7197
     private static final double BF16_ROUNDING = 0x1p-8;
 
     final FloatArray floats;
     final ShortArray halves;
+    /// The same memory as `halves`, four at a time; operands lie at whole longs where the BF16 before them have whole longs.
+    final LongArray longs;
     final IntArray ints;
     final IntArray table;
     private final List<Operand> operands;
@@ -84,7 +87,8 @@ final class KernelOperands {
     KernelOperands(Operand... operands) {
         this.operands = List.of(operands);
         floats = new FloatArray(extent(DType.F32));
-        halves = new ShortArray(extent(DType.BF16));
+        halves = new ShortArray(Math.ceilDiv(extent(DType.BF16), 4) * 4);
+        longs = LongArray.fromSegmentShallow(halves.getSegmentWithHeader());
         ints = new IntArray(extent(DType.I32));
         table = new IntArray(SLOT + operands.length);
         floats.init(GAP_VALUE);
@@ -137,8 +141,11 @@ final class KernelOperands {
     }
 
     KernelOperands run(int groups, int groupsY, Consumer<KernelContext> kernel) {
-        KernelEmulator.grid(groups * Elements.GROUP, groupsY, 1).group(Elements.GROUP).arrays(floats, halves, ints)
-                .run(kernel);
+        return run(groups, groupsY, Elements.GROUP, kernel);
+    }
+
+    KernelOperands run(int groups, int groupsY, int threads, Consumer<KernelContext> kernel) {
+        KernelEmulator.grid(groups * threads, groupsY, 1).group(threads).arrays(floats, halves, ints).run(kernel);
         for (Operand operand : operands) {
             int end = table.get(SLOT + number(operand.name())) + operand.size();
             for (int i = end; i < end + GAP; i++) {

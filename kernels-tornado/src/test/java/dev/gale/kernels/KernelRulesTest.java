@@ -56,6 +56,15 @@ class KernelRulesTest {
         assertEquals(List.of(), passed);
     }
 
+    /// TornadoVM hands the names of parameters on to the compilers of C.
+    @Test
+    void parametersHaveNoNamesOfC() throws IOException {
+        Pattern taken = Pattern.compile("\\b(signed|unsigned|register|union|struct|typedef|sizeof|extern|auto|inline|restrict|half|kernel|global"
+                + "|local|constant|uchar|ushort|uint|ulong)(?=[,)])");
+        assertEquals(List.of(), kernels().stream().filter(kernel -> taken.matcher(kernel[1].substring(0, kernel[1].indexOf(')') + 1)).find())
+                .map(kernel -> kernel[0]).toList());
+    }
+
     /// `TaskGraph.task` takes no more.
     @Test
     void kernelsHaveAtMostTwentyParameters() throws IOException {

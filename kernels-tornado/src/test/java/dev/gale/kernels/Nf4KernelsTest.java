@@ -38,7 +38,7 @@ class Nf4KernelsTest {
         float[] w = want.dequantized(doubly);
         int n = w.length;
         int form = doubly ? Nf4Kernels.NESTED : Nf4Kernels.PLAIN;
-        IntArray table = IntArray.fromElements(-1, -1, -1, GAP, GAP, GAP, GAP);
+        IntArray table = IntArray.fromElements(-1, -1, -1, GAP, GAP / 4, doubly ? GAP / 4 : GAP, GAP);
         FloatArray y = new FloatArray(GAP + n);
         ShortArray yHalf = new ShortArray(GAP + n);
         LongArray yLongs = new LongArray((GAP + n) / 4);
@@ -93,7 +93,7 @@ class Nf4KernelsTest {
     @ValueSource(ints = {1, 255, 256, 700})
     void absmaxBitsAreTheHosts(int blocks) {
         Nf4Reference weights = Nf4Reference.of(uniform(64 * blocks, 3));
-        IntArray table = IntArray.fromElements(-1, -1, -1, GAP, -1, GAP, GAP);
+        IntArray table = IntArray.fromElements(-1, -1, -1, GAP, -1, GAP / 4, GAP);
         FloatArray absmax = Nf4Reference.onDevice(new float[blocks]);
         IntArray codes = weights.absmaxCodesOnDevice();
         FloatArray nested = Nf4Reference.onDevice(weights.nested());
@@ -126,7 +126,7 @@ class Nf4KernelsTest {
                 input("up", DType.F32, uniform(n * r, 6), upDims));
         IntArray table = new IntArray(SLOT + 8);
         for (int i = 0; i < 7; i++) table.set(SLOT + i, o.table.get(SLOT + i));
-        table.set(SLOT + 2, GAP);
+        table.set(SLOT + 2, GAP / 4);
         table.set(SLOT + 7, GAP);
         ShortArray codes = (swapped ? weights.swapped() : weights).codesOnDevice();
         FloatArray absmax = Nf4Reference.onDevice(weights.absmax());

@@ -36,13 +36,18 @@ class NormKernelsTest {
                 input("x", x, values, rows, cols), input("w", w, uniform(cols, 2), cols));
         FloatArray f = o.floats;
         ShortArray h = o.halves;
+        if (x == DType.BF16 && cols % 4 == 0) {
+            int threads = NormKernels.foursThreads(cols);
+            return o.run(rows, 1, threads, ctx -> NormKernels.rmsNormForwardBf16(ctx, o.table, SLOT, o.longs, f, o.longs, f,
+                    o.longs, o.type(3), cols, EPS, threads));
+        }
         return o.run(rows, ctx -> NormKernels.rmsNormForward(ctx, o.table, SLOT, f, h, o.type(0), f, f, h, o.type(2),
                 f, h, o.type(3), cols, EPS));
     }
 
     @ParameterizedTest
     @CsvSource({"1,1,F32,F32,1", "3,5,F32,BF16,1", "2,256,BF16,BF16,1000", "7,257,BF16,F32,1e-3", "5,1030,F32,F32,1",
-        "4,31,F32,F32,0"})
+        "4,31,F32,F32,0", "2,8,BF16,F32,1", "3,1540,BF16,BF16,1", "2,2048,BF16,F32,1e-3"})
     void forwardIsRelativelyExact(int rows, int cols, DType x, DType w, double scale) {
         KernelOperands o = forward(rows, cols, x, w, normal(rows * cols, scale, 1));
         Map<String, float[]> want = o.reference((ops, at) ->
@@ -55,8 +60,10 @@ class NormKernelsTest {
     void forwardSpreadsNaNAlongItsRow() {
         float[] values = normal(3 * 300, 1, 1);
         values[299] = Float.NaN;
-        float[] y = forward(3, 300, DType.F32, DType.F32, values).values("y");
-        for (int i = 0; i < y.length; i++) assertEquals(i < 300, Float.isNaN(y[i]));
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            float[] y = forward(3, 300, dtype, DType.F32, values).values("y");
+            for (int i = 0; i < y.length; i++) assertEquals(i < 300, Float.isNaN(y[i]));
+        }
     }
 
     @ParameterizedTest
@@ -80,7 +87,8 @@ class NormKernelsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,1,F32,F32,0", "3,5,F32,BF16,1", "2,257,BF16,BF16,1", "5,1030,BF16,F32,0", "130,31,F32,F32,1"})
+    @CsvSource({"1,1,F32,F32,0", "3,5,F32,BF16,1", "2,257,BF16,BF16,1", "5,1030,BF16,F32,0", "130,31,F32,F32,1",
+        "2,8,BF16,BF16,0", "3,1540,BF16,BF16,1", "2,2048,BF16,F32,1"})
     void backwardMatches(int rows, int cols, DType dtype, DType w, int accumulate) {
         int n = rows * cols;
         float[] rstd = uniform(rows, 8);
@@ -92,8 +100,14 @@ class NormKernelsTest {
         FloatArray f = o.floats;
         ShortArray h = o.halves;
         IntArray t = o.table;
-        o.run(rows, ctx -> NormKernels.rmsNormBackward(ctx, t, SLOT, f, h, o.type(0), f, h, o.type(1), f, h, o.type(2),
-                f, h, o.type(3), f, cols, accumulate));
+        if (dtype == DType.BF16 && cols % 4 == 0) {
+            int threads = NormKernels.foursThreads(cols);
+            o.run(rows, 1, threads, ctx -> NormKernels.rmsNormBackwardBf16(ctx, t, SLOT, o.longs, o.longs, o.longs, f, o.longs,
+                    o.type(3), f, cols, accumulate, threads));
+        } else {
+            o.run(rows, ctx -> NormKernels.rmsNormBackward(ctx, t, SLOT, f, h, o.type(0), f, h, o.type(1), f, h, o.type(2),
+                    f, h, o.type(3), f, cols, accumulate));
+        }
         IntArray slots = IntArray.fromElements(t.get(SLOT + 5), t.get(SLOT + 1), t.get(SLOT + 2), t.get(SLOT + 4));
         o.run(Math.ceilDiv(cols, Reduce.COLUMNS), ctx -> NormKernels.rmsNormBackwardWeight(ctx, slots, 0, f, f, h,
                 o.type(1), f, h, o.type(2), f, rows, cols));

@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
@@ -37,13 +36,18 @@ class RopeKernelsTest {
             int transpose) {
         FloatArray f = o.floats;
         ShortArray h = o.halves;
+        if (o.type(0) == Elements.BF16 && o.type(1) == Elements.BF16 && headDim % 4 == 0) {
+            return o.run(rows, 1, RopeKernels.HEADS * half / 4, ctx -> RopeKernels.ropeBf16(ctx, o.table, SLOT, o.longs, o.longs,
+                    f, f, o.ints, heads, kvHeads, headDim, half, transpose));
+        }
         return o.run(rows, ctx -> RopeKernels.rope(ctx, o.table, SLOT, f, h, o.type(0), f, h, o.type(1), f, f, o.ints,
                 heads, kvHeads, headDim, half, transpose));
     }
 
     @ParameterizedTest(name = "{0} rows, {1}/{2} heads of {3}, half {4}, transpose {5}, {6} {7}")
     @CsvSource({"1,1,1,2,1,0,F32,F32", "5,3,1,6,3,1,BF16,F32", "9,12,2,64,32,0,BF16,BF16", "7,2,2,80,16,0,F32,F32",
-        "7,2,1,5,2,1,F32,BF16", "3,9,3,128,64,1,BF16,BF16"})
+        "7,2,1,5,2,1,F32,BF16", "3,9,3,128,64,1,BF16,BF16",
+        "5,36,9,16,8,0,BF16,BF16", "2,6,2,80,20,1,BF16,BF16", "2,3,1,6,3,0,BF16,BF16"})
     void rotatesPairsInPlace(int rows, int heads, int kvHeads, int headDim, int half, int transpose, DType q, DType k) {
         KernelOperands o = rotate(operands(rows, heads, kvHeads, headDim, half, q, k), rows, heads, kvHeads, headDim,
                 half, transpose);
@@ -65,14 +69,13 @@ class RopeKernelsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void eitherSideMayBeAbsent(boolean queries) {
+    @CsvSource({"true,F32", "false,F32", "true,BF16", "false,BF16"})
+    void eitherSideMayBeAbsent(boolean queries, DType dtype) {
         String present = queries ? "q" : "k";
         String absent = queries ? "k" : "q";
-        KernelOperands both = rotate(operands(6, 2, 1, 8, 4, DType.F32, DType.F32), 6, 2, 1, 8, 4, 0);
-        KernelOperands untouched = operands(6, 2, 1, 8, 4, DType.F32, DType.F32);
-        KernelOperands one = rotate(operands(6, 2, 1, 8, 4, DType.F32, DType.F32), 6, queries ? 2 : 0, queries ? 0 : 1,
-                8, 4, 0);
+        KernelOperands both = rotate(operands(6, 2, 1, 8, 4, dtype, dtype), 6, 2, 1, 8, 4, 0);
+        KernelOperands untouched = operands(6, 2, 1, 8, 4, dtype, dtype);
+        KernelOperands one = rotate(operands(6, 2, 1, 8, 4, dtype, dtype), 6, queries ? 2 : 0, queries ? 0 : 1, 8, 4, 0);
         assertArrayEquals(both.values(present), one.values(present));
         assertArrayEquals(untouched.values(absent), one.values(absent));
     }

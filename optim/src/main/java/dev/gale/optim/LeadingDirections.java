@@ -56,7 +56,9 @@ final class LeadingDirections {
 
     /// With A the matrix, smaller side first, and `Aᵀ Q = Z R`: A is nearly `Q Rᵀ Zᵀ`, whose vectors are Q times those of Rᵀ.
     private float[] leading(DMatrixRMaj q, int wanted) {
-        QRDecomposition<DMatrixRMaj> qr = qr(toLarger(q));
+        DMatrixRMaj images = toLarger(q);
+        if (isZero(images)) return floats(CommonOps_DDRM.extract(q, 0, smaller, 0, wanted));
+        QRDecomposition<DMatrixRMaj> qr = qr(images);
         DMatrixRMaj core = CommonOps_DDRM.transpose(qr.getR(null, true), null);
         SingularValueDecomposition_F64<DMatrixRMaj> svd =
                 DecompositionFactory_DDRM.svd(core.numRows, core.numCols, true, false, true);
@@ -86,8 +88,20 @@ final class LeadingDirections {
         return qr;
     }
 
+    /// Unit vectors for zeros: a gradient is zero where an adapter begins as nothing, and in every plan.
     private static DMatrixRMaj orthonormal(DMatrixRMaj columns) {
+        if (isZero(columns)) return CommonOps_DDRM.identity(columns.numRows, columns.numCols);
         return qr(columns).getQ(null, true);
+    }
+
+    private static boolean isZero(DMatrixRMaj matrix) {
+        return CommonOps_DDRM.elementMaxAbs(matrix) == 0;
+    }
+
+    private static float[] floats(DMatrixRMaj matrix) {
+        float[] values = new float[matrix.getNumElements()];
+        for (int i = 0; i < values.length; i++) values[i] = (float) matrix.data[i];
+        return values;
     }
 
     /// `A columns`, A with its smaller side first.
@@ -103,9 +117,7 @@ final class LeadingDirections {
     private DMatrixRMaj product(boolean transposed, DMatrixRMaj columns, int rows) {
         Tensor right = ops.allocate("directions", DType.F32, Shape.of(columns.numRows, columns.numCols));
         Tensor result = ops.allocate("images", DType.F32, Shape.of(rows, columns.numCols));
-        float[] values = new float[columns.getNumElements()];
-        for (int i = 0; i < values.length; i++) values[i] = (float) columns.data[i];
-        ops.write(right, values);
+        ops.write(right, floats(columns));
         ops.matmul(result, matrix, transposed, right, false, 1f, false);
         float[] images = ops.toFloats(result);
         ops.release(result);

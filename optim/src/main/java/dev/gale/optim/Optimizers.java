@@ -55,8 +55,11 @@ final class Optimizers {
 
     private static Recipe find(String name) {
         Recipe recipe = RECIPES.get(name);
-        if (recipe == null) throw InputException.unknown("optim", name, names());
-        return recipe;
+        if (recipe != null) return recipe;
+        String part = names().stream().filter(known -> known.contains(name)).findFirst().orElse(null);
+        if (part == null || InputException.nearest(name, names()) != null) throw InputException.unknown("optim", name, names());
+        throw new InputException("unknown optim '%s'; did you mean '%s'? (known: %s)".formatted(name, part,
+                String.join(", ", names())));
     }
 
     private static Function<Parameter, UpdateRule> rules(String name, Recipe recipe, OptimizerSettings settings) {

@@ -42,7 +42,7 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
         mapped -= Math.min(mapped, ops.memory().liveBytes());
         long parameterBytes = ops.memory().liveBytes();
         long trainable = model.trainable().stream().mapToLong(p -> p.value().size()).sum();
-        try (Optimizer optimizer = SftTrainer.optimizer(ops, model.trainable(), config);
+        try (Optimizer optimizer = SftTrainer.optimizer(ops, model.trainable(), config, trainer.totalSteps());
              TrainStep step = new TrainStep(ops, model.model(), optimizer, config)) {
             long optimizerBytes = ops.memory().liveBytes() - parameterBytes - trainable * Float.BYTES;
             trainer.rehearse(step);
@@ -50,6 +50,7 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
             step.run(microBatches, 2, config.learningRate());
             for (Batch size : trainer.sizes()) step.run(List.of(size), 1, config.learningRate());
             long flops = ops instanceof NullOps counting ? counting.totalFlops() / 2 : 0;
+            optimizer.eval();
             trainer.largestEvaluation().ifPresent(batch -> new Evaluator(ops, model.model()).evaluate(List.of(batch)));
             long tokens = microBatches.stream().mapToLong(Batch::tokens).sum();
             return new MemoryPlan(count, trainable, mapped, parameterBytes, trainable * Float.BYTES, optimizerBytes,

@@ -40,7 +40,9 @@ final class RunCheckpoint {
         this.totalSteps = totalSteps;
     }
 
+    /// The files of the model have the values to evaluate, the optimizer's those to train, if these are others.
     void write(Path directory) throws IOException {
+        optimizer.eval();
         model.saveExact(directory);
         if (!config.saveOnlyModel()) {
             new SafetensorsWriter(model.ops(), null).write(directory.resolve(OPTIMIZER), optimizer.state());
@@ -82,12 +84,12 @@ final class RunCheckpoint {
         if (!Files.exists(file)) {
             throw new InputException(file + " is missing (save_only_model?): resume from another checkpoint");
         }
+        model.restore(directory);                              // first: the optimizer may have other values to train
         try (Safetensors saved = Safetensors.open(file)) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             for (String name : saved.names()) tensors.put(name, saved.tensor(name));
             optimizer.restore(tensors, file.toString());
         }
-        model.restore(directory);
         Map<String, Double> learned = new LinkedHashMap<>();
         ((Map<String, Object>) resume.get("schedule")).forEach((key, value) -> learned.put(key, ((Number) value).doubleValue()));
         schedule.restore(learned);

@@ -1,15 +1,17 @@
 package dev.gale.train;
 
 import dev.gale.optim.LrSchedule;
+import dev.gale.optim.OptimArgs;
+import dev.gale.optim.Optimizer;
+import dev.gale.optim.OptimizerSettings;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.autograd.Checkpointing;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 
 /// Options of a supervised fine-tuning run: names, meanings and defaults of Hugging Face's `TrainingArguments` and
 /// TRL's `SFTConfig`. YAML files spell them in snake_case. Build one with
@@ -30,7 +32,9 @@ import java.util.TreeSet;
 /// @param adamBeta2                 decay of the second moment
 /// @param adamEpsilon               added to the root of the second moment
 /// @param maxGradNorm               bound of the global gradient norm; 0 does not clip
-/// @param optim                     optimizer, one of `OPTIMIZERS`
+/// @param optim                     optimizer, one of `Optimizer.names()`
+/// @param optimArgs                 options of that optimizer, e.g. `rank=64, scale=0.25`
+/// @param optimTargetModules        modules whose gradients GaLore projects: parts of names, expressions, or `all-linear`
 /// @param lrSchedulerType           name of the learning-rate schedule, one of `LrSchedule.names()`
 /// @param lrSchedulerKwargs         options of that schedule, e.g. `num_cycles`
 /// @param warmupSteps               linear warmup, steps or share
@@ -70,6 +74,8 @@ public record SftConfig(
         double adamEpsilon,
         double maxGradNorm,
         String optim,
+        OptimArgs optimArgs,
+        List<String> optimTargetModules,
         String lrSchedulerType,
         Map<String, Object> lrSchedulerKwargs,
         double warmupSteps,
@@ -94,9 +100,6 @@ public record SftConfig(
         boolean assistantOnlyLoss,
         Optional<Path> resumeFromCheckpoint) {
 
-    /// Optimizers by Hugging Face's names; all are AdamW with f32 state.
-    public static final Set<String> OPTIMIZERS = Set.of("adamw_torch", "adamw_torch_fused");
-
     /// When to evaluate.
     public enum EvalStrategy { NO, STEPS, EPOCH }
 
@@ -117,11 +120,13 @@ public record SftConfig(
         require(adamBeta2 >= 0 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2);
         require(adamEpsilon > 0 && Double.isFinite(adamEpsilon), "adam_epsilon", "above 0", adamEpsilon);
         requireNotNegative("max_grad_norm", maxGradNorm);
-        require(OPTIMIZERS.contains(optim), "optim", "one of " + new TreeSet<>(OPTIMIZERS), optim);
         if (!LrSchedule.names().contains(lrSchedulerType)) {
             throw InputException.unknown("lr_scheduler_type", lrSchedulerType, LrSchedule.names());
         }
         requireInterval("warmup_steps", warmupSteps, true);
+        optimTargetModules = List.copyOf(optimTargetModules);
+        Optimizer.check(optim,
+                new OptimizerSettings(adamBeta1, adamBeta2, adamEpsilon, 0, seed, optimArgs, optimTargetModules));
         requireInterval("logging_steps", loggingSteps, false);
         requireInterval("eval_steps", evalSteps, true);
         requireInterval("save_steps", saveSteps, false);
@@ -141,6 +146,12 @@ public record SftConfig(
 
     public static SftConfigBuilder builder() {
         return new SftConfigBuilder();
+    }
+
+    /// What the optimizer of a run of `totalSteps` is made with.
+    public OptimizerSettings optimizerSettings(int totalSteps) {
+        return new OptimizerSettings(adamBeta1, adamBeta2, adamEpsilon, warmupStepsOf(totalSteps), seed, optimArgs,
+                optimTargetModules);
     }
 
     /// Warmup steps of a run of `totalSteps`.

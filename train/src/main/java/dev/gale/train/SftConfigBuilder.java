@@ -1,7 +1,9 @@
 package dev.gale.train;
 
+import dev.gale.optim.OptimArgs;
 import dev.gale.tensor.autograd.Checkpointing;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -22,6 +24,8 @@ public final class SftConfigBuilder {
     private double adamEpsilon = 1e-8;
     private double maxGradNorm = 1;
     private String optim = "adamw_torch";
+    private OptimArgs optimArgs = OptimArgs.NONE;
+    private List<String> optimTargetModules = List.of("all-linear");
     private String lrSchedulerType = "linear";
     private Map<String, Object> lrSchedulerKwargs = Map.of();
     private double warmupSteps;
@@ -115,6 +119,16 @@ public final class SftConfigBuilder {
 
     public SftConfigBuilder optim(String optim) {
         this.optim = optim;
+        return this;
+    }
+
+    public SftConfigBuilder optimArgs(OptimArgs optimArgs) {
+        this.optimArgs = optimArgs;
+        return this;
+    }
+
+    public SftConfigBuilder optimTargetModules(List<String> optimTargetModules) {
+        this.optimTargetModules = optimTargetModules;
         return this;
     }
 
@@ -238,9 +252,10 @@ public final class SftConfigBuilder {
         return new SftConfig(
                 outputDir, overwriteOutputDir, numTrainEpochs, maxSteps, perDeviceTrainBatchSize,
                 perDeviceEvalBatchSize, gradientAccumulationSteps, learningRate, weightDecay, adamBeta1, adamBeta2,
-                adamEpsilon, maxGradNorm, optim, lrSchedulerType, lrSchedulerKwargs, warmupSteps, loggingSteps,
-                loggingFirstStep, evalStrategy, evalSteps, evalOnStart, saveStrategy, saveSteps, saveTotalLimit,
-                saveOnlyModel, loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed,
-                gradientCheckpointing, maxLength, packing, completionOnlyLoss, assistantOnlyLoss, resumeFromCheckpoint);
+                adamEpsilon, maxGradNorm, optim, optimArgs, optimTargetModules, lrSchedulerType, lrSchedulerKwargs,
+                warmupSteps, loggingSteps, loggingFirstStep, evalStrategy, evalSteps, evalOnStart, saveStrategy,
+                saveSteps, saveTotalLimit, saveOnlyModel, loadBestModelAtEnd, metricForBestModel, greaterIsBetter,
+                seed, dataSeed, gradientCheckpointing, maxLength, packing, completionOnlyLoss, assistantOnlyLoss,
+                resumeFromCheckpoint);
     }
 }

@@ -1,6 +1,5 @@
 package dev.gale.train;
 
-import dev.gale.optim.AdamW;
 import dev.gale.optim.LrSchedule;
 import dev.gale.optim.Optimizer;
 import dev.gale.optim.ParamGroups;
@@ -176,9 +175,10 @@ public final class SftTrainer {
         return Batches.inOrder(eval, config.perDeviceEvalBatchSize()).stream().max(Comparator.comparingInt(Batch::tokens));
     }
 
-    static Optimizer optimizer(TensorOps ops, List<Parameter> trainable, SftConfig config) {
-        return new AdamW(ops, ParamGroups.byDecay(trainable, config.weightDecay()),
-                new AdamW.Settings(config.adamBeta1(), config.adamBeta2(), config.adamEpsilon()));
+    /// The optimizer of a run of `totalSteps`.
+    static Optimizer optimizer(TensorOps ops, List<Parameter> trainable, SftConfig config, int totalSteps) {
+        return Optimizer.of(config.optim(), ops, ParamGroups.byDecay(trainable, config.weightDecay()),
+                config.optimizerSettings(totalSteps));
     }
 
     /// Loss, accuracy and perplexity on the evaluation examples.
@@ -200,7 +200,7 @@ public final class SftTrainer {
         LoggedMeans means = new LoggedMeans();
         TrainerState state = resume.map(TrainerState::load).orElseGet(TrainerState::new);
         List<MetricSink> sinks = new ArrayList<>(List.of(state));
-        try (Optimizer optimizer = optimizer(model.ops(), model.trainable(), config);
+        try (Optimizer optimizer = optimizer(model.ops(), model.trainable(), config, totalSteps);
              TrainStep step = new TrainStep(model.ops(), model.model(), optimizer, config)) {
             RunCheckpoint writer = new RunCheckpoint(model, optimizer, schedule, batches, means, state, config, totalSteps);
             resume.ifPresent(writer::restore);
@@ -214,6 +214,7 @@ public final class SftTrainer {
             long begin = System.nanoTime();
             double meanLoss = loop.run();
             double seconds = (System.nanoTime() - begin) / 1e9;
+            optimizer.eval();
             finish(output, checkpoints, state, sinks, writer, meanLoss, seconds);
             return new Summary(state.globalStep(), meanLoss, seconds, Optional.ofNullable(lastEval.metrics));
         } finally {

@@ -113,6 +113,7 @@ final class TrainLoop {
     /// Returns whether the metric for the best model improved.
     private boolean evaluate() {
         if (evaluation == null) return false;
+        step.eval();
         EvalMetrics metrics = evaluation.get();
         Map<String, Object> entry = new LinkedHashMap<>();
         entry.put("epoch", state.epoch());

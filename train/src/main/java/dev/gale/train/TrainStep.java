@@ -55,6 +55,7 @@ public final class TrainStep implements AutoCloseable {
     /// Throws: TrainingException when no token is trained or the loss or a gradient is not finite; the parameters and
     /// the optimizer are then as before the step.
     public Result run(List<Batch> microBatches, int step, double lr) {
+        optimizer.train();
         ops.fill(stats, 0f);
         long trainedTokens = 0;
         long allTokens = 0;
@@ -75,8 +76,14 @@ public final class TrainStep implements AutoCloseable {
         return new Result(meanLoss, sums[1] / (double) trainedTokens, gradNorm, trainedTokens, allTokens);
     }
 
+    /// Gives parameters the values to evaluate, until the next run.
+    void eval() {
+        optimizer.eval();
+    }
+
     /// Takes the memory of a micro-batch and changes nothing: forward and backward without an update.
     void rehearse(Batch batch) {
+        optimizer.train();
         ops.fill(stats, 0f);
         forwardBackward(batch, 0, 0);
         optimizer.zeroGrad();

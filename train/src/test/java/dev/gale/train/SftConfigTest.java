@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gale.optim.OptimArgs;
 import dev.gale.tensor.InputException;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
@@ -57,7 +58,9 @@ class SftConfigTest {
         assertRefused("logging_steps must be", b -> b.loggingSteps(0));
         assertRefused("warmup_steps must be", b -> b.warmupSteps(-1));
         assertRefused("warmup_steps must be", b -> b.warmupSteps(Double.NaN));
-        assertRefused("optim must be one of [adamw_torch, adamw_torch_fused], found lion", b -> b.optim("lion"));
+        assertRefused("unknown optim 'lion'; did you mean 'lion_32bit'?", b -> b.optim("lion"));
+        assertRefused("unknown sgd option in optim_args 'momentun'; did you mean 'momentum'?",
+                b -> b.optim("sgd").optimArgs(OptimArgs.parse("momentun=0.9")));
         assertRefused("did you mean 'cosine'?", b -> b.lrSchedulerType("cosin"));
         assertRefused("set eval_strategy", b -> b.loadBestModelAtEnd(true));
     }

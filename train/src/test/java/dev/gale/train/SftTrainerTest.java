@@ -147,7 +147,7 @@ class SftTrainerTest {
         for (boolean rehearsed : new boolean[] {false, true}) {
             SftConfig config = config("rehearsal").build();
             try (FastLanguageModel model = TinyRuns.adapted(base, 0.2, new CpuOps());
-                 Optimizer optimizer = SftTrainer.optimizer(model.ops(), model.trainable(), config);
+                 Optimizer optimizer = SftTrainer.optimizer(model.ops(), model.trainable(), config, 3);
                  TrainStep step = new TrainStep(model.ops(), model.model(), optimizer, config)) {
                 if (rehearsed) step.rehearse(Batch.of(TinyRuns.examples(9)));
                 for (int i = 1; i <= 3; i++) step.run(List.of(batch), i, 1e-2);

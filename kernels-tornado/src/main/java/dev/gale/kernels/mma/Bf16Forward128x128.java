@@ -1,28 +1,38 @@
 package dev.gale.kernels.mma;
 
+import dev.gale.kernels.ProductForm;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.enums.MMAShape;
 import uk.ac.manchester.tornado.api.types.HalfFloat;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Written by `MmaGenerator`: change that, not this. Tiles of 128 x 128, warps of 64 x 64, steps of 32 along k;
 /// local memory holds the tiles of two steps.
 public final class Bf16Forward128x128 {
     private Bf16Forward128x128() {}
 
-    /// `sums = x wᵀ` on the matrix unit.
-    /// Shapes: x `[m, k]`, w `[n, k]`, BF16, seen as longs of four elements; k a multiple of 4; sums F32
-    /// `[m up to a multiple of 128, n up to a multiple of 128]`, of no use beyond m and n. Operands in the table: sums,
-    /// x, w.
-    /// Launch: `MmaTiles.groups(m, n, 128, 128)` groups of 128 threads; 33.0 KB of local memory.
+    /// `y = alpha (x wᵀ + low upᵀ) + bias + residual` on the matrix unit.
+    /// Shapes: x `[m, k]`, w `[n, k]`, low `[m, rank]`, up `[n, rank]`, BF16, seen as longs of four elements;
+    /// k a multiple of 4; rank a multiple of 32, or 0: no low and up; bias `[n]`, y and
+    /// residual `[m, n]`, F32 or BF16. Operands in the table: y, x, w, bias, residual, low, up; anything may stand
+    /// for those that are absent.
+    /// Launch: `MmaTiles.groups(m, n, 128, 128)` groups of 128 threads; 43.0 KB of local memory.
     /// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row
-    /// of x, its column of op(w) and k alone. Writes: `=`.
-    public static void bf16Forward128x128(KernelContext context, IntArray table, int slot, FloatArray sums,
-            LongArray x, LongArray w, int m, int n, int k) {
+    /// of x, its column of op(w) and k alone, the low-rank term last; one rounding to y's dtype.
+    /// Writes: `=`. y may be residual, which makes it `+=`.
+    ///
+    /// @param form from `ProductForm.of`; the types of x and w do not matter
+    public static void bf16Forward128x128(KernelContext context, IntArray table, int slot, LongArray y,
+            FloatArray yFloats, ShortArray yHalves, LongArray x, LongArray w, FloatArray bias,
+            ShortArray biasHalves, LongArray residual, FloatArray residualFloats, ShortArray residualHalves,
+            LongArray low, LongArray up, int form, int m, int n, int k, float alpha) {
         int[] xTile = context.allocateIntLocalArray(4096);
         int[] wTile = context.allocateIntLocalArray(4352);
+        float[] scratch = context.allocateFloatLocalArray(2564);
+        FloatArray fragments = (FloatArray) (Object) scratch;           // element i is scratch[i + 4]
         float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
         pin[0] = 0f;
         float zero = pin[0];
@@ -66,6 +76,8 @@ public final class Bf16Forward128x128 {
         int top = MmaTiles.top(group, m, n, 128, 128);
         int left = MmaTiles.left(group, m, n, 128, 128);
         int steps = (k + 31) / 32;
+        int rank = ProductForm.rank(form);
+        int all = steps + rank / 32;
 
         // What this thread reads of each tile, four elements at a time.
         int xColumn = thread & 7;
@@ -76,6 +88,8 @@ public final class Bf16Forward128x128 {
         int wFirst = MmaTiles.clamp(left + 4 * xRow, n, 128);
         int wRoom = MmaTiles.room(wFirst, n, 128);
         int wAt = table.get(slot + 2) / 4 + wFirst * (k / 4);
+        int lowAt = table.get(slot + 5) / 4 + xFirst * (rank / 4);
+        int upAt = table.get(slot + 6) / 4 + wFirst * (rank / 4);
         int xIndex = xAt + MmaTiles.clamp(xColumn, k / 4, 8);
         int wIndex = wAt + MmaTiles.clamp(xColumn, k / 4, 8);
         long xNext0 = x.get(xIndex);
@@ -108,10 +122,11 @@ public final class Bf16Forward128x128 {
         int wGet0 = wLane + (lane >> 3 & 1) * 16;
         int wGet1 = wLane + (1 - (lane >> 3 & 1)) * 16;
 
-        for (int step = 0; step < steps; step++) {
+        for (int step = 0; step < all; step++) {
             int xBuffer = (step & 1) * 2048;
             int wBuffer = (step & 1) * 2176;
-            int keep = MmaTiles.keep(step * 8 + xColumn, k / 4, 8);
+            int beyond = MmaTiles.beyond(step, steps, rank);
+            int keep = MmaTiles.keep(step * 8 + xColumn, k / 4, 8) | beyond;
             xTile[xBuffer + xPut] = (int) xNext0 & keep;
             xTile[xBuffer + xPut + 1] = (int) (xNext0 >>> 32) & keep;
             xTile[xBuffer + xPut + 256] = (int) xNext1 & keep;
@@ -144,25 +159,47 @@ public final class Bf16Forward128x128 {
             wTile[wBuffer + wPut + 169] = MmaTiles.lower((int) (wNext6 >>> 32), (int) (wNext7 >>> 32)) & keep;
             wTile[wBuffer + wPut + 236] = MmaTiles.upper((int) (wNext4 >>> 32), (int) (wNext5 >>> 32)) & keep;
             wTile[wBuffer + wPut + 237] = MmaTiles.upper((int) (wNext6 >>> 32), (int) (wNext7 >>> 32)) & keep;
-            int next = Math.min(step + 1, steps - 1);
-            xIndex = xAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
-            wIndex = wAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
-            xNext0 = x.get(xIndex);
-            xNext1 = x.get(xIndex + Math.min(16, xRoom) * (k / 4));
-            xNext2 = x.get(xIndex + Math.min(32, xRoom) * (k / 4));
-            xNext3 = x.get(xIndex + Math.min(48, xRoom) * (k / 4));
-            xNext4 = x.get(xIndex + Math.min(64, xRoom) * (k / 4));
-            xNext5 = x.get(xIndex + Math.min(80, xRoom) * (k / 4));
-            xNext6 = x.get(xIndex + Math.min(96, xRoom) * (k / 4));
-            xNext7 = x.get(xIndex + Math.min(112, xRoom) * (k / 4));
-            wNext0 = w.get(wIndex);
-            wNext1 = w.get(wIndex + Math.min(1, wRoom) * (k / 4));
-            wNext2 = w.get(wIndex + Math.min(2, wRoom) * (k / 4));
-            wNext3 = w.get(wIndex + Math.min(3, wRoom) * (k / 4));
-            wNext4 = w.get(wIndex + Math.min(64, wRoom) * (k / 4));
-            wNext5 = w.get(wIndex + Math.min(65, wRoom) * (k / 4));
-            wNext6 = w.get(wIndex + Math.min(66, wRoom) * (k / 4));
-            wNext7 = w.get(wIndex + Math.min(67, wRoom) * (k / 4));
+            int next = Math.min(step + 1, all - 1);
+            if (MmaTiles.beyond(next, steps, rank) == 0) {
+                xIndex = xAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
+                wIndex = wAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
+                xNext0 = x.get(xIndex);
+                xNext1 = x.get(xIndex + Math.min(16, xRoom) * (k / 4));
+                xNext2 = x.get(xIndex + Math.min(32, xRoom) * (k / 4));
+                xNext3 = x.get(xIndex + Math.min(48, xRoom) * (k / 4));
+                xNext4 = x.get(xIndex + Math.min(64, xRoom) * (k / 4));
+                xNext5 = x.get(xIndex + Math.min(80, xRoom) * (k / 4));
+                xNext6 = x.get(xIndex + Math.min(96, xRoom) * (k / 4));
+                xNext7 = x.get(xIndex + Math.min(112, xRoom) * (k / 4));
+                wNext0 = w.get(wIndex);
+                wNext1 = w.get(wIndex + Math.min(1, wRoom) * (k / 4));
+                wNext2 = w.get(wIndex + Math.min(2, wRoom) * (k / 4));
+                wNext3 = w.get(wIndex + Math.min(3, wRoom) * (k / 4));
+                wNext4 = w.get(wIndex + Math.min(64, wRoom) * (k / 4));
+                wNext5 = w.get(wIndex + Math.min(65, wRoom) * (k / 4));
+                wNext6 = w.get(wIndex + Math.min(66, wRoom) * (k / 4));
+                wNext7 = w.get(wIndex + Math.min(67, wRoom) * (k / 4));
+            } else {
+                int rest = next - steps;
+                xIndex = lowAt + rest * 8 + xColumn;
+                wIndex = upAt + rest * 8 + xColumn;
+                xNext0 = low.get(xIndex);
+                xNext1 = low.get(xIndex + Math.min(16, xRoom) * (rank / 4));
+                xNext2 = low.get(xIndex + Math.min(32, xRoom) * (rank / 4));
+                xNext3 = low.get(xIndex + Math.min(48, xRoom) * (rank / 4));
+                xNext4 = low.get(xIndex + Math.min(64, xRoom) * (rank / 4));
+                xNext5 = low.get(xIndex + Math.min(80, xRoom) * (rank / 4));
+                xNext6 = low.get(xIndex + Math.min(96, xRoom) * (rank / 4));
+                xNext7 = low.get(xIndex + Math.min(112, xRoom) * (rank / 4));
+                wNext0 = up.get(wIndex);
+                wNext1 = up.get(wIndex + Math.min(1, wRoom) * (rank / 4));
+                wNext2 = up.get(wIndex + Math.min(2, wRoom) * (rank / 4));
+                wNext3 = up.get(wIndex + Math.min(3, wRoom) * (rank / 4));
+                wNext4 = up.get(wIndex + Math.min(64, wRoom) * (rank / 4));
+                wNext5 = up.get(wIndex + Math.min(65, wRoom) * (rank / 4));
+                wNext6 = up.get(wIndex + Math.min(66, wRoom) * (rank / 4));
+                wNext7 = up.get(wIndex + Math.min(67, wRoom) * (rank / 4));
+            }
             context.localBarrier();
             HalfFloat[] a00 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0);
             HalfFloat[] a01 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0 + 1024);
@@ -254,40 +291,71 @@ public final class Bf16Forward128x128 {
             s30 = context.mmaBF16(a13, b10, s30, MMAShape.M16N8K16);
         }
 
-        int row = top + warpRow * 64;
-        int column = table.get(slot) + left + warpCol * 64;
-        int stride = (n + 127) / 128 * 128;
-        context.mmaStore(s00, sums, row, column, stride);
-        context.mmaStore(s01, sums, row, column + 8, stride);
-        context.mmaStore(s02, sums, row, column + 16, stride);
-        context.mmaStore(s03, sums, row, column + 24, stride);
-        context.mmaStore(s04, sums, row, column + 32, stride);
-        context.mmaStore(s05, sums, row, column + 40, stride);
-        context.mmaStore(s06, sums, row, column + 48, stride);
-        context.mmaStore(s07, sums, row, column + 56, stride);
-        context.mmaStore(s10, sums, row + 16, column, stride);
-        context.mmaStore(s11, sums, row + 16, column + 8, stride);
-        context.mmaStore(s12, sums, row + 16, column + 16, stride);
-        context.mmaStore(s13, sums, row + 16, column + 24, stride);
-        context.mmaStore(s14, sums, row + 16, column + 32, stride);
-        context.mmaStore(s15, sums, row + 16, column + 40, stride);
-        context.mmaStore(s16, sums, row + 16, column + 48, stride);
-        context.mmaStore(s17, sums, row + 16, column + 56, stride);
-        context.mmaStore(s20, sums, row + 32, column, stride);
-        context.mmaStore(s21, sums, row + 32, column + 8, stride);
-        context.mmaStore(s22, sums, row + 32, column + 16, stride);
-        context.mmaStore(s23, sums, row + 32, column + 24, stride);
-        context.mmaStore(s24, sums, row + 32, column + 32, stride);
-        context.mmaStore(s25, sums, row + 32, column + 40, stride);
-        context.mmaStore(s26, sums, row + 32, column + 48, stride);
-        context.mmaStore(s27, sums, row + 32, column + 56, stride);
-        context.mmaStore(s30, sums, row + 48, column, stride);
-        context.mmaStore(s31, sums, row + 48, column + 8, stride);
-        context.mmaStore(s32, sums, row + 48, column + 16, stride);
-        context.mmaStore(s33, sums, row + 48, column + 24, stride);
-        context.mmaStore(s34, sums, row + 48, column + 32, stride);
-        context.mmaStore(s35, sums, row + 48, column + 40, stride);
-        context.mmaStore(s36, sums, row + 48, column + 48, stride);
-        context.mmaStore(s37, sums, row + 48, column + 56, stride);
+        // What else y needs, 16 rows and 32 columns of a warp at a time: see MmaEpilogue.
+        int nought = thread >> 10;
+        int put = (thread >> 5 & 3) * 640;
+        int get = put + 4 + (lane >> 3) * 40 + (lane & 7) * 4;
+        int row = top + warpRow * 64 + (lane >> 3);
+        int column = left + warpCol * 64 + (lane & 7) * 4;
+        int at = table.get(slot);
+        int atBias = table.get(slot + 3);
+        int atResidual = table.get(slot + 4);
+        long[] before = new long[4];
+        for (int part = 0; part < 8; part++) {
+            if (part == 0) {
+                context.mmaStore(s00, fragments, 0, put, 40);
+                context.mmaStore(s01, fragments, 0, put + 8, 40);
+                context.mmaStore(s02, fragments, 0, put + 16, 40);
+                context.mmaStore(s03, fragments, 0, put + 24, 40);
+            } else if (part == 1) {
+                context.mmaStore(s04, fragments, 0, put, 40);
+                context.mmaStore(s05, fragments, 0, put + 8, 40);
+                context.mmaStore(s06, fragments, 0, put + 16, 40);
+                context.mmaStore(s07, fragments, 0, put + 24, 40);
+            } else if (part == 2) {
+                context.mmaStore(s10, fragments, 0, put, 40);
+                context.mmaStore(s11, fragments, 0, put + 8, 40);
+                context.mmaStore(s12, fragments, 0, put + 16, 40);
+                context.mmaStore(s13, fragments, 0, put + 24, 40);
+            } else if (part == 3) {
+                context.mmaStore(s14, fragments, 0, put, 40);
+                context.mmaStore(s15, fragments, 0, put + 8, 40);
+                context.mmaStore(s16, fragments, 0, put + 16, 40);
+                context.mmaStore(s17, fragments, 0, put + 24, 40);
+            } else if (part == 4) {
+                context.mmaStore(s20, fragments, 0, put, 40);
+                context.mmaStore(s21, fragments, 0, put + 8, 40);
+                context.mmaStore(s22, fragments, 0, put + 16, 40);
+                context.mmaStore(s23, fragments, 0, put + 24, 40);
+            } else if (part == 5) {
+                context.mmaStore(s24, fragments, 0, put, 40);
+                context.mmaStore(s25, fragments, 0, put + 8, 40);
+                context.mmaStore(s26, fragments, 0, put + 16, 40);
+                context.mmaStore(s27, fragments, 0, put + 24, 40);
+            } else if (part == 6) {
+                context.mmaStore(s30, fragments, 0, put, 40);
+                context.mmaStore(s31, fragments, 0, put + 8, 40);
+                context.mmaStore(s32, fragments, 0, put + 16, 40);
+                context.mmaStore(s33, fragments, 0, put + 24, 40);
+            } else {
+                context.mmaStore(s34, fragments, 0, put, 40);
+                context.mmaStore(s35, fragments, 0, put + 8, 40);
+                context.mmaStore(s36, fragments, 0, put + 16, 40);
+                context.mmaStore(s37, fragments, 0, put + 24, 40);
+            }
+            int down = row + part / 2 * 16;
+            int across = column + part % 2 * 32;
+            for (int q = 0; q < 4; q++) {
+                before[q] = MmaEpilogue.before(residual, atResidual, form, down + 4 * q, across, m, n);
+            }
+            context.localBarrier();
+            for (int q = 0; q < 4; q++) {
+                int from = get + 160 * q;
+                MmaEpilogue.put(y, yFloats, yHalves, at, bias, biasHalves, atBias, residualFloats, residualHalves,
+                        atResidual, form, down + 4 * q, across, m, n, alpha, nought, before[q], scratch[from],
+                        scratch[from + 1], scratch[from + 2], scratch[from + 3]);
+            }
+            context.localBarrier();
+        }
     }
 }

@@ -1,28 +1,38 @@
 package dev.gale.kernels.mma;
 
+import dev.gale.kernels.ProductForm;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.enums.MMAShape;
 import uk.ac.manchester.tornado.api.types.HalfFloat;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Written by `MmaGenerator`: change that, not this. Tiles of 64 x 64, warps of 32 x 32, steps of 32 along k;
 /// local memory holds the tiles of two steps.
 public final class F16Backward64x64 {
     private F16Backward64x64() {}
 
-    /// `sums = x w` on the matrix unit.
-    /// Shapes: x `[m, k]`, w `[k, n]`, F16, seen as longs of four elements; k and n multiples of 4; sums F32
-    /// `[m up to a multiple of 64, n up to a multiple of 64]`, of no use beyond m and n. Operands in the table: sums,
-    /// x, w.
-    /// Launch: `MmaTiles.groups(m, n, 64, 64)` groups of 128 threads; 17.0 KB of local memory.
+    /// `y = alpha (x w + low up) + bias + residual` on the matrix unit.
+    /// Shapes: x `[m, k]`, w `[k, n]`, low `[m, rank]`, up `[rank, n]`, F16, seen as longs of four elements;
+    /// k and n multiples of 4; rank a multiple of 32, or 0: no low and up; bias `[n]`, y and
+    /// residual `[m, n]`, F32 or BF16. Operands in the table: y, x, w, bias, residual, low, up; anything may stand
+    /// for those that are absent.
+    /// Launch: `MmaTiles.groups(m, n, 64, 64)` groups of 128 threads; 27.0 KB of local memory.
     /// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row
-    /// of x, its column of op(w) and k alone. Writes: `=`.
-    public static void f16Backward64x64(KernelContext context, IntArray table, int slot, FloatArray sums,
-            LongArray x, LongArray w, int m, int n, int k) {
+    /// of x, its column of op(w) and k alone, the low-rank term last; one rounding to y's dtype.
+    /// Writes: `=`. y may be residual, which makes it `+=`.
+    ///
+    /// @param form from `ProductForm.of`; the types of x and w do not matter
+    public static void f16Backward64x64(KernelContext context, IntArray table, int slot, LongArray y,
+            FloatArray yFloats, ShortArray yHalves, LongArray x, LongArray w, FloatArray bias,
+            ShortArray biasHalves, LongArray residual, FloatArray residualFloats, ShortArray residualHalves,
+            LongArray low, LongArray up, int form, int m, int n, int k, float alpha) {
         int[] xTile = context.allocateIntLocalArray(2048);
         int[] wTile = context.allocateIntLocalArray(2304);
+        float[] scratch = context.allocateFloatLocalArray(2564);
+        FloatArray fragments = (FloatArray) (Object) scratch;           // element i is scratch[i + 4]
         float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
         pin[0] = 0f;
         float zero = pin[0];
@@ -42,6 +52,8 @@ public final class F16Backward64x64 {
         int top = MmaTiles.top(group, m, n, 64, 64);
         int left = MmaTiles.left(group, m, n, 64, 64);
         int steps = (k + 31) / 32;
+        int rank = ProductForm.rank(form);
+        int all = steps + rank / 32;
 
         // What this thread reads of each tile, four elements at a time.
         int xColumn = thread & 7;
@@ -52,6 +64,8 @@ public final class F16Backward64x64 {
         int wColumn = thread & 15;
         int wRow = thread >> 4 & 7;
         int wAt = table.get(slot + 2) / 4 + MmaTiles.clamp(left / 4 + wColumn, n / 4, 16);
+        int lowAt = table.get(slot + 5) / 4 + xFirst * (rank / 4);
+        int upAt = table.get(slot + 6) / 4 + MmaTiles.clamp(left / 4 + wColumn, n / 4, 16);
         int xIndex = xAt + MmaTiles.clamp(xColumn, k / 4, 8);
         int wDepth = MmaTiles.clamp(wRow, k, 32);
         int wRoom = MmaTiles.room(wDepth, k, 32);
@@ -76,10 +90,11 @@ public final class F16Backward64x64 {
         int wPut = wRow * 36 + wColumn * 2;
         int wGet = warpCol * 64 + (lane & 15) * 128;
 
-        for (int step = 0; step < steps; step++) {
+        for (int step = 0; step < all; step++) {
             int xBuffer = (step & 1) * 1024;
             int wBuffer = (step & 1) * 1152;
-            int keep = MmaTiles.keep(step * 8 + xColumn, k / 4, 8);
+            int beyond = MmaTiles.beyond(step, steps, rank);
+            int keep = MmaTiles.keep(step * 8 + xColumn, k / 4, 8) | beyond;
             xTile[xBuffer + xPut] = (int) xNext0 & keep;
             xTile[xBuffer + xPut + 1] = (int) (xNext0 >>> 32) & keep;
             xTile[xBuffer + xPut + 256] = (int) xNext1 & keep;
@@ -88,31 +103,45 @@ public final class F16Backward64x64 {
             xTile[xBuffer + xPut + 513] = (int) (xNext2 >>> 32) & keep;
             xTile[xBuffer + xPut + 768] = (int) xNext3 & keep;
             xTile[xBuffer + xPut + 769] = (int) (xNext3 >>> 32) & keep;
-            int keep0 = MmaTiles.keep(step * 32 + wRow + 0, k, 32);
+            int keep0 = MmaTiles.keep(step * 32 + wRow + 0, k, 32) | beyond;
             wTile[wBuffer + wPut] = (int) wNext0 & keep0;
             wTile[wBuffer + wPut + 1] = (int) (wNext0 >>> 32) & keep0;
-            int keep1 = MmaTiles.keep(step * 32 + wRow + 8, k, 32);
+            int keep1 = MmaTiles.keep(step * 32 + wRow + 8, k, 32) | beyond;
             wTile[wBuffer + wPut + 288] = (int) wNext1 & keep1;
             wTile[wBuffer + wPut + 289] = (int) (wNext1 >>> 32) & keep1;
-            int keep2 = MmaTiles.keep(step * 32 + wRow + 16, k, 32);
+            int keep2 = MmaTiles.keep(step * 32 + wRow + 16, k, 32) | beyond;
             wTile[wBuffer + wPut + 576] = (int) wNext2 & keep2;
             wTile[wBuffer + wPut + 577] = (int) (wNext2 >>> 32) & keep2;
-            int keep3 = MmaTiles.keep(step * 32 + wRow + 24, k, 32);
+            int keep3 = MmaTiles.keep(step * 32 + wRow + 24, k, 32) | beyond;
             wTile[wBuffer + wPut + 864] = (int) wNext3 & keep3;
             wTile[wBuffer + wPut + 865] = (int) (wNext3 >>> 32) & keep3;
-            int next = Math.min(step + 1, steps - 1);
-            xIndex = xAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
-            wDepth = MmaTiles.clamp(next * 32 + wRow, k, 32);
-            wRoom = MmaTiles.room(wDepth, k, 32);
-            wIndex = wAt + wDepth * (n / 4);
-            xNext0 = x.get(xIndex);
-            xNext1 = x.get(xIndex + Math.min(16, xRoom) * (k / 4));
-            xNext2 = x.get(xIndex + Math.min(32, xRoom) * (k / 4));
-            xNext3 = x.get(xIndex + Math.min(48, xRoom) * (k / 4));
-            wNext0 = w.get(wIndex);
-            wNext1 = w.get(wIndex + Math.min(8, wRoom) * (n / 4));
-            wNext2 = w.get(wIndex + Math.min(16, wRoom) * (n / 4));
-            wNext3 = w.get(wIndex + Math.min(24, wRoom) * (n / 4));
+            int next = Math.min(step + 1, all - 1);
+            if (MmaTiles.beyond(next, steps, rank) == 0) {
+                xIndex = xAt + MmaTiles.clamp(next * 8 + xColumn, k / 4, 8);
+                wDepth = MmaTiles.clamp(next * 32 + wRow, k, 32);
+                wRoom = MmaTiles.room(wDepth, k, 32);
+                wIndex = wAt + wDepth * (n / 4);
+                xNext0 = x.get(xIndex);
+                xNext1 = x.get(xIndex + Math.min(16, xRoom) * (k / 4));
+                xNext2 = x.get(xIndex + Math.min(32, xRoom) * (k / 4));
+                xNext3 = x.get(xIndex + Math.min(48, xRoom) * (k / 4));
+                wNext0 = w.get(wIndex);
+                wNext1 = w.get(wIndex + Math.min(8, wRoom) * (n / 4));
+                wNext2 = w.get(wIndex + Math.min(16, wRoom) * (n / 4));
+                wNext3 = w.get(wIndex + Math.min(24, wRoom) * (n / 4));
+            } else {
+                int rest = next - steps;
+                xIndex = lowAt + rest * 8 + xColumn;
+                wIndex = upAt + (rest * 32 + wRow) * (n / 4);
+                xNext0 = low.get(xIndex);
+                xNext1 = low.get(xIndex + Math.min(16, xRoom) * (rank / 4));
+                xNext2 = low.get(xIndex + Math.min(32, xRoom) * (rank / 4));
+                xNext3 = low.get(xIndex + Math.min(48, xRoom) * (rank / 4));
+                wNext0 = up.get(wIndex);
+                wNext1 = up.get(wIndex + 8 * (n / 4));
+                wNext2 = up.get(wIndex + 16 * (n / 4));
+                wNext3 = up.get(wIndex + 24 * (n / 4));
+            }
             context.localBarrier();
             HalfFloat[] a00 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0);
             HalfFloat[] a01 = context.mmaLoadA(xTile, 16, 4 * xBuffer + xGet0 + 1024);
@@ -144,16 +173,41 @@ public final class F16Backward64x64 {
             s10 = context.mma(a11, b10, s10, MMAShape.M16N8K16);
         }
 
-        int row = top + warpRow * 32;
-        int column = table.get(slot) + left + warpCol * 32;
-        int stride = (n + 63) / 64 * 64;
-        context.mmaStore(s00, sums, row, column, stride);
-        context.mmaStore(s01, sums, row, column + 8, stride);
-        context.mmaStore(s02, sums, row, column + 16, stride);
-        context.mmaStore(s03, sums, row, column + 24, stride);
-        context.mmaStore(s10, sums, row + 16, column, stride);
-        context.mmaStore(s11, sums, row + 16, column + 8, stride);
-        context.mmaStore(s12, sums, row + 16, column + 16, stride);
-        context.mmaStore(s13, sums, row + 16, column + 24, stride);
+        // What else y needs, 16 rows and 32 columns of a warp at a time: see MmaEpilogue.
+        int nought = thread >> 10;
+        int put = (thread >> 5 & 3) * 640;
+        int get = put + 4 + (lane >> 3) * 40 + (lane & 7) * 4;
+        int row = top + warpRow * 32 + (lane >> 3);
+        int column = left + warpCol * 32 + (lane & 7) * 4;
+        int at = table.get(slot);
+        int atBias = table.get(slot + 3);
+        int atResidual = table.get(slot + 4);
+        long[] before = new long[4];
+        for (int part = 0; part < 2; part++) {
+            if (part == 0) {
+                context.mmaStore(s00, fragments, 0, put, 40);
+                context.mmaStore(s01, fragments, 0, put + 8, 40);
+                context.mmaStore(s02, fragments, 0, put + 16, 40);
+                context.mmaStore(s03, fragments, 0, put + 24, 40);
+            } else {
+                context.mmaStore(s10, fragments, 0, put, 40);
+                context.mmaStore(s11, fragments, 0, put + 8, 40);
+                context.mmaStore(s12, fragments, 0, put + 16, 40);
+                context.mmaStore(s13, fragments, 0, put + 24, 40);
+            }
+            int down = row + part / 1 * 16;
+            int across = column + part % 1 * 32;
+            for (int q = 0; q < 4; q++) {
+                before[q] = MmaEpilogue.before(residual, atResidual, form, down + 4 * q, across, m, n);
+            }
+            context.localBarrier();
+            for (int q = 0; q < 4; q++) {
+                int from = get + 160 * q;
+                MmaEpilogue.put(y, yFloats, yHalves, at, bias, biasHalves, atBias, residualFloats, residualHalves,
+                        atResidual, form, down + 4 * q, across, m, n, alpha, nought, before[q], scratch[from],
+                        scratch[from + 1], scratch[from + 2], scratch[from + 3]);
+            }
+            context.localBarrier();
+        }
     }
 }

@@ -1,10 +1,11 @@
 package dev.gale.kernels.mma;
 
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task9;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task20;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// The products of the matrix unit: which elements, how w is stored, what tile a work-group makes.
 public enum MmaProduct {
@@ -19,6 +20,8 @@ public enum MmaProduct {
 
     /// With fewer work-groups than this, small tiles fill more of a large GPU.
     private static final int FEW_GROUPS = 128;
+    /// Of a low-rank term that a step along k takes.
+    private static final int RANKS = 32;
 
     private final Kernel kernel;
     private final boolean bf16;
@@ -27,10 +30,12 @@ public enum MmaProduct {
     private final int cols;
     private final int threads;
 
-    /// A kernel: context, table, slot, sums, x, w, m, n, k.
+    /// A kernel: context, table, slot, y in three views, x, w, bias in two views, residual in three, low, up, form, m, n, k,
+    /// alpha.
     @FunctionalInterface
-    public interface Kernel extends Task9<KernelContext, IntArray, Integer, FloatArray, LongArray, LongArray, Integer,
-            Integer, Integer> {}
+    public interface Kernel extends Task20<KernelContext, IntArray, Integer, LongArray, FloatArray, ShortArray, LongArray,
+            LongArray, FloatArray, ShortArray, LongArray, FloatArray, ShortArray, LongArray, LongArray, Integer, Integer,
+            Integer, Integer, Float> {}
 
     MmaProduct(Kernel kernel, boolean bf16, boolean byDepth, int rows, int cols, int threads) {
         this.kernel = kernel;
@@ -78,6 +83,11 @@ public enum MmaProduct {
 
     public int groups(int m, int n) {
         return MmaTiles.groups(m, n, rows, cols);
+    }
+
+    /// The rank of a low-rank term as kernels take it, with columns of zeros.
+    public static int paddedRank(int rank) {
+        return (rank + RANKS - 1) / RANKS * RANKS;
     }
 
     /// Rows of the sums of m rows: a whole number of tiles.

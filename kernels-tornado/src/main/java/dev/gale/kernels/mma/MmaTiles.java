@@ -11,13 +11,13 @@ public final class MmaTiles {
     private MmaTiles() {}
 
     /// How many work-groups make an `[m, n]` result.
-    static int groups(int m, int n, int rows, int cols) {
+    public static int groups(int m, int n, int rows, int cols) {
         return (m + rows - 1) / rows * ((n + cols - 1) / cols);
     }
 
     /// The first row of a work-group's tile. Groups walk down a band of up to `BAND` rows of tiles, then to the next
     /// column.
-    static int top(int group, int m, int n, int rows, int cols) {
+    public static int top(int group, int m, int n, int rows, int cols) {
         int perBand = BAND * ((n + cols - 1) / cols);
         int band = group / perBand;
         int bandRows = Math.min(BAND, (m + rows - 1) / rows - band * BAND);
@@ -25,7 +25,7 @@ public final class MmaTiles {
     }
 
     /// The first column of a work-group's tile.
-    static int left(int group, int m, int n, int rows, int cols) {
+    public static int left(int group, int m, int n, int rows, int cols) {
         int perBand = BAND * ((n + cols - 1) / cols);
         int band = group / perBand;
         int bandRows = Math.min(BAND, (m + rows - 1) / rows - band * BAND);
@@ -38,23 +38,34 @@ public final class MmaTiles {
     }
 
     /// How far one may go from an index that exists: to the end, or any distance within a tile.
-    static int room(int index, int size, int tile) {
+    public static int room(int index, int size, int tile) {
         return size % tile == 0 ? tile : size - 1 - index;
     }
 
+    /// All bits in the steps of a low-rank term, which come after all others, no bits in those.
+    ///
+    /// @param rank 0 when there is no such term
+    public static int beyond(int step, int steps, int rank) {
+        int bits = 0;
+        if (rank > 0) {
+            if (step >= steps) bits = -1;
+        }
+        return bits;
+    }
+
     /// All bits of what stands at an index that exists, none of others.
-    static int keep(int index, int size, int tile) {
+    public static int keep(int index, int size, int tile) {
         return size % tile == 0 ? -1 : index < size ? -1 : 0;
     }
 
     /// The lower halves of two ints side by side.
-    static int lower(int first, int second) {
+    public static int lower(int first, int second) {
         return first & 0xffff | second << 16;
     }
 
     /// The upper halves of two ints side by side. The shift is signed: after an unsigned one the compiler takes the mask for
     /// superfluous, and the CUDA backend shifts with the sign all the same.
-    static int upper(int first, int second) {
+    public static int upper(int first, int second) {
         return first >> 16 & 0xffff | second & 0xffff0000;
     }
 }

@@ -18,7 +18,7 @@ public final class Nf4Backward128x128 {
     /// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `[k, n]`, codes of `Nf4`,
     /// seen as shorts of four; absmax F32, one of every 64 elements of w; k a multiple of 4, n of 64; sums F32
     /// `[m up to a multiple of 128, n up to a multiple of 128]`, of no use beyond m and n. Operands in the table: sums,
-    /// x, w (the offset of its first byte), absmax.
+    /// x, w (a quarter of the offset of its first byte), absmax.
     /// Launch: `MmaTiles.groups(m, n, 128, 128)` groups of 128 threads; 33.1 KB of local memory.
     /// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row
     /// of x, its column of op(w) and k alone. w is rounded to BF16. Writes: `=`.
@@ -80,7 +80,7 @@ public final class Nf4Backward128x128 {
         int xAt = table.get(slot + 1) / 4 + xFirst * (k / 4);
         int wColumn = thread & 31;
         int wRow = thread >> 5 & 3;
-        int wAt = table.get(slot + 2) / 2 + MmaTiles.clamp(left / 4 + wColumn, n / 4, 32);
+        int wAt = table.get(slot + 2) * 2 + MmaTiles.clamp(left / 4 + wColumn, n / 4, 32);
         int scaleAt = table.get(slot + 3) + MmaTiles.clamp(left / 4 + wColumn, n / 4, 32) / 16;
         int xIndex = xAt + MmaTiles.clamp(xColumn, k / 4, 8);
         int wDepth = MmaTiles.clamp(wRow, k, 32);

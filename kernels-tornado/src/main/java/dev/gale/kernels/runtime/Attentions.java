@@ -82,14 +82,19 @@ final class Attentions {
         int shape = shape(spec, q, 0);
         Tensor ranges = ranges(start, stop, queries, keys);
         Tensor stats = ops.allocate("attention stats", DType.F32, Shape.of(2, heads, queries));
-        int groups = Math.ceilDiv(Math.multiplyExact(queries, heads), AttentionGradientKernels.DELTA_ROWS);
-        ops.launch("attentionDelta", Grid.groups(groups, AttentionGradientKernels.GROUP), List.of(shape, queries),
-                (graph, id, a) -> graph.task(id, AttentionGradientKernels::attentionDelta, a.context(), a.table(), a.slot(),
-                        a.floats(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3), shape, queries),
-                stats, dO, o, lse);
         if (fitsMatrixUnit(spec, keys, dq, dk, dv, dO, q, k, v, o)) {
+            int groups = Math.ceilDiv(queries, AttentionGradientKernels.DELTA_QUERIES);
+            Grid grid = new Grid(groups, heads, AttentionGradientKernels.GROUP, 1);
+            ops.launch("attentionDeltaBf16", grid, List.of(shape, queries), (graph, id, a) -> graph.task(id,
+                    AttentionGradientKernels::attentionDeltaBf16, a.context(), a.table(), a.slot(), a.floats(0), a.longs(1),
+                    a.longs(2), a.floats(3), shape, queries), stats, dO, o, lse);
             gradientsOnMatrixUnit(dq, dk, dv, dO, q, k, v, stats, ranges, spec);
         } else {
+            int groups = Math.ceilDiv(Math.multiplyExact(queries, heads), AttentionGradientKernels.DELTA_ROWS);
+            ops.launch("attentionDelta", Grid.groups(groups, AttentionGradientKernels.GROUP), List.of(shape, queries),
+                    (graph, id, a) -> graph.task(id, AttentionGradientKernels::attentionDelta, a.context(), a.table(), a.slot(),
+                            a.floats(0), a.floats(1), a.halves(1), a.floats(2), a.halves(2), a.floats(3), shape, queries),
+                    stats, dO, o, lse);
             gradient("dq", dq, shape(spec, q, HeadShape.DQ), grid(queries, heads), spec, q, dO, k, v, stats, ranges);
             gradient("dk", dk, shape(spec, q, HeadShape.DK), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);
             gradient("dv", dv, shape(spec, q, HeadShape.DV), grid(keys, spec.numKvHeads()), spec, k, v, q, dO, stats, ranges);

@@ -16,9 +16,10 @@ record DeviceStorage(DeviceChunk chunk, long offset) implements Storage {
         throw new IllegalStateException(tensor + " does not live on this device");
     }
 
-    /// Where the tensor begins, in elements of a dtype, or in bytes where elements are less: what kernels add to an index.
+    /// Where the tensor begins, in elements of a dtype or, where those are bytes or less, in words of 4 bytes, as an int does not
+    /// count all bytes of a chunk: what kernels add to an index.
     int first(DType dtype) {
-        return Math.toIntExact(dtype.quantized() ? offset : offset / dtype.bytes());
+        return Math.toIntExact(offset / (dtype == DType.BF16 || dtype == DType.F16 ? 2 : 4));
     }
 
     /// The word of the chunk that holds a byte of this storage.

@@ -59,11 +59,20 @@ final class Losses {
         int perToken = tokenLoss == null ? 0 : 1;
         float scale = spec.scale();
         float softcap = spec.softcap();
+        Tensor perTokenOrAny = tokenLoss == null ? losses : tokenLoss;
+        if (logits.dtype() == DType.BF16) {
+            ops.launch("crossEntropyRowsBf16", Grid.groups(count, LossKernels.WIDE),
+                    List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
+                            LossKernels::crossEntropyRowsBf16, a.context(), a.table(), a.slot(), a.longs(0), a.ints(1),
+                            a.floats(2), a.floats(3), count, vocab, scale, softcap, gradients, perToken),
+                    logits, targets, losses, perTokenOrAny);
+            return;
+        }
         ops.launch("crossEntropyRows", Grid.groups(count, LossKernels.GROUP),
                 List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.longs(0), a.type(0),
-                        a.ints(1), a.floats(2), a.floats(3), count, vocab, scale, softcap, gradients, perToken),
-                logits, targets, losses, tokenLoss == null ? losses : tokenLoss);
+                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2),
+                        a.floats(3), count, vocab, scale, softcap, gradients, perToken),
+                logits, targets, losses, perTokenOrAny);
     }
 
     private void masked(Tensor y, Tensor x, Tensor targets) {

@@ -4,7 +4,6 @@ import dev.gale.kernels.MatmulKernels;
 import dev.gale.kernels.ProductEpilogue;
 import dev.gale.kernels.ProductForm;
 import dev.gale.kernels.SkinnyKernels;
-import dev.gale.kernels.mma.MmaProduct;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
@@ -17,11 +16,13 @@ final class Products {
     private final TornadoOps ops;
     private final ProductEngine engine;
     private final CublasProducts cublas;
+    private final MmaProducts mma;
 
     Products(TornadoOps ops, ProductEngine engine) {
         this.ops = ops;
         this.engine = engine;
         cublas = new CublasProducts(ops, this);
+        mma = new MmaProducts(ops);
     }
 
     /// A matrix as it is stored, and whether the product takes it transposed.
@@ -65,6 +66,10 @@ final class Products {
                 cublas.forward(y, x, w, bias, residual, side);
                 return;
             }
+            if (onMatrixUnit(left, right) && MmaProducts.takes(left, side)) {
+                mma.forward(y, left, right, bias, residual, side);
+                return;
+            }
             skinny(side.low(), new Operand(side.input(), false), new Operand(side.a(), false), false, 1f, false);
             share = new Side(side.low(), side.b(), side.scale());
         }
@@ -83,6 +88,10 @@ final class Products {
             cublas.backward(dx, accumulate, dy, w, side, grads);
             return;
         }
+        if (onMatrixUnit(left, right) && MmaProducts.takes(left, side)) {
+            mma.backward(dx, accumulate, left, right, side, grads);
+            return;
+        }
         Tensor dLow = grads.dLow();
         skinny(dLow, left, new Operand(side.b(), true), false, side.scale(), false);
         if (grads.dA() != null) {
@@ -97,7 +106,7 @@ final class Products {
         product(dx, left, right, new Rest(null, before, dInput == null ? new Side(dLow, side.a(), 1f) : null), 1f);
     }
 
-    private static int type(Tensor tensor) {
+    static int type(Tensor tensor) {
         return tensor == null ? ProductForm.ABSENT : Launch.type(tensor.dtype());
     }
 
@@ -109,11 +118,26 @@ final class Products {
         return engine == ProductEngine.CUBLAS && CublasProducts.takes(x, w);
     }
 
+    private boolean onMatrixUnit(Operand x, Operand w) {
+        return engine != ProductEngine.TILED && !onCublas(x, w) && MmaProducts.takes(x, w);
+    }
+
     private void product(Tensor y, Operand x, Operand w, Rest rest, float alpha) {
         if (y.size() == 0) return;
         if (onCublas(x, w)) cublas.product(y, x, w, rest, alpha);
-        else if (engine != ProductEngine.TILED && fitsMatrixUnit(x, w)) onMatrixUnit(y, x, w, rest, alpha);
-        else tiled(y, x, w, rest, alpha);
+        else if (!onMatrixUnit(x, w)) tiled(y, x, w, rest, alpha);
+        else if (rest.side == null) mma.product(y, x, w, rest, alpha);
+        else afterSide(y, x, w, rest);
+    }
+
+    /// A low-rank term that is not rounded is made in F32 first.
+    private void afterSide(Tensor y, Operand x, Operand w, Rest rest) {
+        Side side = rest.side;
+        Tensor before = ops.allocate("side", DType.F32, y.shape());
+        tiled(before, new Operand(side.low, false), new Operand(side.up, w.transposed), new Rest(null, rest.residual, null),
+                side.alpha);
+        mma.product(y, x, w, new Rest(rest.bias, before, null), 1f);
+        ops.release(before);
     }
 
     private void tiled(Tensor y, Operand x, Operand w, Rest rest, float alpha) {
@@ -134,43 +158,18 @@ final class Products {
                 y, x.tensor, w.tensor, rest.bias == null ? y : rest.bias, rest.residual == null ? y : rest.residual, low, up);
     }
 
-    /// Whether both operands have elements of the same 16 bits, x stands upright, and rows are whole numbers of longs: not a
-    /// question of how many rows x has, on which the bits of a row of y must not depend.
-    private static boolean fitsMatrixUnit(Operand x, Operand w) {
-        DType dtype = x.tensor.dtype();
-        return (dtype == DType.BF16 || dtype == DType.F16) && w.tensor.dtype() == dtype && !x.transposed
-                && MmaProduct.takes(!w.transposed, w.cols(), x.cols());
-    }
-
     /// Whether a head's logits and their gradients, of these operands, should be BF16.
     boolean prefersBf16(Tensor x, Tensor w) {
         Operand left = new Operand(x, false);
         return x.dtype() == DType.BF16 && w.rows() % 4 == 0 && engine != ProductEngine.TILED
-                && fitsMatrixUnit(left, new Operand(w, true)) && fitsMatrixUnit(left, new Operand(w, false));
-    }
-
-    /// The sums of the matrix unit go to scratch memory, as no kernel sees the elements of its registers.
-    private void onMatrixUnit(Tensor y, Operand x, Operand w, Rest rest, float alpha) {
-        int m = y.rows();
-        int n = y.cols();
-        int k = x.cols();
-        MmaProduct product = MmaProduct.of(x.tensor.dtype() == DType.BF16, !w.transposed, m, n);
-        boolean direct = y.dtype() == DType.F32 && product.sumRows(m) == m && product.sumCols(n) == n && alpha == 1f
-                && rest.isEmpty();
-        Tensor sums = direct ? y : ops.allocate("sums", DType.F32, Shape.of(product.sumRows(m), product.sumCols(n)));
-        ops.launch(product.name(), Grid.groups(product.groups(m, n), product.threads()), List.of(m, n, k),
-                (graph, id, a) -> graph.task(id, product.kernel(), a.context(), a.table(), a.slot(), a.floats(0), a.longs(1),
-                        a.longs(2), m, n, k), sums, x.tensor, w.tensor);
-        if (direct) return;
-        finish(y, sums, rest, w.transposed, alpha);
-        ops.release(sums);
+                && MmaProducts.takes(left, new Operand(w, true)) && MmaProducts.takes(left, new Operand(w, false));
     }
 
     private static boolean allBf16(Tensor y, Tensor sums, Tensor residual) {
         return y.dtype() == DType.BF16 && sums.dtype() == DType.BF16 && (residual == null || residual.dtype() == DType.BF16);
     }
 
-    /// What is added to the sums of a product, whatever made them.
+    /// What is added to the sums of a library's product.
     ///
     /// @param sums       their first y.rows() rows and y.cols() columns count
     /// @param transposed whether the right operand, and with it the side's up, is

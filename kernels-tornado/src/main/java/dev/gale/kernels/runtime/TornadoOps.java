@@ -34,6 +34,7 @@ public final class TornadoOps extends DeviceOps {
     private final Losses losses;
     private final Updates updates;
     private final QuantizedWeights quantized = new QuantizedWeights(this);
+    private final boolean warps;
 
     TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
         super(link, abilities.activationType(), chunkBytes);
@@ -41,6 +42,7 @@ public final class TornadoOps extends DeviceOps {
         attentions = new Attentions(this, abilities);
         losses = new Losses(this, products);
         updates = new Updates(this);
+        warps = abilities.matrixUnit();
     }
 
     @Override
@@ -63,6 +65,11 @@ public final class TornadoOps extends DeviceOps {
 
     private static Grid columns(int cols) {
         return Grid.groups(Math.ceilDiv(cols, Reduce.COLUMNS), Elements.GROUP);
+    }
+
+    /// Whether the kernels for four BF16 at a time can take rows of so many elements.
+    private boolean fours(long cols, Tensor... tensors) {
+        return warps && cols % 4 == 0 && Arrays.stream(tensors).allMatch(tensor -> tensor.dtype() == DType.BF16);
     }
 
     private static int flag(boolean set) {
@@ -175,6 +182,12 @@ public final class TornadoOps extends DeviceOps {
         if (y.size() == 0) return;
         int cols = y.cols();
         int vocab = table.rows();
+        if (fours(cols, y, table)) {
+            launch("gatherRowsBf16", Grid.groups(y.rows(), LookupKernels.FOURS_GROUP), List.of(cols, vocab),
+                    (graph, id, a) -> graph.task(id, LookupKernels::gatherRowsBf16, a.context(), a.table(), a.slot(),
+                            a.longs(0), a.longs(1), a.ints(2), cols, vocab), y, table, ids);
+            return;
+        }
         launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id, LookupKernels::gatherRows,
                 a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.ints(2), cols, vocab), y, table, ids);
@@ -261,9 +274,20 @@ public final class TornadoOps extends DeviceOps {
         Checks.rmsNormForward(y, rstd, x, w);
         if (x.size() == 0) return;
         int cols = x.cols();
+        if (normsFours(w, y, x)) {
+            int threads = NormKernels.foursThreads(cols);
+            launch("rmsNormForwardBf16", Grid.groups(x.rows(), threads), List.of(cols, eps), (graph, id, a) -> graph.task(id,
+                    NormKernels::rmsNormForwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.floats(1), a.longs(2),
+                    a.floats(3), a.longs(3), a.type(3), cols, eps, threads), y, rstd, x, w);
+            return;
+        }
         launch("rmsNormForward", rows(x.rows()), List.of(cols, eps), (graph, id, a) -> graph.task(id, NormKernels::rmsNormForward,
                 a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.floats(2), a.halves(2),
                 a.type(2), a.floats(3), a.halves(3), a.type(3), cols, eps), y, rstd, x, w);
+    }
+
+    private boolean normsFours(Tensor w, Tensor... rows) {
+        return fours(w.size(), rows) && w.size() <= NormKernels.FOURS_COLS && w.dtype() != DType.F16;
     }
 
     @Override
@@ -279,6 +303,13 @@ public final class TornadoOps extends DeviceOps {
                     a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), rows, cols), dw, dy, x, rstd);
         }
         if (dx == null) return;
+        if (normsFours(w, dx, dy, x)) {
+            int threads = NormKernels.foursThreads(cols);
+            launch("rmsNormBackwardBf16", Grid.groups(rows, threads), List.of(cols, adds), (graph, id, a) -> graph.task(id,
+                    NormKernels::rmsNormBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2),
+                    a.floats(3), a.longs(3), a.type(3), a.floats(4), cols, adds, threads), dx, dy, x, w, rstd);
+            return;
+        }
         launch("rmsNormBackward", rows(rows), List.of(cols, adds), (graph, id, a) -> graph.task(id, NormKernels::rmsNormBackward,
                 a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), cols, adds),
@@ -296,6 +327,13 @@ public final class TornadoOps extends DeviceOps {
         int sign = flag(transpose);
         Tensor first = q == null ? k : q;
         Tensor second = k == null ? q : k;
+        if (fours(spec.headDim(), first, second) && half % 4 == 0 && half <= RopeKernels.MOST_HALF) {
+            launch("ropeBf16", Grid.groups(rows, RopeKernels.HEADS * half / 4),
+                    List.of(heads, kvHeads, spec.headDim(), half, sign), (graph, id, a) -> graph.task(id, RopeKernels::ropeBf16,
+                            a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
+                    first, second, cos, sin, positions);
+            return;
+        }
         launch("rope", rows(rows), List.of(heads, kvHeads, spec.headDim(), half, sign), (graph, id, a) -> graph.task(id,
                 RopeKernels::rope, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1),
                 a.type(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
@@ -308,6 +346,11 @@ public final class TornadoOps extends DeviceOps {
         int n = size(y);
         if (n == 0) return;
         int act = activation.ordinal();
+        if (fours(n, y, gate, up)) {
+            launch("gluForwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id,
+                    GluKernels::gluForwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), n, act), y, gate, up);
+            return;
+        }
         launch("gluForward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluForward, a.context(),
                 a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.floats(2), a.halves(2), a.type(2), n, act), y, gate, up);
@@ -319,6 +362,12 @@ public final class TornadoOps extends DeviceOps {
         int n = size(dy);
         if (n == 0) return;
         int act = activation.ordinal();
+        if (fours(n, dGate, dUp, dy, gate, up)) {
+            launch("gluBackwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id,
+                    GluKernels::gluBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), a.longs(3),
+                    a.longs(4), n, act), dGate, dUp, dy, gate, up);
+            return;
+        }
         launch("gluBackward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluBackward, a.context(),
                 a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
                 a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), a.type(4),

@@ -57,7 +57,18 @@ public final class MmaBench {
             LongArray x = bench.operand((long) bench.m * bench.k);
             LongArray w = bench.operand((long) bench.n * bench.k);
             for (MmaProduct product : MmaProduct.values()) {
-                if (asked(names, product.name())) attempt(shape, product.name(), () -> bench.product(product, x, w));
+                if (!asked(names, product.name())) continue;
+                for (Beside beside : Beside.values()) {
+                    if (beside != Beside.F32 && !product.bf16()) continue;
+                    attempt(shape, product.name() + " " + beside, () -> bench.product(product, beside, x, w));
+                }
+            }
+            for (int rank : new int[] {16, 64}) {
+                for (boolean byDepth : new boolean[] {false, true}) {
+                    MmaNarrow narrow = MmaNarrow.of(byDepth, rank);
+                    String name = "NARROW_" + narrow;
+                    if (asked(names, name)) attempt(shape, name, () -> bench.narrow(narrow, x));
+                }
             }
             if (asked(names, "EPILOGUE")) {
                 for (int rank : new int[] {0, 16, 64}) {
@@ -106,35 +117,111 @@ public final class MmaBench {
         return longs;
     }
 
-    private Result product(MmaProduct product, LongArray x, LongArray w) throws TornadoExecutionPlanException {
-        FloatArray sums = new FloatArray(product.sumRows(m) * product.sumCols(n));
-        sums.init(Float.NaN);
-        IntArray table = new IntArray(3);
-        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, x, w, sums)
-                .task("kernel", product.kernel(), context, table, 0, sums, x, w, m, n, k)
-                .transferToHost(DataTransferMode.UNDER_DEMAND, sums);
-        WorkerGrid2D grid = grid(product.groups(m, n), 1, product.threads());
-        double ms = time(graph, grid, sums);
-        return new Result(ms, 2.0 * m * n * k, 2.0 * m * k + 2.0 * n * k + 4.0 * m * n, error(product, x, w, sums));
+    /// What leaves a product's kernel.
+    private enum Beside {
+        /// The sums.
+        F32(Elements.F32, ProductForm.ABSENT, 0),
+        BF16(Elements.BF16, ProductForm.ABSENT, 0),
+        /// With a residual, as between the layers of a model.
+        RESIDUAL(Elements.BF16, Elements.BF16, 0),
+        /// And a low-rank term.
+        ADAPTER(Elements.BF16, Elements.BF16, 32);
+
+        private final int type;
+        private final int residual;
+        private final int rank;
+
+        Beside(int type, int residual, int rank) {
+            this.type = type;
+            this.residual = residual;
+            this.rank = rank;
+        }
     }
 
-    private double error(MmaProduct product, LongArray x, LongArray w, FloatArray sums) {
+    private Result product(MmaProduct product, Beside beside, LongArray x, LongArray w) throws TornadoExecutionPlanException {
+        boolean bf16 = beside.type == Elements.BF16;
+        LongArray y = new LongArray(bf16 ? m * n / 4 : 1);
+        FloatArray yFloats = new FloatArray(bf16 ? 1 : m * n);
+        yFloats.init(Float.NaN);
+        y.init(-1);
+        LongArray residual = beside.residual == Elements.BF16 ? operand((long) m * n) : new LongArray(1);
+        LongArray low = beside.rank > 0 ? operand((long) m * beside.rank) : new LongArray(1);
+        LongArray up = beside.rank > 0 ? operand((long) n * beside.rank) : new LongArray(1);
+        ShortArray yHalves = new ShortArray(1);                          // TornadoVM wants each argument to be its own array
+        ShortArray biasHalves = new ShortArray(1);
+        ShortArray residualHalves = new ShortArray(1);
+        FloatArray bias = new FloatArray(1);
+        FloatArray residualFloats = new FloatArray(1);
+        IntArray table = new IntArray(7);
+        int form = ProductForm.of(beside.type, 0, 0, ProductForm.ABSENT, beside.residual, 0, product.byDepth() ? 0 : 1,
+                beside.rank);
+        Object result = bf16 ? y : yFloats;
+        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, yFloats, yHalves,
+                        x, w, bias, biasHalves, residual, residualFloats, residualHalves, low, up)
+                .task("kernel", product.kernel(), context, table, 0, y, yFloats, yHalves, x, w, bias, biasHalves, residual,
+                        residualFloats, residualHalves, low, up, form, m, n, k, 1f)
+                .transferToHost(DataTransferMode.UNDER_DEMAND, result);
+        double ms = time(graph, grid(product.groups(m, n), 1, product.threads()), result);
         double worst = 0;
         for (int c = 0; c < CHECKED; c++) {
             int i = random.nextInt(m);
             int j = random.nextInt(n);
             double sum = 0;
             double magnitude = 0;
-            for (int l = 0; l < k; l++) {
-                double right = element(product, w, product.byDepth() ? l * n + j : j * k + l);
-                double term = element(product, x, i * k + l) * right;
+            for (int l = 0; l < k + beside.rank; l++) {
+                double term = l < k
+                        ? element(product, x, i * k + l) * element(product, w, product.byDepth() ? l * n + j : j * k + l)
+                        : element(product, low, i * beside.rank + l - k)
+                                * element(product, up, product.byDepth() ? (l - k) * n + j : j * beside.rank + l - k);
                 sum += term;
                 magnitude += Math.abs(term);
             }
-            double error = Math.abs(sums.get(i * product.sumCols(n) + j) - sum) / magnitude;
-            worst = Math.max(worst, error);                               // NaN is worst
+            if (beside.residual == Elements.BF16) sum += element(product, residual, i * n + j);
+            double got = bf16 ? element(product, y, i * n + j) : yFloats.get(i * n + j);
+            worst = Math.max(worst, Math.abs(got - sum) / magnitude);     // NaN is worst
         }
-        return worst;
+        double bytes = 2.0 * (m + n) * (k + beside.rank) + (bf16 ? 2.0 : 4.0) * m * n
+                + (beside.residual == Elements.BF16 ? 2.0 * m * n : 0);
+        return new Result(ms, 2.0 * m * n * (k + beside.rank), bytes, worst);
+    }
+
+    /// `x [m, k]` as the tall operand: of x aᵀ by row, of dA = dLowᵀ x by depth.
+    private Result narrow(MmaNarrow narrow, LongArray x) throws TornadoExecutionPlanException {
+        boolean byDepth = narrow.byDepth();
+        int cols = narrow.width();
+        int rows = byDepth ? k : m;
+        int depth = byDepth ? m : k;
+        int length = narrow.partLength(rows, cols);
+        int stride = narrow.stride(rows, cols);
+        FloatArray flat = new FloatArray(cols * depth);
+        for (int i = 0; i < cols * depth; i++) flat.set(i, Convert.fromBf16(Convert.toBf16((float) random.nextDouble(-1, 1))));
+        FloatArray parts = new FloatArray(MmaNarrow.parts(depth) * length);
+        parts.init(Float.NaN);
+        IntArray table = new IntArray(3);
+        int flatByDepth = byDepth ? 1 : 0;
+        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, parts, x, flat)
+                .task("kernel", narrow.kernel(), context, table, 0, parts, x, flat, flatByDepth, rows, cols, depth,
+                        MmaNarrow.partDepth(depth)).transferToHost(DataTransferMode.UNDER_DEMAND, parts);
+        double ms = time(graph, grid(narrow.groups(rows, cols, depth), 1, MmaNarrow.THREADS), parts);
+        double worst = 0;
+        for (int c = 0; c < CHECKED; c++) {
+            int i = random.nextInt(rows);
+            int j = random.nextInt(cols);
+            double sum = 0;
+            double magnitude = 0;
+            for (int l = 0; l < depth; l++) {
+                double term = element(MmaProduct.BF16_FORWARD_64X64, x, byDepth ? l * k + i : i * k + l)
+                        * flat.get(byDepth ? l * cols + j : j * depth + l);
+                sum += term;
+                magnitude += Math.abs(term);
+            }
+            double got = 0;
+            for (int p = 0; p < MmaNarrow.parts(depth); p++) {
+                got += parts.get(p * length + (byDepth ? j * stride + i : i * stride + j));
+            }
+            worst = Math.max(worst, Math.abs(got - sum) / magnitude);
+        }
+        return new Result(ms, 2.0 * m * k * cols, 2.0 * m * k + 4.0 * parts.getSize() + 4.0 * flat.getSize(), worst);
     }
 
     private static double element(MmaProduct product, LongArray longs, int i) {

@@ -97,17 +97,16 @@ public final class MmaGenerator extends KernelSource {
     }
 
     private void head() {
-        String type = v.bf16 ? "BF16" : "F16";
-        boolean byDepth = v.form.byDepth();
         line("package dev.gale.kernels.mma;");
         line("");
         if (v.nf4) line("import dev.gale.tensor.quant.Nf4;");
+        else line("import dev.gale.kernels.ProductForm;");
         line("import uk.ac.manchester.tornado.api.KernelContext;");
         line("import uk.ac.manchester.tornado.api.enums.MMAShape;");
         for (String name : List.of("HalfFloat", "arrays.FloatArray", "arrays.IntArray", "arrays.LongArray")) {
             line("import uk.ac.manchester.tornado.api.types.%s;", name);
         }
-        if (v.nf4) line("import uk.ac.manchester.tornado.api.types.arrays.ShortArray;");
+        line("import uk.ac.manchester.tornado.api.types.arrays.ShortArray;");
         line("");
         line("/// Written by `MmaGenerator`: change that, not this. Tiles of %d x %d, warps of %d x %d, steps of %d along k;",
                 v.rows, v.cols, v.warpRows, v.warpCols, DEPTH);
@@ -115,31 +114,68 @@ public final class MmaGenerator extends KernelSource {
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
         line("");
+        if (v.nf4) headOfSums();
+        else headOfProduct();
+    }
+
+    private void headOfSums() {
+        boolean byDepth = v.form.byDepth();
         line("/// `sums = x %s` on the matrix unit.", byDepth ? "w" : "wᵀ");
-        String shape = byDepth ? "[k, n]" : "[n, k]";
-        if (v.nf4) {
-            line("/// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `%s`, codes of `Nf4`,", shape);
-            line("/// seen as shorts of four; absmax F32, one of every 64 elements of w; %s; sums F32",
-                    byDepth ? "k a multiple of 4, n of 64" : "k a multiple of 64");
-        } else {
-            line("/// Shapes: x `[m, k]`, w `%s`, %s, seen as longs of four elements; %s; sums F32", shape, type,
-                    byDepth ? "k and n multiples of 4" : "k a multiple of 4");
-        }
+        line("/// Shapes: x `[m, k]`, BF16, seen as longs of four elements; w `%s`, codes of `Nf4`,",
+                byDepth ? "[k, n]" : "[n, k]");
+        line("/// seen as shorts of four; absmax F32, one of every 64 elements of w; %s; sums F32",
+                byDepth ? "k a multiple of 4, n of 64" : "k a multiple of 64");
         line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: sums,",
                 v.rows, v.cols);
-        line("/// x, w%s.", v.nf4 ? " (the offset of its first byte), absmax" : "");
-        line("/// Launch: `MmaTiles.groups(m, n, %d, %d)` groups of %d threads; %.1f KB of local memory.", v.rows, v.cols,
-                v.threads(), (2 * 4 * (v.xInts() + v.wInts()) + (v.nf4 ? 64 : 0)) / 1024.0);
-        line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row");
-        line("/// of x, its column of op(w) and k alone. %sWrites: `=`.", v.nf4 ? "w is rounded to BF16. " : "");
+        line("/// x, w (a quarter of the offset of its first byte), absmax.");
+        launch(64);
+        line("/// of x, its column of op(w) and k alone. w is rounded to BF16. Writes: `=`.");
         line("public static void %s(KernelContext context, IntArray table, int slot, FloatArray sums,", v.method());
-        line("        LongArray x, %s, int m, int n, int k) {", v.nf4 ? "ShortArray w, FloatArray absmax" : "LongArray w");
+        line("        LongArray x, ShortArray w, FloatArray absmax, int m, int n, int k) {");
+    }
+
+    private void headOfProduct() {
+        boolean byDepth = v.form.byDepth();
+        String type = v.bf16 ? "BF16" : "F16";
+        line("/// `y = alpha (x %s + low %s) + bias + residual` on the matrix unit.", byDepth ? "w" : "wᵀ",
+                byDepth ? "up" : "upᵀ");
+        line("/// Shapes: x `[m, k]`, w `%s`, low `[m, rank]`, up `%s`, %s, seen as longs of four elements;",
+                byDepth ? "[k, n]" : "[n, k]", byDepth ? "[rank, n]" : "[n, rank]", type);
+        line("/// %s; rank a multiple of %d, or 0: no low and up; bias `[n]`, y and", byDepth ? "k and n multiples of 4"
+                : "k a multiple of 4", DEPTH);
+        line("/// residual `[m, n]`, F32 or BF16. Operands in the table: y, x, w, bias, residual, low, up; anything may stand");
+        line("/// for those that are absent.");
+        launch(4 * scratch());
+        line("/// of x, its column of op(w) and k alone, the low-rank term last; one rounding to y's dtype.");
+        line("/// Writes: `=`. y may be residual, which makes it `+=`.");
+        line("///");
+        line("/// @param form from `ProductForm.of`; the types of x and w do not matter");
+        line("public static void %s(KernelContext context, IntArray table, int slot, LongArray y,", v.method());
+        line("        FloatArray yFloats, ShortArray yHalves, LongArray x, LongArray w, FloatArray bias,");
+        line("        ShortArray biasHalves, LongArray residual, FloatArray residualFloats, ShortArray residualHalves,");
+        line("        LongArray low, LongArray up, int form, int m, int n, int k, float alpha) {");
+    }
+
+    private void launch(int moreBytes) {
+        line("/// Launch: `MmaTiles.groups(m, n, %d, %d)` groups of %d threads; %.1f KB of local memory.", v.rows, v.cols,
+                v.threads(), (2 * 4 * (v.xInts() + v.wInts()) + moreBytes) / 1024.0);
+        line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row");
+    }
+
+    /// Floats of local memory for the sums of all warps on their way out, behind what the matrix unit takes for a header.
+    private int scratch() {
+        return 4 + v.threads() / 32 * MmaEpilogue.PART;
     }
 
     private void setUp() {
         line("int[] xTile = context.allocateIntLocalArray(%d);", 2 * v.xInts());
         line("int[] wTile = context.allocateIntLocalArray(%d);", 2 * v.wInts());
-        if (v.nf4) line("float[] values = context.allocateFloatLocalArray(16);");
+        if (v.nf4) {
+            line("float[] values = context.allocateFloatLocalArray(16);");
+        } else {
+            line("float[] scratch = context.allocateFloatLocalArray(%d);", scratch());
+            line("FloatArray fragments = (FloatArray) (Object) scratch;           // element i is scratch[i + 4]");
+        }
         line("float[] pin = new float[1];                  // keeps reads where they stand: see Reduce");
         line("pin[0] = 0f;");
         line("float zero = pin[0];");
@@ -155,6 +191,10 @@ public final class MmaGenerator extends KernelSource {
         line("int top = MmaTiles.top(group, m, n, %d, %d);", v.rows, v.cols);
         line("int left = MmaTiles.left(group, m, n, %d, %d);", v.rows, v.cols);
         line("int steps = (k + %d) / %d;", DEPTH - 1, DEPTH);
+        if (!v.nf4) {
+            line("int rank = ProductForm.rank(form);");
+            line("int all = steps + rank / %d;", DEPTH);
+        }
         if (v.nf4) line("if (thread < 16) values[thread] = Nf4.value(thread);");
     }
 
@@ -194,16 +234,36 @@ public final class MmaGenerator extends KernelSource {
             line("int wColumn = thread & %d;", v.cols / 4 - 1);
             line("int wRow = thread >> %d & %d;", log(v.cols / 4), depthsAtOnce() - 1);
             String four = "MmaTiles.clamp(left / 4 + wColumn, n / 4, %d)".formatted(v.cols / 4);
-            line("int wAt = table.get(slot + 2) / %d + %s;", v.nf4 ? 2 : 4, four);
+            line("int wAt = table.get(slot + 2) %s + %s;", v.nf4 ? "* 2" : "/ 4", four);
             if (v.nf4) line("int scaleAt = table.get(slot + 3) + %s / 16;", four);
         } else {
             String four = v.form == Form.FORWARD ? "4 * xRow" : "xRow";
             line("int wFirst = MmaTiles.clamp(left + %s, n, %d);", four, v.cols);
             line("int wRoom = MmaTiles.room(wFirst, n, %d);", v.cols);
-            line("int wAt = table.get(slot + 2) / %d + wFirst * (k / 4);", v.nf4 ? 2 : 4);
+            line("int wAt = table.get(slot + 2) %s + wFirst * (k / 4);", v.nf4 ? "* 2" : "/ 4");
             if (v.nf4) line("int scaleAt = table.get(slot + 3) + wFirst * (k / 64);");
         }
+        if (!v.nf4) {
+            line("int lowAt = table.get(slot + 5) / 4 + xFirst * (rank / 4);");
+            String from = v.form.byDepth() ? "MmaTiles.clamp(left / 4 + wColumn, n / 4, %d)".formatted(v.cols / 4)
+                    : "wFirst * (rank / 4)";
+            line("int upAt = table.get(slot + 6) / 4 + %s;", from);
+        }
         read("int ", "long ", "float ", "0");
+    }
+
+    /// Reads the tiles of a step of the low-rank term.
+    private void readLowRank() {
+        line("int rest = next - steps;");
+        line("xIndex = lowAt + rest * %d + xColumn;", ROW_LONGS);
+        if (v.form.byDepth()) line("wIndex = upAt + (rest * %d + wRow) * (n / 4);", DEPTH);
+        else line("wIndex = upAt + rest * %d + xColumn;", ROW_LONGS);
+        for (int j = 0; j < xLongs(); j++) readOne("", "x", j, "low", "x", distance(j * rowsAtOnce(), "x", "rank / 4"));
+        for (int j = 0; j < wLongs(); j++) {
+            int rows = wRowsBefore(j);
+            if (v.form.byDepth()) readOne("", "w", j, "up", "w", rows == 0 ? "" : " + %d * (n / 4)".formatted(rows));
+            else readOne("", "w", j, "up", "w", distance(rows, "w", "rank / 4"));
+        }
     }
 
     /// Reads the tiles of a step into registers, with declarations or without.
@@ -269,17 +329,20 @@ public final class MmaGenerator extends KernelSource {
     private void loop() {
         line("");
         if (v.nf4) line("context.localBarrier();                      // the values stand");
-        line("for (int step = 0; step < steps; step++) {");
+        line("for (int step = 0; step < %s; step++) {", v.nf4 ? "steps" : "all");
         line("int xBuffer = (step & 1) * %d;", v.xInts());
         line("int wBuffer = (step & 1) * %d;", v.wInts());
-        line("int keep = MmaTiles.keep(step * %d + xColumn, k / 4, %d);", ROW_LONGS, ROW_LONGS);
+        String beyond = v.nf4 ? "" : " | beyond";
+        if (!v.nf4) line("int beyond = MmaTiles.beyond(step, steps, rank);");
+        line("int keep = MmaTiles.keep(step * %d + xColumn, k / 4, %d)%s;", ROW_LONGS, ROW_LONGS, beyond);
         String xPut = "xBuffer + xPut";
         String wPut = "wBuffer + wPut";
         for (int j = 0; j < xLongs(); j++) putLong("xTile", xPut, j * rowsAtOnce() * ROW_BYTES / 4, "xNext" + j, "keep");
         for (int j = 0; j < wLongs(); j++) {
             switch (v.form) {
                 case BACKWARD -> {
-                    line("int keep%d = MmaTiles.keep(step * %d + wRow + %d, k, %d);", j, DEPTH, wRowsBefore(j), DEPTH);
+                    line("int keep%d = MmaTiles.keep(step * %d + wRow + %d, k, %d)%s;", j, DEPTH, wRowsBefore(j), DEPTH,
+                            beyond);
                     if (v.nf4) putCodes(wPut, wRowsBefore(j) * v.wStride(), j);
                     else putLong("wTile", wPut, wRowsBefore(j) * v.wStride(), "wNext" + j, "keep" + j);
                 }
@@ -288,8 +351,14 @@ public final class MmaGenerator extends KernelSource {
                 }
             }
         }
-        line("int next = Math.min(step + 1, steps - 1);");
+        line("int next = Math.min(step + 1, %s - 1);", v.nf4 ? "steps" : "all");
+        if (!v.nf4) line("if (MmaTiles.beyond(next, steps, rank) == 0) {");
         read("", "", "", "next");
+        if (!v.nf4) {
+            line("} else {");
+            readLowRank();
+            line("}");
+        }
         line("context.localBarrier();");
         for (int s = 0; s < 2; s++) multiply(s);
         line("}");
@@ -368,6 +437,13 @@ public final class MmaGenerator extends KernelSource {
 
     private void results() {
         line("");
+        if (v.nf4) sums();
+        else epilogue();
+        line("}");
+        line("}");
+    }
+
+    private void sums() {
         line("int row = top + warpRow * %d;", v.warpRows);
         line("int column = table.get(slot) + left + warpCol * %d;", v.warpCols);
         line("int stride = (n + %d) / %d * %d;", v.cols - 1, v.cols, v.cols);
@@ -376,7 +452,44 @@ public final class MmaGenerator extends KernelSource {
                 line("context.mmaStore(s%d%d, sums, row%s, column%s, stride);", i, j, plus(16 * i), plus(8 * j));
             }
         }
+    }
+
+    private void epilogue() {
+        int down = v.warpRows / 16;
+        int across = v.warpCols / MmaEpilogue.COLS;
+        line("// What else y needs, %d rows and %d columns of a warp at a time: see MmaEpilogue.", 16, MmaEpilogue.COLS);
+        line("int nought = thread >> 10;");
+        line("int put = (thread >> 5 & %d) * %d;", v.threads() / 32 - 1, MmaEpilogue.PART);
+        line("int get = put + 4 + (lane >> 3) * %d + (lane & 7) * 4;", MmaEpilogue.STRIDE);
+        line("int row = top + warpRow * %d + (lane >> 3);", v.warpRows);
+        line("int column = left + warpCol * %d + (lane & 7) * 4;", v.warpCols);
+        line("int at = table.get(slot);");
+        line("int atBias = table.get(slot + 3);");
+        line("int atResidual = table.get(slot + 4);");
+        line("long[] before = new long[4];");
+        line("for (int part = 0; part < %d; part++) {", down * across);
+        for (int part = 0; part < down * across; part++) {
+            line(part == 0 ? "if (part == 0) {" : part == down * across - 1 ? "} else {" : "} else if (part == %d) {", part);
+            for (int j = 0; j < MmaEpilogue.COLS / 8; j++) {
+                line("context.mmaStore(s%d%d, fragments, 0, put%s, %d);", part / across,
+                        part % across * MmaEpilogue.COLS / 8 + j, plus(8 * j), MmaEpilogue.STRIDE);
+            }
+        }
         line("}");
+        line("int down = row + part / %d * 16;", across);
+        line("int across = column + part %% %d * %d;", across, MmaEpilogue.COLS);
+        line("for (int q = 0; q < 4; q++) {");
+        line("before[q] = MmaEpilogue.before(residual, atResidual, form, down + %d * q, across, m, n);", MmaEpilogue.ROWS);
+        line("}");
+        line("context.localBarrier();");
+        line("for (int q = 0; q < 4; q++) {");
+        line("int from = get + %d * q;", MmaEpilogue.ROWS * MmaEpilogue.STRIDE);
+        line("MmaEpilogue.put(y, yFloats, yHalves, at, bias, biasHalves, atBias, residualFloats, residualHalves,");
+        line("        atResidual, form, down + %d * q, across, m, n, alpha, nought, before[q], scratch[from],",
+                MmaEpilogue.ROWS);
+        line("        scratch[from + 1], scratch[from + 2], scratch[from + 3]);");
+        line("}");
+        line("context.localBarrier();");
         line("}");
     }
 }

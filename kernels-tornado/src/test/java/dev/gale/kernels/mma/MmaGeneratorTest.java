@@ -26,9 +26,24 @@ class MmaGeneratorTest {
     }
 
     @Test
+    void narrowSourcesAreWhatTheirGeneratorWrites() throws IOException {
+        for (NarrowGenerator.Variant variant : NarrowGenerator.VARIANTS) {
+            String message = variant.name() + " was changed by hand, or NarrowGenerator was and its main did not run";
+            assertEquals(NarrowGenerator.source(variant), Files.readString(SOURCES.resolve(variant.name() + ".java")), message);
+        }
+        for (MmaNarrow narrow : MmaNarrow.values()) {
+            NarrowGenerator.Variant variant = NarrowGenerator.VARIANTS.get(narrow.ordinal());
+            assertEquals(variant.name().toLowerCase(), "narrow" + narrow.name().replace("_", "").toLowerCase());
+            assertEquals(variant.byDepth(), narrow.byDepth());
+            assertEquals(variant.width(), narrow.width());
+        }
+    }
+
+    @Test
     void everySourceIsGeneratedOrKnown() throws IOException {
-        Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "GradientTiles", "MmaAttention", "MmaProduct",
-                "MmaTiles", "Nf4Product"));
+        Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "GradientTiles", "MmaAttention",
+                "MmaEpilogue", "MmaNarrow", "MmaProduct", "MmaTiles", "Nf4Product"));
+        NarrowGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         AttentionGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         MmaGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         AttentionGradientGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
@@ -58,6 +73,9 @@ class MmaGeneratorTest {
 
     @Test
     void linesAreShort() {
+        for (NarrowGenerator.Variant variant : NarrowGenerator.VARIANTS) {
+            assertTrue(NarrowGenerator.source(variant).lines().allMatch(line -> line.length() <= 120), variant.name());
+        }
         for (MmaGenerator.Variant variant : MmaGenerator.VARIANTS) {
             String source = MmaGenerator.source(variant);
             assertTrue(Arrays.stream(source.split("\n")).allMatch(line -> line.length() <= 120), variant.name());

@@ -66,15 +66,15 @@ class Nf4ProductTest {
         FloatArray sums = new FloatArray(GAP + product.sumRows(m) * stride);
         sums.init(Float.NaN);
         FloatArray ofBf16 = new FloatArray(sums.getSize());
-        IntArray table = IntArray.fromElements(-1, -1, GAP, GAP, GAP, GAP);
+        IntArray table = IntArray.fromElements(-1, -1, GAP, GAP, GAP / 4, GAP);
+        IntArray tableOfBf16 = IntArray.fromElements(-1, -1, GAP, GAP, GAP, GAP);
         LongArray xLongs = bf16(x);
         LongArray wLongs = bf16(w);
         ShortArray codes = (swapped ? weights.swapped() : weights).codesOnDevice();
         FloatArray absmax = Nf4Reference.onDevice(weights.absmax());
         KernelEmulator.grid(product.groups(m, n) * product.threads()).group(product.threads()).arrays(sums)
                 .run(context -> nf4.kernel().apply(context, table, SLOT, sums, xLongs, codes, absmax, m, n, k));
-        KernelEmulator.grid(product.groups(m, n) * product.threads()).group(product.threads()).arrays(ofBf16).once()
-                .run(context -> product.kernel().apply(context, table, SLOT, ofBf16, xLongs, wLongs, m, n, k));
+        MmaKernelsTest.run(product, ofBf16, tableOfBf16, SLOT, xLongs, wLongs, m, n, k);
         float[] want = reference(product.byDepth(), x, w, m, n, k);
         float[] magnitudes = reference(product.byDepth(), magnitudes(x), magnitudes(w), m, n, k);
         float[] got = new float[m * n];
@@ -82,7 +82,7 @@ class Nf4ProductTest {
         double[] bounds = new double[m * n];
         for (int i = 0; i < m * n; i++) {
             got[i] = sums.get(GAP + i / n * stride + i % n);
-            same[i] = ofBf16.get(GAP + i / n * stride + i % n);
+            same[i] = ofBf16.get(GAP + i);
             bounds[i] = (k / 16 + 3) * (double) Math.ulp(1f) * magnitudes[i];
         }
         String name = "%s m=%d n=%d k=%d".formatted(nf4, m, n, k);

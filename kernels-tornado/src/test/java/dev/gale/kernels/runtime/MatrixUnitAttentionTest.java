@@ -120,7 +120,7 @@ class MatrixUnitAttentionTest {
 
     @Test
     void theMatrixUnitIsUsedWhereItCanBe() {
-        assertEquals(List.of("attentionRanges", "attentionDelta", "AttentionDkDv64", "AttentionDq64"),
+        assertEquals(List.of("attentionRanges", "attentionDeltaBf16", "AttentionDkDv64", "AttentionDq64"),
                 kernels(true, 64, DType.BF16));
         assertTrue(kernels(true, 128, DType.BF16).containsAll(List.of("AttentionDkDv128", "AttentionDq128")));
         for (List<String> portable : List.of(kernels(true, 32, DType.BF16), kernels(true, 64, DType.F32),

@@ -9,11 +9,16 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.Activation;
+import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.testing.TensorAssert;
 import dev.gale.tensor.testing.Trial;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +30,7 @@ import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 class MatrixUnitOpsTest {
     private static final double ULP = Math.ulp(1f);
     private static final double BF16_ROUNDINGS = 2 * 0x1p-8;          // ours and the reference's
+    private static final double ADAPTER_ROUNDINGS = 3 * 0x1p-8;       // of A, of low and of B
 
     private static TornadoOps ops(boolean matrixUnit) {
         return ops(new Abilities(DType.F32, matrixUnit, false));
@@ -73,13 +79,17 @@ class MatrixUnitOpsTest {
     }
 
     private static Trial backward(int m, int in, int out, int r, DType dtype) {
+        return backward(m, in, out, r, dtype, DType.F32);
+    }
+
+    private static Trial backward(int m, int in, int out, int r, DType dtype, DType input) {
         return new Trial((ops, t) -> {
             ops.linearBackward(t.get("dx"), false, t.get("dy"), t.get("w"), null, null);
             ops.linearBackward(t.get("dz"), true, t.get("dy"), t.get("w"), side(t, "low"),
                     new LowRankGrads(t.get("dA"), t.get("dB"), t.get("dLow"), null));
         }).output("dx", DType.BF16, m, in).inout("dz", uniform(m * in, 1), m, in)
                 .input("dy", dtype, uniform(m * out, 2), m, out).input("w", dtype, uniform(out * in, 3), out, in)
-                .input("x", uniform(m * in, 4), m, in).input("a", uniform(r * in, 5), r, in)
+                .input("x", input, uniform(m * in, 4), m, in).input("a", uniform(r * in, 5), r, in)
                 .input("b", uniform(out * r, 6), out, r).input("low", uniform(m * r, 7), m, r)
                 .inout("dA", uniform(r * in, 8), r, in).inout("dB", uniform(out * r, 9), out, r).output("dLow", m, r);
     }
@@ -87,8 +97,22 @@ class MatrixUnitOpsTest {
     @ParameterizedTest(name = "m={0} in={1} out={2} r={3} {4}")
     @CsvSource({"1,32,64,1,BF16", "70,36,132,16,BF16", "5,64,8,3,F16"})
     void linearLayersMatchTheReference(int m, int in, int out, int r, DType dtype) {
-        assertSums(forward(m, in, out, r, dtype), in + r + 8, "z");
+        assertSums(forward(m, in, out, r, dtype), ops(true), in + r + 8, dtype == DType.BF16 ? ADAPTER_ROUNDINGS : 0, "z");
         assertSums(backward(m, in, out, r, dtype), out + r + m + 8, "dx");
+    }
+
+    @ParameterizedTest(name = "m={0} in={1} out={2} r={3}")
+    @CsvSource({"70,36,132,16", "3,128,4,24", "65,4,256,3", "129,64,60,65"})
+    void adaptersOnTheMatrixUnitMatchTheReference(int m, int in, int out, int r) {
+        assertSums(backward(m, in, out, r, DType.BF16, DType.BF16), ops(true), out + r + m + 8, ADAPTER_ROUNDINGS, "dx");
+        Trial apart = new Trial((ops, t) -> ops.linearBackward(t.get("dx"), true, t.get("dy"), t.get("w"), side(t, "low"),
+                new LowRankGrads(null, t.get("dB"), t.get("dLow"), t.get("dInput"))))
+                .inout("dx", uniform(m * in, 1), m, in).output("dInput", DType.BF16, m, in).output("dLow", m, r)
+                .input("dy", DType.BF16, uniform(m * out, 2), m, out).input("w", DType.BF16, uniform(out * in, 3), out, in)
+                .input("x", DType.BF16, uniform(m * in, 4), m, in).input("a", uniform(r * in, 5), r, in)
+                .input("b", uniform(out * r, 6), out, r).input("low", uniform(m * r, 7), m, r)
+                .inout("dB", uniform(out * r, 9), out, r);
+        assertSums(apart, ops(true), out + r + m + 8, ADAPTER_ROUNDINGS, "dInput");
     }
 
     /// On a device without cuBLAS, the stand-in's loop.
@@ -121,6 +145,44 @@ class MatrixUnitOpsTest {
         TensorAssert.assertClose("dx", want.get("dx"), got.get("dx"), 2 * logit);
     }
 
+    private static Trial rows(int rows, int heads, int dims, DType weight) {
+        int cols = heads * dims;
+        int n = rows * cols;
+        AttentionSpec spec = new AttentionSpec(heads, heads, dims, 1f, 0f);
+        return new Trial((ops, t) -> {
+            ops.gatherRows(t.get("gathered"), t.get("x"), t.get("ids"));
+            ops.rmsNormForward(t.get("y"), t.get("rstd"), t.get("x"), t.get("w"), 1e-5f);
+            ops.rmsNormBackward(t.get("dx"), false, null, t.get("dy"), t.get("x"), t.get("w"), t.get("rstd"));
+            ops.copy(t.get("sum"), t.get("dy"));
+            ops.rmsNormBackward(t.get("sum"), true, null, t.get("dy"), t.get("x"), t.get("w"), t.get("rstd"));
+            ops.gluForward(t.get("glu"), t.get("x"), t.get("dy"), Activation.SILU);
+            ops.gluBackward(t.get("dGate"), t.get("dUp"), t.get("dy"), t.get("x"), t.get("gathered"), Activation.SILU);
+            ops.copy(t.get("q"), t.get("x"));
+            ops.copy(t.get("k"), t.get("dy"));
+            ops.rope(t.get("q"), t.get("k"), t.get("cos"), t.get("sin"), t.get("ids"), spec, true);
+        }).input("x", DType.BF16, uniform(n, 1), rows, cols).input("dy", DType.BF16, uniform(n, 2), rows, cols)
+                .input("w", weight, uniform(cols, 3), cols).ints("ids", 2, 0, 1).output("rstd", rows)
+                .input("cos", uniform(rows * dims / 2, 4), rows, dims / 2)
+                .input("sin", uniform(rows * dims / 2, 5), rows, dims / 2)
+                .output("gathered", DType.BF16, rows, cols).output("y", DType.BF16, rows, cols)
+                .output("dx", DType.BF16, rows, cols).output("sum", DType.BF16, rows, cols)
+                .output("glu", DType.BF16, rows, cols)
+                .output("dGate", DType.BF16, rows, cols).output("dUp", DType.BF16, rows, cols)
+                .output("q", DType.BF16, rows, cols).output("k", DType.BF16, rows, cols);
+    }
+
+    /// What lies between matrix products: with kernels for four BF16 at a time, and, of other widths, without.
+    @ParameterizedTest(name = "{0} heads of {1}, weights in {2}")
+    @CsvSource({"5,8,BF16", "3,16,F32", "3,6,BF16"})
+    void rowsMatchTheReference(int heads, int dims, DType weight) {
+        Trial.Outputs got = rows(3, heads, dims, weight).run(ops(new Abilities(DType.BF16, true, false)));
+        rows(3, heads, dims, weight).reference().byName().forEach((name, want) -> {
+            double[] bounds = new double[want.length];
+            for (int i = 0; i < bounds.length; i++) bounds[i] = BF16_ROUNDINGS * Math.abs(want[i]) + 64 * ULP;
+            TensorAssert.assertClose(name, want, got.get(name), bounds);
+        });
+    }
+
     /// Widths that are no whole numbers of longs, and operands of two types or on their side.
     @Test
     void otherOperandsAreMultipliedInTiles() {
@@ -136,19 +198,57 @@ class MatrixUnitOpsTest {
                 .input("b", right, uniform(4 * 32, 2), 4, 32).inout("c", uniform(8 * 4, 3), 8, 4);
     }
 
-    /// The sums need memory of their own, by which one sees that the matrix unit is used, where it is and can be.
-    @Test
-    void theMatrixUnitIsUsedWhereItCanBe() {
-        long operands = 2 * 8 * 32 + 2 * 4 * 32 + 4 * 8 * 4;
-        assertEquals(operands, peak(false, DType.BF16));
-        assertEquals(operands + 64 * 64 * 4, peak(true, DType.BF16));
-        assertEquals(operands + 64 * 64 * 4, peak(true, DType.F16));
+    /// A device that remembers which kernels were launched.
+    private record Remembered(DeviceLink device, List<String> kernels) implements DeviceLink {
+        @Override
+        public DeviceChunk chunk(int number, long bytes) {
+            return device.chunk(number, bytes);
+        }
+
+        @Override
+        public void launch(Launch launch) {
+            kernels.add(launch.kernel());
+            device.launch(launch);
+        }
+
+        @Override
+        public void run() {
+            device.run();
+        }
+
+        @Override
+        public void upload(DeviceChunk chunk, int word, MemorySegment bytes) {
+            device.upload(chunk, word, bytes);
+        }
+
+        @Override
+        public void download(DeviceChunk chunk, int word, MemorySegment bytes) {
+            device.download(chunk, word, bytes);
+        }
+
+        @Override
+        public void close() {
+            device.close();
+        }
     }
 
-    private static long peak(boolean matrixUnit, DType dtype) {
-        TornadoOps ops = ops(matrixUnit);
-        product(dtype, dtype, false).run(ops);
-        return ops.memory().peakLiveBytes();
+    private static List<String> kernels(boolean matrixUnit, Trial trial) {
+        Device device = new Device(TornadoExecutionPlan.getDevice(0, 0), new KernelContext(), false);
+        Remembered link = new Remembered(DeviceLink.of(device), new ArrayList<>());
+        trial.run(new TornadoOps(link, new Abilities(DType.F32, matrixUnit, false), MemoryPool.CHUNK_BYTES));
+        return link.kernels;
+    }
+
+    @Test
+    void theMatrixUnitIsUsedWhereItCanBe() {
+        assertEquals(List.of("product"), kernels(false, product(DType.BF16, DType.BF16, false)));
+        assertEquals(List.of("BF16_FORWARD_64X64"), kernels(true, product(DType.BF16, DType.BF16, false)));
+        assertEquals(List.of("F16_FORWARD_64X64"), kernels(true, product(DType.F16, DType.F16, false)));
+        assertEquals(List.of("BF16_FORWARD_64X64", "BY_ROW_16", "addLow", "padded", "BF16_FORWARD_64X64", "BY_ROW_16",
+                "addLow"), kernels(true, forward(8, 64, 32, 16, DType.BF16)));
+        assertEquals(List.of("BF16_BACKWARD_64X64", "BY_ROW_64", "addLow", "BY_DEPTH_64", "addGradient", "BY_DEPTH_64",
+                "addGradient", "padded", "BF16_BACKWARD_64X64"),
+                kernels(true, backward(8, 64, 32, 17, DType.BF16, DType.BF16)));
     }
 
     @Test

@@ -10,6 +10,8 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -164,23 +166,26 @@ public final class SafetensorsWriter {
         DType target = target(tensor);
         boolean onHost = tensor.storage() instanceof Storage.Host;
         if (onHost && target == tensor.dtype()) {
-            for (long at = 0; at < tensor.byteSize(); at += CHUNK_BYTES) {
-                long length = Math.min(CHUNK_BYTES, tensor.byteSize() - at);
-                file.write(tensor.segment().asSlice(at, length).asByteBuffer());
+            writeBytes(file, tensor.segment(), tensor.byteSize());
+        } else if (target == tensor.dtype()) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment bytes = arena.allocate(tensor.byteSize(), 8);
+                ops.readBytes(bytes, tensor);
+                writeBytes(file, bytes, tensor.byteSize());
             }
-        } else if (tensor.dtype() == DType.I32) {
-            int[] values = ops.toInts(tensor);
-            for (int i = 0; i < values.length; i++) room(file, 4).putInt(values[i]);
-        } else if (tensor.dtype().floating()) {
+        } else {
             float[] values = onHost ? null : ops.toFloats(tensor);
             for (long i = 0; i < tensor.size(); i++) {
                 put(file, target, onHost ? Convert.get(tensor.segment(), tensor.dtype(), i) : values[(int) i]);
             }
-        } else {
-            throw new IllegalStateException("%s holds packed codes on a device; copy it to the host first"
-                    .formatted(tensor));
         }
         flush(file);
+    }
+
+    private static void writeBytes(AtomicFile file, MemorySegment bytes, long count) {
+        for (long at = 0; at < count; at += CHUNK_BYTES) {
+            file.write(bytes.asSlice(at, Math.min(CHUNK_BYTES, count - at)).asByteBuffer());
+        }
     }
 
     private void put(AtomicFile file, DType target, float value) {

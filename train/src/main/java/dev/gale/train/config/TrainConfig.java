@@ -1,6 +1,7 @@
 package dev.gale.train.config;
 
 import dev.gale.nn.LoadOptions;
+import dev.gale.optim.OptimArgs;
 import dev.gale.peft.LoraConfig;
 import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
@@ -46,7 +47,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     private static final RecordBinder BINDER = new RecordBinder(Map.of(
             ModuleNames.class, TrainConfig::moduleNames, LoraConfig.Init.class, TrainConfig::init,
-            Checkpointing.class, TrainConfig::checkpointing));
+            Checkpointing.class, TrainConfig::checkpointing, OptimArgs.class, TrainConfig::optimArgs));
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
@@ -184,6 +185,21 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             names.add(text);
         }
         return ModuleNames.of(names.toArray(String[]::new));
+    }
+
+    /// Text as Transformers takes it, or a section.
+    private static OptimArgs optimArgs(String key, ConfigValue given) {
+        if (given.value() instanceof Map) {
+            Map<String, Object> values = new LinkedHashMap<>();
+            given.section(key).forEach((name, value) -> values.put(name, value.plain()));
+            return new OptimArgs(values);
+        }
+        if (!(given.value() instanceof String text)) throw given.wrong(key, "text such as rank=64, scale=0.25, or a section");
+        try {
+            return OptimArgs.parse(text);
+        } catch (InputException e) {
+            throw new InputException(given.place() + ": " + e.getMessage(), e);
+        }
     }
 
     private static LoraConfig.Init init(String key, ConfigValue given) {
