@@ -30,6 +30,25 @@ public final class GradientTiles {
         return weight == 0f ? 0f : weight * (dot - delta);
     }
 
+    /// Whether a key is in a range.
+    public static int sees(int key, int start, int stop) {
+        int sees = 0;
+        if (key >= start) {
+            if (key < stop) sees = 1;
+        }
+        return sees;
+    }
+
+    /// Two numbers rounded to BF16 side by side, from their bits. Of NaN something becomes 0.
+    public static int rounded(int low, int high) {
+        return nearest(low) >> 16 & 0xffff | nearest(high) & 0xffff0000;
+    }
+
+    /// Bits of which the upper half are those of the nearest BF16, of two the even one.
+    private static int nearest(int bits) {
+        return bits + 0x7fff + (bits >> 16 & 1);
+    }
+
     /// Two numbers rounded to BF16 side by side.
     ///
     /// @param none 0 that the compiler does not know, as nil is: TornadoVM takes the kind of a difference from its first

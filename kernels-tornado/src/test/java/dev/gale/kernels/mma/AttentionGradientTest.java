@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -299,25 +300,35 @@ class AttentionGradientTest {
 
     @Test
     void sourcesAreWhatTheGeneratorWrites() throws IOException {
-        for (AttentionGradientGenerator.Variant variant : AttentionGradientGenerator.VARIANTS) {
-            String message = variant.name() + " was changed by hand, or its generator was and its main did not run";
-            String source = AttentionGradientGenerator.source(variant);
-            assertEquals(source, Files.readString(SOURCES.resolve(variant.name() + ".java")), message);
-            assertTrue(Arrays.stream(source.split("\n")).allMatch(line -> line.length() <= 128), variant.name());
-            assertTrue(variant.localBytes() <= 48 << 10, variant.name());
+        for (Written kernel : written()) {
+            String message = kernel.name + " was changed by hand, or its generator was and its main did not run";
+            assertEquals(kernel.source, Files.readString(SOURCES.resolve(kernel.name + ".java")), message);
+            assertTrue(Arrays.stream(kernel.source.split("\n")).allMatch(line -> line.length() <= 128), kernel.name);
+            assertTrue(kernel.localBytes <= 48 << 10, kernel.name);
         }
+    }
+
+    /// What the generators write.
+    private record Written(String name, String source, int localBytes, int dims, int rows, int threads) {}
+
+    private static List<Written> written() {
+        return Stream.concat(
+                AttentionGradientGenerator.VARIANTS.stream().map(each -> new Written(each.name(),
+                        AttentionGradientGenerator.source(each), each.localBytes(), each.dims(), each.rows(), each.threads())),
+                WarpGradientGenerator.VARIANTS.stream().map(each -> new Written(each.name(),
+                        WarpGradientGenerator.source(each), each.localBytes(), each.dims(), each.rows(), each.threads())))
+                .toList();
     }
 
     @Test
     void launchesAreThoseOfTheKernels() {
-        assertEquals(AttentionGradientGenerator.VARIANTS.size(),
-                AttentionGradient.OF_KEYS.size() + AttentionGradient.OF_QUERIES.size());
+        List<Written> written = written();
+        assertEquals(written.size(), AttentionGradient.OF_KEYS.size() + AttentionGradient.OF_QUERIES.size());
         Stream.concat(AttentionGradient.OF_KEYS.stream(), AttentionGradient.OF_QUERIES.stream()).forEach(gradient -> {
-            AttentionGradientGenerator.Variant variant = AttentionGradientGenerator.VARIANTS.stream()
-                    .filter(each -> each.name().equals(gradient.name())).findFirst().orElseThrow();
-            assertEquals(variant.dims(), gradient.dims(), gradient.name());
-            assertEquals(variant.rows(), gradient.rows(), gradient.name());
-            assertEquals(variant.threads(), gradient.threads(), gradient.name());
+            Written kernel = written.stream().filter(each -> each.name.equals(gradient.name())).findFirst().orElseThrow();
+            assertEquals(kernel.dims, gradient.dims(), gradient.name());
+            assertEquals(kernel.rows, gradient.rows(), gradient.name());
+            assertEquals(kernel.threads, gradient.threads(), gradient.name());
         });
     }
 }
