@@ -39,14 +39,11 @@ public final class GradientTiles {
         return sees;
     }
 
-    /// Two numbers rounded to BF16 side by side, from their bits. Of NaN something becomes 0.
-    public static int rounded(int low, int high) {
-        return nearest(low) >> 16 & 0xffff | nearest(high) & 0xffff0000;
-    }
-
-    /// Bits of which the upper half are those of the nearest BF16, of two the even one.
-    private static int nearest(int bits) {
-        return bits + 0x7fff + (bits >> 16 & 1);
+    /// The nearest BF16, of two the even one, for a magnitude from 1e-35 to 1e33; NaN for larger ones. No product here needs
+    /// rounding, so it does not matter whether compilers fuse it with a difference.
+    public static float rounded(float value) {
+        float shifted = value * 65536f;              // its last bit is one of the 8 that stay
+        return shifted - (shifted - value);
     }
 
     /// Two numbers rounded to BF16 side by side.

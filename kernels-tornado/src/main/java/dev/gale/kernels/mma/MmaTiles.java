@@ -54,7 +54,7 @@ public final class MmaTiles {
 
     /// The upper halves of two ints side by side. The shift is signed: after an unsigned one the compiler takes the mask for
     /// superfluous, and the CUDA backend shifts with the sign all the same.
-    static int upper(int first, int second) {
+    public static int upper(int first, int second) {
         return first >> 16 & 0xffff | second & 0xffff0000;
     }
 }

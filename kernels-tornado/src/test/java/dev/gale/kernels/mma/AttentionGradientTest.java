@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -272,20 +273,27 @@ class AttentionGradientTest {
     void gradientsMatchTheReference(Layout layout) {
         for (int dims : new int[] {64, 128}) {
             Case c = new Case(layout, dims);
-            assertOfKeys(AttentionGradient.ofKeys(dims), c, c.stats());
-            assertOfQueries(AttentionGradient.ofQueries(dims), c, c.stats());
+            AttentionGradient.OF_KEYS.stream().filter(each -> each.dims() == dims)
+                    .forEach(each -> assertOfKeys(each, c, c.stats()));
+            AttentionGradient.OF_QUERIES.stream().filter(each -> each.dims() == dims)
+                    .forEach(each -> assertOfQueries(each, c, c.stats()));
         }
     }
 
+    /// Kernels take the upper halves of what `rounded` gives for BF16 elements.
     @Test
-    void everyVariantMatchesTheReference() {
-        for (int dims : new int[] {64, 128}) {
-            Case c = new Case(Layout.PACKED, dims);
-            AttentionGradient.OF_KEYS.stream().filter(each -> each.dims() == dims && each != AttentionGradient.ofKeys(dims))
-                    .forEach(each -> assertOfKeys(each, c, c.stats()));
-            AttentionGradient.OF_QUERIES.stream().filter(each -> each.dims() == dims && each != AttentionGradient.ofQueries(dims))
-                    .forEach(each -> assertOfQueries(each, c, c.stats()));
+    void roundsToTheNearestElement() {
+        SplittableRandom random = new SplittableRandom(3);
+        for (int i = 0; i < 1_000_000; i++) {
+            int lower = random.nextInt(4) == 0 ? 0x8000 + random.nextInt(-1, 2) : random.nextInt(1 << 16);
+            int upper = random.nextInt(128 - 116, 127 + 110) << 7 | (random.nextInt(4) == 0 ? 127 : random.nextInt(128));
+            float value = Float.intBitsToFloat(random.nextInt(2) << 31 | upper << 16 | lower & 0xffff);
+            float rounded = GradientTiles.rounded(value);
+            assertEquals(Convert.fromBf16(Convert.toBf16(value)), rounded, () -> value + " is rounded");
+            assertEquals(0, Float.floatToRawIntBits(rounded) & 0xffff, () -> value + " has lower bits");
         }
+        assertEquals(0f, GradientTiles.rounded(0f));
+        assertTrue(Float.isNaN(GradientTiles.rounded(Float.NaN)));
     }
 
     /// The bounds are tight enough to notice weights that are wrong by a third.

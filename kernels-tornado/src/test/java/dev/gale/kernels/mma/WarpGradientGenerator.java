@@ -8,10 +8,9 @@ import java.util.List;
 /// `MmaGenerator` gives these are written out; `main` rewrites the sources, and a test checks that they are what this writes.
 ///
 /// Streamed rows are the left operand of the first products and kept rows the right one, which takes the fewest loads from
-/// local memory. A lane then has, of a piece of 16 x 8, the rows g = lane / 4 and 8 + (g ^ 4) in two columns. What it packs of
-/// one column, the two rows side by side, is a pair of terms of the second products: their left operand has kept rows, and
-/// term 2 g belongs to row g, 2 g + 1 to row 8 + (g ^ 4). With that exclusive or, no eight rows that are loaded together
-/// share a bank.
+/// local memory. A lane then has, of a piece of 16 x 8, the rows g = lane / 4 and g + 8 in two columns. What it packs of one
+/// column, the two rows side by side, is a pair of terms of the second products: their left operand has kept rows, and their
+/// term 2 g belongs to streamed row g, 2 g + 1 to g + 8.
 ///
 /// Elements of fragments stay in registers. `mmaStore` writes them to a private array at places that CUDA's compiler finds to
 /// be constants: the row and the column that it is given cancel those of the lane. So that TornadoVM 5.2.0 lets the private
@@ -25,18 +24,21 @@ public final class WarpGradientGenerator extends KernelSource {
     private static final int TILE = 32;
     /// Rows that a warp keeps.
     private static final int KEPT = 16;
-    /// Ints of the packed weights of 16 x 16 pairs: two panels of 16 rows of four, of which the second begins four banks on.
-    private static final int PANEL = 68;
-    private static final int WEIGHTS = 2 * PANEL;
+    /// Bytes from row to row of packed weights, an odd number of 16, so that eight rows lie in different banks.
+    private static final int WEIGHT_STRIDE = 48;
+    /// Ints of the packed weights of 16 x 16 pairs.
+    private static final int WEIGHTS = 16 * WEIGHT_STRIDE / 4;
     /// More steps than any loop has.
     private static final int FOREVER = 1 << 24;
 
-    /// What follows what in a step, for the two halves of a tile.
+    /// What a step is, and what follows what in it.
     enum Order {
-        /// First products of a half, weights, first products of the other, sums, weights, sums.
-        TURNS,
-        /// First products of both halves, then weights and sums of each.
-        TOGETHER
+        /// A tile: first products of both halves, then weights and sums of each.
+        TILES,
+        /// Half a tile: first products, weights, sums.
+        HALVES,
+        /// Half a tile: first products, sums of the half before, weights.
+        PIPELINED
     }
 
     /// One kernel.
@@ -65,7 +67,18 @@ public final class WarpGradientGenerator extends KernelSource {
 
         /// Bytes of the tile of one operand.
         int tileBytes() {
-            return TILE * stride();
+            return at(TILE);
+        }
+
+        /// Where a row of a tile begins. 64 bytes after every eight rows bring row g + 8 into other banks than those near
+        /// row g.
+        int at(int row) {
+            return row * stride() + row / 8 * 64;
+        }
+
+        /// Halves of a tile in a step.
+        int halves() {
+            return order == Order.TILES ? 2 : 1;
         }
 
         /// Matrices of weights: p and ds, or ds.
@@ -73,26 +86,33 @@ public final class WarpGradientGenerator extends KernelSource {
             return ofKeys ? 2 : 1;
         }
 
+        /// Pairs of tiles that are kept: what is worked on, what comes next and, pipelined, what was before.
+        int sides() {
+            return order == Order.PIPELINED ? 3 : 2;
+        }
+
         int tilesInts() {
-            return Math.max(4 * tileBytes(), rows() * stride()) / 4;
+            return Math.max(sides() * 2 * tileBytes(), rows() * stride()) / 4;
         }
 
         int weightInts() {
-            return warps * 2 * kinds() * WEIGHTS;
+            return warps * halves() * kinds() * WEIGHTS;
         }
 
         int localBytes() {
-            int marks = ofKeys ? 8 * TILE : 2 * rows();
+            int marks = ofKeys ? sides() * 4 * TILE : 2 * rows();
             return (tilesInts() + weightInts() + warps * 256 + 4 + marks) * 4;
         }
     }
 
     /// Every kernel there is.
     static final List<Variant> VARIANTS = List.of(
-            new Variant("AttentionDkDv64Warp", true, 64, 4, Order.TURNS),
-            new Variant("AttentionDkDv64Both", true, 64, 4, Order.TOGETHER),
-            new Variant("AttentionDq64Warp", false, 64, 4, Order.TURNS),
-            new Variant("AttentionDq64Both", false, 64, 4, Order.TOGETHER));
+            new Variant("AttentionDkDv64Tiles", true, 64, 4, Order.TILES),
+            new Variant("AttentionDkDv64Halves", true, 64, 4, Order.HALVES),
+            new Variant("AttentionDkDv64Piped", true, 64, 4, Order.PIPELINED),
+            new Variant("AttentionDq64Tiles", false, 64, 4, Order.TILES),
+            new Variant("AttentionDq64Halves", false, 64, 4, Order.HALVES),
+            new Variant("AttentionDq64Piped", false, 64, 4, Order.PIPELINED));
 
     private final Variant v;
 
@@ -170,9 +190,10 @@ public final class WarpGradientGenerator extends KernelSource {
                 v.ofKeys ? "dk, dv" : "dq");
         line("/// Launch: `ceil(%s / %d) * %s` groups of %d threads; %.1f KB of local memory.", kept(), v.rows(), v.ofKeys
                 ? "kvHeads" : "heads", v.threads(), v.localBytes() / 1024.0);
-        line("/// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 %s at a time%s. A NaN reaches", streamed(),
+        line("/// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 %s at a time%s. A NaN may reach", streamed(),
                 v.ofKeys ? ", head by head" : "");
-        line("/// all %d %s of its warp. Writes: `=`.", KEPT, kept());
+        line("/// all that shares its tile of %d %s and %d %s, and so may what exceeds 1e33. Writes: `=`.", KEPT, kept(), TILE,
+                streamed());
         line("/// Source: Dao et al. 2022, arXiv 2205.14135.");
         line("public static void %s(KernelContext context, IntArray table, int slot, %s,", v.method(),
                 v.ofKeys ? "IntArray dk, IntArray dv" : "IntArray dq");
@@ -185,12 +206,13 @@ public final class WarpGradientGenerator extends KernelSource {
         line("int[] weights = context.allocateIntLocalArray(%d);", v.weightInts());
         line("float[] values = context.allocateFloatLocalArray(%d);", v.warps * 256 + 4);
         line("FloatArray target = (FloatArray) (Object) values;      // its element i is values[i + 4]");
-        if (v.ofKeys) line("float[] marks = context.allocateFloatLocalArray(%d);", 4 * TILE);
-        line("int[] bounds = context.allocateIntLocalArray(%d);", v.ofKeys ? 4 * TILE : 2 * v.rows());
-        line("float[] made = new float[36];                // elements of products: as FloatArray, i is made[i + 4]");
-        line("int[] bits = new int[%d];", 4 + 16 * v.kinds());
-        for (int i = 0; i < 2; i++) line("float[] less%d = new float[4];", i);
-        for (int i = 0; i < 4 * v.kinds(); i++) line("float[] pack%d = new float[4];", i);
+        if (v.ofKeys) line("float[] marks = context.allocateFloatLocalArray(%d);", v.sides() * 2 * TILE);
+        line("int[] bounds = context.allocateIntLocalArray(%d);", v.ofKeys ? v.sides() * 2 * TILE : 2 * v.rows());
+        line("float[] made = new float[%d];                // elements of products: as FloatArray, i is made[i + 4]",
+                4 + 16 * v.halves());
+        line("int[] bits = new int[%d];", 4 + 16 * Math.max(v.kinds() * v.halves() / 2, 1));
+        for (int i = 0; i < (v.ofKeys ? v.halves() : 2); i++) line("float[] less%d = new float[4];", i);
+        for (int i = 0; i < 2 * v.halves() * v.kinds(); i++) line("float[] pack%d = new float[4];", i);
         line("int thread = context.localIdx;");
         line("int place = context.groupIdx;");
         line("int lane = thread & 31;");
@@ -199,7 +221,6 @@ public final class WarpGradientGenerator extends KernelSource {
         line("int across = (lane & 3) * -2;");
         line("int column = (lane & 3) * 2;                 // of a lane's first element in a piece of 16 x 8, and its rows");
         line("int row = lane >> 2 & 7;");
-        line("int otherRow = 8 + (row ^ 4);");
         line("int width = heads * %d;                       // longs of a row", v.dims / 4);
         line("int kvWidth = kvHeads * %d;", v.dims / 4);
         line("int shared = heads / kvHeads;");
@@ -226,7 +247,7 @@ public final class WarpGradientGenerator extends KernelSource {
         line("end = Math.max(end, blockEnd);");
         line("}");
         line("int perHead = (Math.max(end - begin, 0) + %d) / %d;", TILE - 1, TILE);
-        line("int steps = perHead%s & %d;", v.ofKeys ? " * shared" : "", FOREVER - 1);
+        line("int steps = perHead%s%s & %d;", v.ofKeys ? " * shared" : "", v.halves() == 2 ? "" : " * 2", FOREVER - 1);
         line("int warpTop = top + warp * %d;", KEPT);
     }
 
@@ -243,14 +264,16 @@ public final class WarpGradientGenerator extends KernelSource {
         line("");
         line("// Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte");
         line("// offsets, less those that the loads add by themselves.");
-        line("int put = (thread >> %d & %d) * %d + (thread & %d) * 2;", log(longs()), rowsAtOnce() - 1, stride / 4, longs() - 1);
-        line("int fixed = (lane & 15) * 32 + (lane >> 4 & 1) * 16;");
-        line("int getLeft = (lane & 15 ^ lane >> 1 & 4) * %d + (lane >> 4 & 1) * 16 - fixed;", stride);
-        line("int getRight = ((lane >> 1 & 7 ^ (lane & 1) * 4) + (lane & 1) * 8) * %d - (lane & 15) * 16;", stride);
+        line("int putKept = (thread >> %d & %d) * %d + (thread & %d) * 2;", log(longs()), rowsAtOnce() - 1, stride / 4,
+                longs() - 1);
+        line("int put = putKept + (thread >> %d & %d) * 16;", log(longs()) + 3, rowsAtOnce() / 8 - 1);
+        line("int getLeft = (lane & 15) * %d + (lane >> 3 & 1) * 64;", stride - 32);
+        line("int getRight = (lane >> 1 & 7) * %d + (lane & 1) * %d;", stride - 32, v.at(8) - 16);
         line("int own = warp * 256 + 4 + lane * 2;");
         line("int ownTarget = warp * 256;");
-        line("int weightPut = warp * %d + column * 4 + (row & 3) + (row >> 2 & 1) * %d;", 2 * v.kinds() * WEIGHTS, PANEL);
-        line("int weightGet = warp * %d + (lane & 15) * 16 + (lane >> 4 & 1) * %d - fixed;", 8 * v.kinds() * WEIGHTS, 4 * PANEL);
+        line("int weightPut = warp * %d + column * %d + row;", v.halves() * v.kinds() * WEIGHTS, WEIGHT_STRIDE / 4);
+        line("int weightGet = warp * %d + (lane & 15) * %d;", 4 * v.halves() * v.kinds() * WEIGHTS,
+                WEIGHT_STRIDE - 32);
     }
 
     /// Kept rows as right operands of products, through the local memory of the tiles.
@@ -261,7 +284,9 @@ public final class WarpGradientGenerator extends KernelSource {
         line("int lastKept = %s - 1;", kept());
         line("int keptRow = top + (thread >> %d & %d);", log(longs()), rowsAtOnce() - 1);
         line("int keptAt = %s * %d + (thread & %d);", v.ofKeys ? "kvHead" : "head", longs(), longs() - 1);
-        line("int getKept = (warp * %d + (lane & 7)) * %d + (lane >> 3 & 1) * 16 - fixed;", KEPT, v.stride());
+        line("int getKept = (warp * %d + (lane & 7)) * %d + (lane >> 3 & 1) * 16",
+                KEPT, v.stride());
+        line("        - (lane & 15) * 32 - (lane >> 4 & 1) * 16;");
         for (int o = 0; o < 2; o++) {
             String at = "at" + Character.toUpperCase(kept(o).charAt(0)) + kept(o).substring(1);
             line("int %s = table.get(slot + %d) / 4 + keptAt;", at, slot(kept(o)));
@@ -271,7 +296,7 @@ public final class WarpGradientGenerator extends KernelSource {
             }
             if (o > 0) line("context.localBarrier();");
             for (int i = 0; i < v.rows() / rowsAtOnce(); i++) {
-                putLong("put", i * rowsAtOnce() * v.stride() / 4, "kept%d_%d".formatted(o, i));
+                putLong("putKept", i * rowsAtOnce() * v.stride() / 4, "kept%d_%d".formatted(o, i));
             }
             line("context.localBarrier();");
             for (int n = 0; n < 2; n++) {
@@ -313,7 +338,6 @@ public final class WarpGradientGenerator extends KernelSource {
 
     private void sums() {
         line("");
-        line("float nan = 0f;                              // or NaN, once a gradient is");
         for (int o = 0; o < v.kinds(); o++) {
             for (int n = 0; n < v.dims / 8; n++) line("float[] s%d_%d = context.mmaFragment(0f);", o, n);
         }
@@ -325,16 +349,17 @@ public final class WarpGradientGenerator extends KernelSource {
         return TILE / rowsAtOnce();
     }
 
-    private void readOne(int operand, String ofLong) {
+    /// @param set of the variables
+    private void readOne(int operand, int set, String ofLong) {
         for (int i = 0; i < tileLoads(); i++) {
             String at = i == 0 ? "" : " + Math.min(%d, room) * %s".formatted(i * rowsAtOnce(), v.ofKeys ? "width" : "kvWidth");
-            line("%snext%d%d = %s.get(%sAt + index%s);", ofLong, operand, i, streamed(operand), streamed(operand), at);
+            line("%snext%d%d = %s.get(%sAt + index%s);", ofLong, set, i, streamed(operand), streamed(operand), at);
         }
     }
 
-    private void putOne(int operand) {
+    private void putOne(String at, int operand, int set) {
         for (int i = 0; i < tileLoads(); i++) {
-            putLong("putNext", (operand * v.tileBytes() + i * rowsAtOnce() * v.stride()) / 4, "next%d%d".formatted(operand, i));
+            putLong(at, (operand * v.tileBytes() + v.at(i * rowsAtOnce())) / 4, "next%d%d".formatted(set, i));
         }
     }
 
@@ -367,23 +392,31 @@ public final class WarpGradientGenerator extends KernelSource {
         if (v.ofKeys) {
             line("int head = kvHead * shared;");
             line("int tileOfHead = 0;");
-            line("int odd = thread >> 5 & 1;");
+            line("int odd = thread >> 5 & 1;                   // 0: reads lse and where ranges start; 1: delta and where they stop");
         }
         line("int first = begin;");
         place("int ");
-        readOne(0, "long ");
-        readOne(1, "long ");
+        readOne(0, 0, "long ");
+        readOne(1, 1, "long ");
         readMarks(true);
         line("context.localBarrier();");
-        line("int putNext = put;");
-        putOne(0);
-        putOne(1);
-        putMarks("0");
+        putTile("put", "0");
+        if (v.ofKeys && v.order != Order.TILES) line("int whole = 0;");
+        if (v.order != Order.PIPELINED) return;
+        line("int side = 0;");
+        line("int rightBefore = getRight;                  // of a tile that exists: its products with weights 0");
+        line("for (int i = thread; i < %d; i += %d) weights[i] = 0;", v.weightInts(), v.threads());
+    }
+
+    private void putTile(String at, String atMarks) {
+        putOne(at, 0, 0);
+        putOne(at, 1, 1);
+        putMarks(atMarks);
     }
 
     private void loop() {
         line("for (int step = 0; step < steps; step++) {");
-        line("context.localBarrier();");
+        if (v.order == Order.TILES) line("context.localBarrier();");
         line("Object asMade = made;                        // see the generator");
         line("Object asBits = bits;");
         line("if (step >= heads + %d) {", FOREVER);
@@ -392,52 +425,117 @@ public final class WarpGradientGenerator extends KernelSource {
         line("}");
         line("FloatArray intoMade = (FloatArray) asMade;");
         line("FloatArray intoBits = (FloatArray) asBits;");
-        line("int side = step & 1;");
-        line("int left = getLeft + side * %d;", 2 * v.tileBytes());
-        line("int right = getRight + side * %d;", 2 * v.tileBytes());
-        line("putNext = put + (1 - side) * %d;", 2 * v.tileBytes() / 4);
-        if (v.ofKeys) {
-            line("int atMark = side * %d + row;", 2 * TILE);
-            line("int atOtherMark = side * %d + otherRow;", 2 * TILE);
-            line("int low = bounds[side * %d + lane] <= warpTop ? 1 : 0;", 2 * TILE);
-            line("int high = bounds[side * %d + %d + lane] >= Math.min(warpTop + %d, keys) ? 1 : 0;", 2 * TILE, TILE, KEPT);
-            line("float seen = context.simdSum((float) (low * high));");
-            line("int whole = seen == 32f ? 1 : 0;");
+        if (v.order == Order.TILES) {
+            tile();
+        } else {
+            half();
+        }
+        line("}");
+        if (v.order != Order.PIPELINED) return;
+        line("context.localBarrier();");
+        multiply(0, "rightBefore");
+    }
+
+    /// Whether this warp's rows see all rows of a tile or are seen by them.
+    private void whole(String declare) {
+        line("int low = bounds[side * %d + lane] <= warpTop ? 1 : 0;", 2 * TILE);
+        line("int high = bounds[side * %d + lane] >= Math.min(warpTop + %d, keys) ? 1 : 0;".replace("+ lane",
+                "+ %d + lane".formatted(TILE)), 2 * TILE, KEPT);
+        line("float seen = context.simdSum((float) (low * high));");
+        line("%swhole = seen == 32f ? 1 : 0;", declare);
+    }
+
+    private void nextTile() {
+        if (!v.ofKeys) {
+            line("first = first + %d;", TILE);
+        } else {
             line("int turn = tileOfHead + 1 >= perHead ? 1 : 0;");
             line("tileOfHead = turn == 1 ? 0 : tileOfHead + 1;");
             line("head = Math.min(head + turn, kvHead * shared + shared - 1);");
             line("first = begin + tileOfHead * %d;", TILE);
+        }
+        place("");
+    }
+
+    private void tile() {
+        line("int side = step & 1;");
+        line("int left = getLeft + side * %d;", 2 * v.tileBytes());
+        line("int right = getRight + side * %d;", 2 * v.tileBytes());
+        line("int putNext = put + (1 - side) * %d;", 2 * v.tileBytes() / 4);
+        if (v.ofKeys) {
+            line("int atMark = side * %d + row;", 2 * TILE);
+            whole("int ");
         } else {
             line("int tile = begin + step * %d;", TILE);
             line("int whole = tile >= latestStart ? tile + %d <= earliestStop ? 1 : 0 : 0;", TILE);
-            line("first = tile + %d;", TILE);
         }
-        place("");
-        readOne(0, "");
+        nextTile();
+        readOne(0, 0, "");
         readMarks(false);
         products(0);
-        if (v.order == Order.TURNS) {
-            weights(0);
-            products(1);
-        } else {
-            products(1);
-            weights(0);
-        }
-        putOne(0);
+        products(1);
+        weights(0);
+        putOne("putNext", 0, 0);
         putMarks("(1 - side) * %d".formatted(2 * TILE));         // not last: fragments do not survive a loop with two ends
-        readOne(1, "");
-        multiply(0);
+        readOne(1, 1, "");
+        multiply(0, "right");
         weights(1);
-        multiply(1);
-        putOne(1);
+        multiply(1, "right");
+        putOne("putNext", 1, 1);
+    }
+
+    private void half() {
+        boolean pipelined = v.order == Order.PIPELINED;
+        line("int half = step & 1;");
+        if (pipelined) {
+            line("int other = side == 2 ? 0 : side + 1;");
+        } else {
+            line("int side = step >> 1 & 1;");
+            line("int other = 1 - side;");
+        }
+        line("int left = getLeft + side * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
+        line("int right = getRight + side * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
+        if (v.ofKeys) {
+            line("int atMark = side * %d + half * 16 + row;", 2 * TILE);
+        } else {
+            line("int tile = begin + step * 16;");
+            line("int whole = tile >= latestStart ? tile + 16 <= earliestStop ? 1 : 0 : 0;");
+        }
+        if (pipelined) line("int sideAfter = side;");
+        line("if (half == 0) {");
+        line("context.localBarrier();");
+        if (v.ofKeys) whole("");
+        nextTile();
+        readOne(0, 0, "");
+        readMarks(false);
+        line("} else {");
+        if (pipelined) line("sideAfter = other;");
+        readOne(1, 0, "");
         line("}");
+        products(0);
+        if (pipelined) {
+            line("int before = rightBefore & 65535;            // no more bits: sums of offsets do not wrap, says CUDA's compiler");
+            multiply(0, "before");
+        }
+        if (v.ofKeys) {
+            line("if (half == 0) {");
+            putMarks("other * %d".formatted(2 * TILE));
+            line("}");
+        }
+        weights(0);
+        if (!pipelined) multiply(0, "right");
+        line("int putNext = put + other * %d + half * %d;", 2 * v.tileBytes() / 4, v.tileBytes() / 4);
+        putOne("putNext", 0, 0);
+        if (!pipelined) return;
+        line("rightBefore = right;");
+        line("side = sideAfter;                            // a branch here would give the loop two ends");
     }
 
     /// Products of 16 rows of the tile with the kept ones; those with v begin with -delta.
     private void products(int m) {
         if (v.ofKeys) {
             for (int h = 0; h < 2; h++) {
-                String at = (h == 0 ? "atMark" : "atOtherMark") + plus(16 * m);
+                String at = "atMark" + plus(16 * m + 8 * h);
                 line("float mark%d%d = marks[%s];", m, h, at);
                 line("float delta%d%d = marks[%s + %d];", m, h, at, TILE);
                 line("less%d[%d] = -delta%d%d;", m, 2 * h, m, h);
@@ -448,7 +546,7 @@ public final class WarpGradientGenerator extends KernelSource {
         for (int s = 0; s < v.dims / 16; s++) {
             for (int o = 0; o < 2; o++) {
                 line("HalfFloat[] y%d%d_%d = context.mmaLoadA(tiles, 16, left%s);", m, o, s,
-                        plus(o * v.tileBytes() + 16 * m * v.stride() + s * 32));
+                        plus(o * v.tileBytes() + v.at(16 * m) + s * 32));
             }
             for (int o = 0; o < 2; o++) {
                 for (int n = 0; n < 2; n++) {
@@ -479,11 +577,11 @@ public final class WarpGradientGenerator extends KernelSource {
         line("if (whole == 0) {");
         for (int h = 0; h < 2; h++) {
             if (v.ofKeys) {
-                String at = (h == 0 ? "atMark" : "atOtherMark") + plus(16 * m);
+                String at = "atMark" + plus(16 * m + 8 * h);
                 line("int start%d%d = bounds[%s];", m, h, at);
                 line("int stop%d%d = bounds[%s + %d];", m, h, at, TILE);
             } else {
-                line("int key%d%d = tile + %s;", m, h, (h == 0 ? "row" : "otherRow") + plus(16 * m));
+                line("int key%d%d = tile + %s;", m, h, "row" + plus(16 * m + 8 * h));
             }
         }
         for (int n = 0; n < 2; n++) {
@@ -520,8 +618,8 @@ public final class WarpGradientGenerator extends KernelSource {
                 int at = v.ofKeys ? fragment(m, o, n) : fragment(0, m, n);
                 line("context.mmaStore(pack%d, intoBits, down, across%s, 1);", packed(m, n, o), plus(at));
                 for (int e = 0; e < 2; e++) {
-                    line("weights[weightPut%s] = GradientTiles.rounded(bits[%d], bits[%d]);",
-                            plus((o * 2 + m) * WEIGHTS + (8 * n + e) * 4), 4 + at + e, 12 + at + e);
+                    line("weights[weightPut%s] = MmaTiles.upper(bits[%d], bits[%d]);",
+                            plus((o * v.halves() + m) * WEIGHTS + (8 * n + e) * WEIGHT_STRIDE / 4), 4 + at + e, 12 + at + e);
                 }
             }
         }
@@ -544,22 +642,21 @@ public final class WarpGradientGenerator extends KernelSource {
         line("w%s = p%s * (1f - bend%s * bend%s);", id, id, id, id);
         line("}");
         line("float ds%s = w%s * %s;", id, id, made(m, 1, n, h, e));
-        line("nan = nan + ds%s;", id);
         int element = 2 * h + e;
-        if (v.ofKeys) line("pack%d[%d] = p%s;", packed(m, n, 0), element, id);
-        line("pack%d[%d] = ds%s;", packed(m, n, v.kinds() - 1), element, id);
+        if (v.ofKeys) line("pack%d[%d] = GradientTiles.rounded(p%s);", packed(m, n, 0), element, id);
+        line("pack%d[%d] = GradientTiles.rounded(ds%s);", packed(m, n, v.kinds() - 1), element, id);
     }
 
     /// Adds the products of the weights of 16 rows with those rows.
-    private void multiply(int m) {
+    private void multiply(int m, String right) {
         for (int o = 0; o < v.kinds(); o++) {
-            line("HalfFloat[] w%d%d = context.mmaLoadA(weights, 16, weightGet%s);", m, o, plus((o * 2 + m) * WEIGHTS * 4));
+            line("HalfFloat[] w%d%d = context.mmaLoadA(weights, 16, weightGet%s);", m, o, plus((o * v.halves() + m) * WEIGHTS * 4));
         }
         for (int n = 0; n < v.dims / 8; n++) {
             for (int o = 0; o < v.kinds(); o++) {
                 int tile = v.ofKeys ? 1 - o : 0;
-                line("HalfFloat[] z%d%d_%d = context.mmaLoadB(tiles, 16, right%s);", m, o, n,
-                        plus(tile * v.tileBytes() + 16 * m * v.stride() + n * 16));
+                line("HalfFloat[] z%d%d_%d = context.mmaLoadB(tiles, 16, %s%s);", m, o, n, right,
+                        plus(tile * v.tileBytes() + v.at(16 * m) + n * 16));
                 line("s%d_%d = context.mmaBF16(w%d%d, z%d%d_%d, s%d_%d, MMAShape.M16N8K16);", o, n, m, o, m, o, n, o, n);
             }
         }
@@ -567,7 +664,6 @@ public final class WarpGradientGenerator extends KernelSource {
 
     private void results() {
         line("");
-        line("float wrong = context.simdSum(nan * 0f);");
         line("int outWidth = 2 * %s;", v.ofKeys ? "kvWidth" : "width");
         List<String> outs = v.ofKeys ? List.of("dv", "dk") : List.of("dq");
         for (int o = 0; o < outs.size(); o++) {
@@ -579,7 +675,7 @@ public final class WarpGradientGenerator extends KernelSource {
                 String factor = out.equals("dv") ? "" : " * scale";
                 line("context.mmaStore(s%d_%d, target, 0, ownTarget%s, 8);", o, n, plus(from));
                 for (int h = 0; h < 2; h++) {
-                    line("int both%d_%d_%d = AttentionTiles.pair(values[own%s]%s + wrong, values[own%s]%s + wrong);", o, n, h,
+                    line("int both%d_%d_%d = AttentionTiles.pair(values[own%s]%s, values[own%s]%s);", o, n, h,
                             plus(from + 64 * h), factor, plus(from + 64 * h + 1), factor);
                     line("if (warpTop + row%s < %s) {", plus(8 * h), kept());
                     line("%s.set(%sAt + (warpTop + row%s) * outWidth%s, both%d_%d_%d);", out, out, plus(8 * h), plus(4 * n), o,

@@ -9,23 +9,23 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /// Written by `WarpGradientGenerator`: change that, not this. 64 queries a work-group, 16 a warp.
-public final class AttentionDq64Warp {
-    private AttentionDq64Warp() {}
+public final class AttentionDq64Tiles {
+    private AttentionDq64Tiles() {}
 
     /// `dq = scale ds k` on the matrix unit; p and ds
     /// as in `AttentionGradientKernels.attentionGradient`.
     /// Shapes: q, dO, dq BF16 `[queries, heads * 64]`, k, v BF16 `[keys, kvHeads * 64]`;
     /// those that are read are seen as longs of four elements, those that are written as ints of two; stats from
     /// `attentionDelta`, ranges from `attentionRanges`. Operands in the table: dq, q, k, v, dO, stats, ranges.
-    /// Launch: `ceil(queries / 64) * heads` groups of 128 threads; 26.8 KB of local memory.
-    /// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 keys at a time. A NaN reaches
-    /// all 16 queries of its warp. Writes: `=`.
+    /// Launch: `ceil(queries / 64) * heads` groups of 128 threads; 29.5 KB of local memory.
+    /// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 keys at a time. A NaN may reach
+    /// all that shares its tile of 16 queries and 32 keys, and so may what exceeds 1e33. Writes: `=`.
     /// Source: Dao et al. 2022, arXiv 2205.14135.
-    public static void attentionDq64Warp(KernelContext context, IntArray table, int slot, IntArray dq,
+    public static void attentionDq64Tiles(KernelContext context, IntArray table, int slot, IntArray dq,
             LongArray q, LongArray k, LongArray v, LongArray dO, FloatArray stats, IntArray ranges, int heads,
             int kvHeads, int queries, int keys, float scale, float softcap) {
-        int[] tiles = context.allocateIntLocalArray(4608);
-        int[] weights = context.allocateIntLocalArray(1088);
+        int[] tiles = context.allocateIntLocalArray(4864);
+        int[] weights = context.allocateIntLocalArray(1536);
         float[] values = context.allocateFloatLocalArray(1028);
         FloatArray target = (FloatArray) (Object) values;      // its element i is values[i + 4]
         int[] bounds = context.allocateIntLocalArray(128);
@@ -45,7 +45,6 @@ public final class AttentionDq64Warp {
         int across = (lane & 3) * -2;
         int column = (lane & 3) * 2;                 // of a lane's first element in a piece of 16 x 8, and its rows
         int row = lane >> 2 & 7;
-        int otherRow = 8 + (row ^ 4);
         int width = heads * 16;                       // longs of a row
         int kvWidth = kvHeads * 16;
         int shared = heads / kvHeads;
@@ -71,20 +70,21 @@ public final class AttentionDq64Warp {
 
         // Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte
         // offsets, less those that the loads add by themselves.
-        int put = (thread >> 4 & 7) * 36 + (thread & 15) * 2;
-        int fixed = (lane & 15) * 32 + (lane >> 4 & 1) * 16;
-        int getLeft = (lane & 15 ^ lane >> 1 & 4) * 144 + (lane >> 4 & 1) * 16 - fixed;
-        int getRight = ((lane >> 1 & 7 ^ (lane & 1) * 4) + (lane & 1) * 8) * 144 - (lane & 15) * 16;
+        int putKept = (thread >> 4 & 7) * 36 + (thread & 15) * 2;
+        int put = putKept + (thread >> 7 & 0) * 16;
+        int getLeft = (lane & 15) * 112 + (lane >> 3 & 1) * 64;
+        int getRight = (lane >> 1 & 7) * 112 + (lane & 1) * 1200;
         int own = warp * 256 + 4 + lane * 2;
         int ownTarget = warp * 256;
-        int weightPut = warp * 272 + column * 4 + (row & 3) + (row >> 2 & 1) * 68;
-        int weightGet = warp * 1088 + (lane & 15) * 16 + (lane >> 4 & 1) * 272 - fixed;
+        int weightPut = warp * 384 + column * 12 + row;
+        int weightGet = warp * 1536 + (lane & 15) * 16;
 
         // The rows that this warp keeps.
         int lastKept = queries - 1;
         int keptRow = top + (thread >> 4 & 7);
         int keptAt = head * 16 + (thread & 15);
-        int getKept = (warp * 16 + (lane & 7)) * 144 + (lane >> 3 & 1) * 16 - fixed;
+        int getKept = (warp * 16 + (lane & 7)) * 144 + (lane >> 3 & 1) * 16
+                - (lane & 15) * 32 - (lane >> 4 & 1) * 16;
         int atQ = table.get(slot + 1) / 4 + keptAt;
         long kept0_0 = q.get(atQ + Math.min(keptRow, lastKept) * width);
         long kept0_1 = q.get(atQ + Math.min(keptRow + 8, lastKept) * width);
@@ -94,22 +94,22 @@ public final class AttentionDq64Warp {
         long kept0_5 = q.get(atQ + Math.min(keptRow + 40, lastKept) * width);
         long kept0_6 = q.get(atQ + Math.min(keptRow + 48, lastKept) * width);
         long kept0_7 = q.get(atQ + Math.min(keptRow + 56, lastKept) * width);
-        tiles[put] = (int) kept0_0;
-        tiles[put + 1] = (int) (kept0_0 >>> 32);
-        tiles[put + 288] = (int) kept0_1;
-        tiles[put + 289] = (int) (kept0_1 >>> 32);
-        tiles[put + 576] = (int) kept0_2;
-        tiles[put + 577] = (int) (kept0_2 >>> 32);
-        tiles[put + 864] = (int) kept0_3;
-        tiles[put + 865] = (int) (kept0_3 >>> 32);
-        tiles[put + 1152] = (int) kept0_4;
-        tiles[put + 1153] = (int) (kept0_4 >>> 32);
-        tiles[put + 1440] = (int) kept0_5;
-        tiles[put + 1441] = (int) (kept0_5 >>> 32);
-        tiles[put + 1728] = (int) kept0_6;
-        tiles[put + 1729] = (int) (kept0_6 >>> 32);
-        tiles[put + 2016] = (int) kept0_7;
-        tiles[put + 2017] = (int) (kept0_7 >>> 32);
+        tiles[putKept] = (int) kept0_0;
+        tiles[putKept + 1] = (int) (kept0_0 >>> 32);
+        tiles[putKept + 288] = (int) kept0_1;
+        tiles[putKept + 289] = (int) (kept0_1 >>> 32);
+        tiles[putKept + 576] = (int) kept0_2;
+        tiles[putKept + 577] = (int) (kept0_2 >>> 32);
+        tiles[putKept + 864] = (int) kept0_3;
+        tiles[putKept + 865] = (int) (kept0_3 >>> 32);
+        tiles[putKept + 1152] = (int) kept0_4;
+        tiles[putKept + 1153] = (int) (kept0_4 >>> 32);
+        tiles[putKept + 1440] = (int) kept0_5;
+        tiles[putKept + 1441] = (int) (kept0_5 >>> 32);
+        tiles[putKept + 1728] = (int) kept0_6;
+        tiles[putKept + 1729] = (int) (kept0_6 >>> 32);
+        tiles[putKept + 2016] = (int) kept0_7;
+        tiles[putKept + 2017] = (int) (kept0_7 >>> 32);
         context.localBarrier();
         HalfFloat[] x0_0_0 = context.mmaLoadA(tiles, 16, getKept);
         HalfFloat[] x0_0_1 = context.mmaLoadA(tiles, 16, getKept + 32);
@@ -129,22 +129,22 @@ public final class AttentionDq64Warp {
         long kept1_6 = dO.get(atDO + Math.min(keptRow + 48, lastKept) * width);
         long kept1_7 = dO.get(atDO + Math.min(keptRow + 56, lastKept) * width);
         context.localBarrier();
-        tiles[put] = (int) kept1_0;
-        tiles[put + 1] = (int) (kept1_0 >>> 32);
-        tiles[put + 288] = (int) kept1_1;
-        tiles[put + 289] = (int) (kept1_1 >>> 32);
-        tiles[put + 576] = (int) kept1_2;
-        tiles[put + 577] = (int) (kept1_2 >>> 32);
-        tiles[put + 864] = (int) kept1_3;
-        tiles[put + 865] = (int) (kept1_3 >>> 32);
-        tiles[put + 1152] = (int) kept1_4;
-        tiles[put + 1153] = (int) (kept1_4 >>> 32);
-        tiles[put + 1440] = (int) kept1_5;
-        tiles[put + 1441] = (int) (kept1_5 >>> 32);
-        tiles[put + 1728] = (int) kept1_6;
-        tiles[put + 1729] = (int) (kept1_6 >>> 32);
-        tiles[put + 2016] = (int) kept1_7;
-        tiles[put + 2017] = (int) (kept1_7 >>> 32);
+        tiles[putKept] = (int) kept1_0;
+        tiles[putKept + 1] = (int) (kept1_0 >>> 32);
+        tiles[putKept + 288] = (int) kept1_1;
+        tiles[putKept + 289] = (int) (kept1_1 >>> 32);
+        tiles[putKept + 576] = (int) kept1_2;
+        tiles[putKept + 577] = (int) (kept1_2 >>> 32);
+        tiles[putKept + 864] = (int) kept1_3;
+        tiles[putKept + 865] = (int) (kept1_3 >>> 32);
+        tiles[putKept + 1152] = (int) kept1_4;
+        tiles[putKept + 1153] = (int) (kept1_4 >>> 32);
+        tiles[putKept + 1440] = (int) kept1_5;
+        tiles[putKept + 1441] = (int) (kept1_5 >>> 32);
+        tiles[putKept + 1728] = (int) kept1_6;
+        tiles[putKept + 1729] = (int) (kept1_6 >>> 32);
+        tiles[putKept + 2016] = (int) kept1_7;
+        tiles[putKept + 2017] = (int) (kept1_7 >>> 32);
         context.localBarrier();
         HalfFloat[] x1_0_0 = context.mmaLoadA(tiles, 16, getKept);
         HalfFloat[] x1_0_1 = context.mmaLoadA(tiles, 16, getKept + 32);
@@ -185,7 +185,6 @@ public final class AttentionDq64Warp {
         less1[2] = -delta10;
         less1[3] = -delta11;
 
-        float nan = 0f;                              // or NaN, once a gradient is
         float[] s0_0 = context.mmaFragment(0f);
         float[] s0_1 = context.mmaFragment(0f);
         float[] s0_2 = context.mmaFragment(0f);
@@ -210,23 +209,22 @@ public final class AttentionDq64Warp {
         long next12 = v.get(vAt + index + Math.min(16, room) * kvWidth);
         long next13 = v.get(vAt + index + Math.min(24, room) * kvWidth);
         context.localBarrier();
-        int putNext = put;
-        tiles[putNext] = (int) next00;
-        tiles[putNext + 1] = (int) (next00 >>> 32);
-        tiles[putNext + 288] = (int) next01;
-        tiles[putNext + 289] = (int) (next01 >>> 32);
-        tiles[putNext + 576] = (int) next02;
-        tiles[putNext + 577] = (int) (next02 >>> 32);
-        tiles[putNext + 864] = (int) next03;
-        tiles[putNext + 865] = (int) (next03 >>> 32);
-        tiles[putNext + 1152] = (int) next10;
-        tiles[putNext + 1153] = (int) (next10 >>> 32);
-        tiles[putNext + 1440] = (int) next11;
-        tiles[putNext + 1441] = (int) (next11 >>> 32);
-        tiles[putNext + 1728] = (int) next12;
-        tiles[putNext + 1729] = (int) (next12 >>> 32);
-        tiles[putNext + 2016] = (int) next13;
-        tiles[putNext + 2017] = (int) (next13 >>> 32);
+        tiles[put] = (int) next00;
+        tiles[put + 1] = (int) (next00 >>> 32);
+        tiles[put + 304] = (int) next01;
+        tiles[put + 305] = (int) (next01 >>> 32);
+        tiles[put + 608] = (int) next02;
+        tiles[put + 609] = (int) (next02 >>> 32);
+        tiles[put + 912] = (int) next03;
+        tiles[put + 913] = (int) (next03 >>> 32);
+        tiles[put + 1216] = (int) next10;
+        tiles[put + 1217] = (int) (next10 >>> 32);
+        tiles[put + 1520] = (int) next11;
+        tiles[put + 1521] = (int) (next11 >>> 32);
+        tiles[put + 1824] = (int) next12;
+        tiles[put + 1825] = (int) (next12 >>> 32);
+        tiles[put + 2128] = (int) next13;
+        tiles[put + 2129] = (int) (next13 >>> 32);
         for (int step = 0; step < steps; step++) {
             context.localBarrier();
             Object asMade = made;                        // see the generator
@@ -238,12 +236,12 @@ public final class AttentionDq64Warp {
             FloatArray intoMade = (FloatArray) asMade;
             FloatArray intoBits = (FloatArray) asBits;
             int side = step & 1;
-            int left = getLeft + side * 9216;
-            int right = getRight + side * 9216;
-            putNext = put + (1 - side) * 2304;
+            int left = getLeft + side * 9728;
+            int right = getRight + side * 9728;
+            int putNext = put + (1 - side) * 2432;
             int tile = begin + step * 32;
             int whole = tile >= latestStart ? tile + 32 <= earliestStop ? 1 : 0 : 0;
-            first = tile + 32;
+            first = first + 32;
             streamRow = Math.min(first + (thread >> 4 & 7), keys - 1);
             room = keys - 1 - streamRow;
             index = streamRow * kvWidth + kvHead * 16 + (thread & 15);
@@ -254,25 +252,25 @@ public final class AttentionDq64Warp {
             float[] t000 = context.mmaFragment(0f);
             float[] t010 = context.mmaFragment(0f);
             HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
-            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4608);
+            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
             t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
             t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
             float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
             float[] t011 = context.mmaBF16(y01_0, x1_1_0, less1, MMAShape.M16N8K16);
             HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
-            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4640);
+            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
             t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
             t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
             t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
             t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
             HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
-            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4672);
+            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
             t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
             t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
             t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
             t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
             HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
-            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4704);
+            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
             t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
             t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
             t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
@@ -281,10 +279,40 @@ public final class AttentionDq64Warp {
             context.mmaStore(t010, intoMade, down, across + 2, 1);
             context.mmaStore(t001, intoMade, down, across + 4, 1);
             context.mmaStore(t011, intoMade, down, across + 6, 1);
+            float[] t100 = context.mmaFragment(0f);
+            float[] t110 = context.mmaFragment(0f);
+            HalfFloat[] y10_0 = context.mmaLoadA(tiles, 16, left + 2432);
+            HalfFloat[] y11_0 = context.mmaLoadA(tiles, 16, left + 7296);
+            t100 = context.mmaBF16(y10_0, x0_0_0, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_0, x0_1_0, t110, MMAShape.M16N8K16);
+            float[] t101 = context.mmaBF16(y11_0, x1_0_0, less0, MMAShape.M16N8K16);
+            float[] t111 = context.mmaBF16(y11_0, x1_1_0, less1, MMAShape.M16N8K16);
+            HalfFloat[] y10_1 = context.mmaLoadA(tiles, 16, left + 2464);
+            HalfFloat[] y11_1 = context.mmaLoadA(tiles, 16, left + 7328);
+            t100 = context.mmaBF16(y10_1, x0_0_1, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_1, x0_1_1, t110, MMAShape.M16N8K16);
+            t101 = context.mmaBF16(y11_1, x1_0_1, t101, MMAShape.M16N8K16);
+            t111 = context.mmaBF16(y11_1, x1_1_1, t111, MMAShape.M16N8K16);
+            HalfFloat[] y10_2 = context.mmaLoadA(tiles, 16, left + 2496);
+            HalfFloat[] y11_2 = context.mmaLoadA(tiles, 16, left + 7360);
+            t100 = context.mmaBF16(y10_2, x0_0_2, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_2, x0_1_2, t110, MMAShape.M16N8K16);
+            t101 = context.mmaBF16(y11_2, x1_0_2, t101, MMAShape.M16N8K16);
+            t111 = context.mmaBF16(y11_2, x1_1_2, t111, MMAShape.M16N8K16);
+            HalfFloat[] y10_3 = context.mmaLoadA(tiles, 16, left + 2528);
+            HalfFloat[] y11_3 = context.mmaLoadA(tiles, 16, left + 7392);
+            t100 = context.mmaBF16(y10_3, x0_0_3, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_3, x0_1_3, t110, MMAShape.M16N8K16);
+            t101 = context.mmaBF16(y11_3, x1_0_3, t101, MMAShape.M16N8K16);
+            t111 = context.mmaBF16(y11_3, x1_1_3, t111, MMAShape.M16N8K16);
+            context.mmaStore(t100, intoMade, down, across + 16, 1);
+            context.mmaStore(t110, intoMade, down, across + 18, 1);
+            context.mmaStore(t101, intoMade, down, across + 20, 1);
+            context.mmaStore(t111, intoMade, down, across + 22, 1);
 
             if (whole == 0) {
                 int key00 = tile + row;
-                int key01 = tile + otherRow;
+                int key01 = tile + row + 8;
                 int start000 = bounds[warp * 16 + column];
                 int stop000 = bounds[warp * 16 + column + 64];
                 if (GradientTiles.sees(key00, start000, stop000) == 0) {
@@ -335,8 +363,7 @@ public final class AttentionDq64Warp {
                 w0000 = p0000 * (1f - bend0000 * bend0000);
             }
             float ds0000 = w0000 * made[8];
-            nan = nan + ds0000;
-            pack0[0] = ds0000;
+            pack0[0] = GradientTiles.rounded(ds0000);
             float score0001 = made[5] * scale;
             float p0001 = TornadoMath.exp(score0001 - mark01);
             float w0001 = p0001;
@@ -346,8 +373,7 @@ public final class AttentionDq64Warp {
                 w0001 = p0001 * (1f - bend0001 * bend0001);
             }
             float ds0001 = w0001 * made[9];
-            nan = nan + ds0001;
-            pack0[1] = ds0001;
+            pack0[1] = GradientTiles.rounded(ds0001);
             float score0010 = made[12] * scale;
             float p0010 = TornadoMath.exp(score0010 - mark00);
             float w0010 = p0010;
@@ -357,8 +383,7 @@ public final class AttentionDq64Warp {
                 w0010 = p0010 * (1f - bend0010 * bend0010);
             }
             float ds0010 = w0010 * made[16];
-            nan = nan + ds0010;
-            pack0[2] = ds0010;
+            pack0[2] = GradientTiles.rounded(ds0010);
             float score0011 = made[13] * scale;
             float p0011 = TornadoMath.exp(score0011 - mark01);
             float w0011 = p0011;
@@ -368,11 +393,10 @@ public final class AttentionDq64Warp {
                 w0011 = p0011 * (1f - bend0011 * bend0011);
             }
             float ds0011 = w0011 * made[17];
-            nan = nan + ds0011;
-            pack0[3] = ds0011;
+            pack0[3] = GradientTiles.rounded(ds0011);
             context.mmaStore(pack0, intoBits, down, across, 1);
-            weights[weightPut] = GradientTiles.rounded(bits[4], bits[12]);
-            weights[weightPut + 4] = GradientTiles.rounded(bits[5], bits[13]);
+            weights[weightPut] = MmaTiles.upper(bits[4], bits[12]);
+            weights[weightPut + 12] = MmaTiles.upper(bits[5], bits[13]);
             float score0100 = made[6] * scale;
             float p0100 = TornadoMath.exp(score0100 - mark10);
             float w0100 = p0100;
@@ -382,8 +406,7 @@ public final class AttentionDq64Warp {
                 w0100 = p0100 * (1f - bend0100 * bend0100);
             }
             float ds0100 = w0100 * made[10];
-            nan = nan + ds0100;
-            pack1[0] = ds0100;
+            pack1[0] = GradientTiles.rounded(ds0100);
             float score0101 = made[7] * scale;
             float p0101 = TornadoMath.exp(score0101 - mark11);
             float w0101 = p0101;
@@ -393,8 +416,7 @@ public final class AttentionDq64Warp {
                 w0101 = p0101 * (1f - bend0101 * bend0101);
             }
             float ds0101 = w0101 * made[11];
-            nan = nan + ds0101;
-            pack1[1] = ds0101;
+            pack1[1] = GradientTiles.rounded(ds0101);
             float score0110 = made[14] * scale;
             float p0110 = TornadoMath.exp(score0110 - mark10);
             float w0110 = p0110;
@@ -404,8 +426,7 @@ public final class AttentionDq64Warp {
                 w0110 = p0110 * (1f - bend0110 * bend0110);
             }
             float ds0110 = w0110 * made[18];
-            nan = nan + ds0110;
-            pack1[2] = ds0110;
+            pack1[2] = GradientTiles.rounded(ds0110);
             float score0111 = made[15] * scale;
             float p0111 = TornadoMath.exp(score0111 - mark11);
             float w0111 = p0111;
@@ -415,49 +436,18 @@ public final class AttentionDq64Warp {
                 w0111 = p0111 * (1f - bend0111 * bend0111);
             }
             float ds0111 = w0111 * made[19];
-            nan = nan + ds0111;
-            pack1[3] = ds0111;
+            pack1[3] = GradientTiles.rounded(ds0111);
             context.mmaStore(pack1, intoBits, down, across + 2, 1);
-            weights[weightPut + 32] = GradientTiles.rounded(bits[6], bits[14]);
-            weights[weightPut + 36] = GradientTiles.rounded(bits[7], bits[15]);
-            float[] t100 = context.mmaFragment(0f);
-            float[] t110 = context.mmaFragment(0f);
-            HalfFloat[] y10_0 = context.mmaLoadA(tiles, 16, left + 2304);
-            HalfFloat[] y11_0 = context.mmaLoadA(tiles, 16, left + 6912);
-            t100 = context.mmaBF16(y10_0, x0_0_0, t100, MMAShape.M16N8K16);
-            t110 = context.mmaBF16(y10_0, x0_1_0, t110, MMAShape.M16N8K16);
-            float[] t101 = context.mmaBF16(y11_0, x1_0_0, less0, MMAShape.M16N8K16);
-            float[] t111 = context.mmaBF16(y11_0, x1_1_0, less1, MMAShape.M16N8K16);
-            HalfFloat[] y10_1 = context.mmaLoadA(tiles, 16, left + 2336);
-            HalfFloat[] y11_1 = context.mmaLoadA(tiles, 16, left + 6944);
-            t100 = context.mmaBF16(y10_1, x0_0_1, t100, MMAShape.M16N8K16);
-            t110 = context.mmaBF16(y10_1, x0_1_1, t110, MMAShape.M16N8K16);
-            t101 = context.mmaBF16(y11_1, x1_0_1, t101, MMAShape.M16N8K16);
-            t111 = context.mmaBF16(y11_1, x1_1_1, t111, MMAShape.M16N8K16);
-            HalfFloat[] y10_2 = context.mmaLoadA(tiles, 16, left + 2368);
-            HalfFloat[] y11_2 = context.mmaLoadA(tiles, 16, left + 6976);
-            t100 = context.mmaBF16(y10_2, x0_0_2, t100, MMAShape.M16N8K16);
-            t110 = context.mmaBF16(y10_2, x0_1_2, t110, MMAShape.M16N8K16);
-            t101 = context.mmaBF16(y11_2, x1_0_2, t101, MMAShape.M16N8K16);
-            t111 = context.mmaBF16(y11_2, x1_1_2, t111, MMAShape.M16N8K16);
-            HalfFloat[] y10_3 = context.mmaLoadA(tiles, 16, left + 2400);
-            HalfFloat[] y11_3 = context.mmaLoadA(tiles, 16, left + 7008);
-            t100 = context.mmaBF16(y10_3, x0_0_3, t100, MMAShape.M16N8K16);
-            t110 = context.mmaBF16(y10_3, x0_1_3, t110, MMAShape.M16N8K16);
-            t101 = context.mmaBF16(y11_3, x1_0_3, t101, MMAShape.M16N8K16);
-            t111 = context.mmaBF16(y11_3, x1_1_3, t111, MMAShape.M16N8K16);
-            context.mmaStore(t100, intoMade, down, across + 16, 1);
-            context.mmaStore(t110, intoMade, down, across + 18, 1);
-            context.mmaStore(t101, intoMade, down, across + 20, 1);
-            context.mmaStore(t111, intoMade, down, across + 22, 1);
+            weights[weightPut + 96] = MmaTiles.upper(bits[6], bits[14]);
+            weights[weightPut + 108] = MmaTiles.upper(bits[7], bits[15]);
             tiles[putNext] = (int) next00;
             tiles[putNext + 1] = (int) (next00 >>> 32);
-            tiles[putNext + 288] = (int) next01;
-            tiles[putNext + 289] = (int) (next01 >>> 32);
-            tiles[putNext + 576] = (int) next02;
-            tiles[putNext + 577] = (int) (next02 >>> 32);
-            tiles[putNext + 864] = (int) next03;
-            tiles[putNext + 865] = (int) (next03 >>> 32);
+            tiles[putNext + 304] = (int) next01;
+            tiles[putNext + 305] = (int) (next01 >>> 32);
+            tiles[putNext + 608] = (int) next02;
+            tiles[putNext + 609] = (int) (next02 >>> 32);
+            tiles[putNext + 912] = (int) next03;
+            tiles[putNext + 913] = (int) (next03 >>> 32);
             next10 = v.get(vAt + index);
             next11 = v.get(vAt + index + Math.min(8, room) * kvWidth);
             next12 = v.get(vAt + index + Math.min(16, room) * kvWidth);
@@ -482,7 +472,7 @@ public final class AttentionDq64Warp {
 
             if (whole == 0) {
                 int key10 = tile + row + 16;
-                int key11 = tile + otherRow + 16;
+                int key11 = tile + row + 24;
                 int start100 = bounds[warp * 16 + column];
                 int stop100 = bounds[warp * 16 + column + 64];
                 if (GradientTiles.sees(key10, start100, stop100) == 0) {
@@ -533,8 +523,7 @@ public final class AttentionDq64Warp {
                 w1000 = p1000 * (1f - bend1000 * bend1000);
             }
             float ds1000 = w1000 * made[24];
-            nan = nan + ds1000;
-            pack2[0] = ds1000;
+            pack2[0] = GradientTiles.rounded(ds1000);
             float score1001 = made[21] * scale;
             float p1001 = TornadoMath.exp(score1001 - mark01);
             float w1001 = p1001;
@@ -544,8 +533,7 @@ public final class AttentionDq64Warp {
                 w1001 = p1001 * (1f - bend1001 * bend1001);
             }
             float ds1001 = w1001 * made[25];
-            nan = nan + ds1001;
-            pack2[1] = ds1001;
+            pack2[1] = GradientTiles.rounded(ds1001);
             float score1010 = made[28] * scale;
             float p1010 = TornadoMath.exp(score1010 - mark00);
             float w1010 = p1010;
@@ -555,8 +543,7 @@ public final class AttentionDq64Warp {
                 w1010 = p1010 * (1f - bend1010 * bend1010);
             }
             float ds1010 = w1010 * made[32];
-            nan = nan + ds1010;
-            pack2[2] = ds1010;
+            pack2[2] = GradientTiles.rounded(ds1010);
             float score1011 = made[29] * scale;
             float p1011 = TornadoMath.exp(score1011 - mark01);
             float w1011 = p1011;
@@ -566,11 +553,10 @@ public final class AttentionDq64Warp {
                 w1011 = p1011 * (1f - bend1011 * bend1011);
             }
             float ds1011 = w1011 * made[33];
-            nan = nan + ds1011;
-            pack2[3] = ds1011;
+            pack2[3] = GradientTiles.rounded(ds1011);
             context.mmaStore(pack2, intoBits, down, across + 4, 1);
-            weights[weightPut + 136] = GradientTiles.rounded(bits[8], bits[16]);
-            weights[weightPut + 140] = GradientTiles.rounded(bits[9], bits[17]);
+            weights[weightPut + 192] = MmaTiles.upper(bits[8], bits[16]);
+            weights[weightPut + 204] = MmaTiles.upper(bits[9], bits[17]);
             float score1100 = made[22] * scale;
             float p1100 = TornadoMath.exp(score1100 - mark10);
             float w1100 = p1100;
@@ -580,8 +566,7 @@ public final class AttentionDq64Warp {
                 w1100 = p1100 * (1f - bend1100 * bend1100);
             }
             float ds1100 = w1100 * made[26];
-            nan = nan + ds1100;
-            pack3[0] = ds1100;
+            pack3[0] = GradientTiles.rounded(ds1100);
             float score1101 = made[23] * scale;
             float p1101 = TornadoMath.exp(score1101 - mark11);
             float w1101 = p1101;
@@ -591,8 +576,7 @@ public final class AttentionDq64Warp {
                 w1101 = p1101 * (1f - bend1101 * bend1101);
             }
             float ds1101 = w1101 * made[27];
-            nan = nan + ds1101;
-            pack3[1] = ds1101;
+            pack3[1] = GradientTiles.rounded(ds1101);
             float score1110 = made[30] * scale;
             float p1110 = TornadoMath.exp(score1110 - mark10);
             float w1110 = p1110;
@@ -602,8 +586,7 @@ public final class AttentionDq64Warp {
                 w1110 = p1110 * (1f - bend1110 * bend1110);
             }
             float ds1110 = w1110 * made[34];
-            nan = nan + ds1110;
-            pack3[2] = ds1110;
+            pack3[2] = GradientTiles.rounded(ds1110);
             float score1111 = made[31] * scale;
             float p1111 = TornadoMath.exp(score1111 - mark11);
             float w1111 = p1111;
@@ -613,110 +596,108 @@ public final class AttentionDq64Warp {
                 w1111 = p1111 * (1f - bend1111 * bend1111);
             }
             float ds1111 = w1111 * made[35];
-            nan = nan + ds1111;
-            pack3[3] = ds1111;
+            pack3[3] = GradientTiles.rounded(ds1111);
             context.mmaStore(pack3, intoBits, down, across + 6, 1);
-            weights[weightPut + 168] = GradientTiles.rounded(bits[10], bits[18]);
-            weights[weightPut + 172] = GradientTiles.rounded(bits[11], bits[19]);
-            HalfFloat[] w10 = context.mmaLoadA(weights, 16, weightGet + 544);
-            HalfFloat[] z10_0 = context.mmaLoadB(tiles, 16, right + 2304);
+            weights[weightPut + 288] = MmaTiles.upper(bits[10], bits[18]);
+            weights[weightPut + 300] = MmaTiles.upper(bits[11], bits[19]);
+            HalfFloat[] w10 = context.mmaLoadA(weights, 16, weightGet + 768);
+            HalfFloat[] z10_0 = context.mmaLoadB(tiles, 16, right + 2432);
             s0_0 = context.mmaBF16(w10, z10_0, s0_0, MMAShape.M16N8K16);
-            HalfFloat[] z10_1 = context.mmaLoadB(tiles, 16, right + 2320);
+            HalfFloat[] z10_1 = context.mmaLoadB(tiles, 16, right + 2448);
             s0_1 = context.mmaBF16(w10, z10_1, s0_1, MMAShape.M16N8K16);
-            HalfFloat[] z10_2 = context.mmaLoadB(tiles, 16, right + 2336);
+            HalfFloat[] z10_2 = context.mmaLoadB(tiles, 16, right + 2464);
             s0_2 = context.mmaBF16(w10, z10_2, s0_2, MMAShape.M16N8K16);
-            HalfFloat[] z10_3 = context.mmaLoadB(tiles, 16, right + 2352);
+            HalfFloat[] z10_3 = context.mmaLoadB(tiles, 16, right + 2480);
             s0_3 = context.mmaBF16(w10, z10_3, s0_3, MMAShape.M16N8K16);
-            HalfFloat[] z10_4 = context.mmaLoadB(tiles, 16, right + 2368);
+            HalfFloat[] z10_4 = context.mmaLoadB(tiles, 16, right + 2496);
             s0_4 = context.mmaBF16(w10, z10_4, s0_4, MMAShape.M16N8K16);
-            HalfFloat[] z10_5 = context.mmaLoadB(tiles, 16, right + 2384);
+            HalfFloat[] z10_5 = context.mmaLoadB(tiles, 16, right + 2512);
             s0_5 = context.mmaBF16(w10, z10_5, s0_5, MMAShape.M16N8K16);
-            HalfFloat[] z10_6 = context.mmaLoadB(tiles, 16, right + 2400);
+            HalfFloat[] z10_6 = context.mmaLoadB(tiles, 16, right + 2528);
             s0_6 = context.mmaBF16(w10, z10_6, s0_6, MMAShape.M16N8K16);
-            HalfFloat[] z10_7 = context.mmaLoadB(tiles, 16, right + 2416);
+            HalfFloat[] z10_7 = context.mmaLoadB(tiles, 16, right + 2544);
             s0_7 = context.mmaBF16(w10, z10_7, s0_7, MMAShape.M16N8K16);
-            tiles[putNext + 1152] = (int) next10;
-            tiles[putNext + 1153] = (int) (next10 >>> 32);
-            tiles[putNext + 1440] = (int) next11;
-            tiles[putNext + 1441] = (int) (next11 >>> 32);
-            tiles[putNext + 1728] = (int) next12;
-            tiles[putNext + 1729] = (int) (next12 >>> 32);
-            tiles[putNext + 2016] = (int) next13;
-            tiles[putNext + 2017] = (int) (next13 >>> 32);
+            tiles[putNext + 1216] = (int) next10;
+            tiles[putNext + 1217] = (int) (next10 >>> 32);
+            tiles[putNext + 1520] = (int) next11;
+            tiles[putNext + 1521] = (int) (next11 >>> 32);
+            tiles[putNext + 1824] = (int) next12;
+            tiles[putNext + 1825] = (int) (next12 >>> 32);
+            tiles[putNext + 2128] = (int) next13;
+            tiles[putNext + 2129] = (int) (next13 >>> 32);
         }
 
-        float wrong = context.simdSum(nan * 0f);
         int outWidth = 2 * width;
         int dqAt = table.get(slot + 0) / 2 + head * 32 + (lane & 3);
         context.mmaStore(s0_0, target, 0, ownTarget, 8);
-        int both0_0_0 = AttentionTiles.pair(values[own] * scale + wrong, values[own + 1] * scale + wrong);
+        int both0_0_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth, both0_0_0);
         }
-        int both0_0_1 = AttentionTiles.pair(values[own + 64] * scale + wrong, values[own + 65] * scale + wrong);
+        int both0_0_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth, both0_0_1);
         }
         context.mmaStore(s0_1, target, 0, ownTarget + 128, 8);
-        int both0_1_0 = AttentionTiles.pair(values[own + 128] * scale + wrong, values[own + 129] * scale + wrong);
+        int both0_1_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth + 4, both0_1_0);
         }
-        int both0_1_1 = AttentionTiles.pair(values[own + 192] * scale + wrong, values[own + 193] * scale + wrong);
+        int both0_1_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth + 4, both0_1_1);
         }
         context.mmaStore(s0_2, target, 0, ownTarget, 8);
-        int both0_2_0 = AttentionTiles.pair(values[own] * scale + wrong, values[own + 1] * scale + wrong);
+        int both0_2_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth + 8, both0_2_0);
         }
-        int both0_2_1 = AttentionTiles.pair(values[own + 64] * scale + wrong, values[own + 65] * scale + wrong);
+        int both0_2_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth + 8, both0_2_1);
         }
         context.mmaStore(s0_3, target, 0, ownTarget + 128, 8);
-        int both0_3_0 = AttentionTiles.pair(values[own + 128] * scale + wrong, values[own + 129] * scale + wrong);
+        int both0_3_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth + 12, both0_3_0);
         }
-        int both0_3_1 = AttentionTiles.pair(values[own + 192] * scale + wrong, values[own + 193] * scale + wrong);
+        int both0_3_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth + 12, both0_3_1);
         }
         context.mmaStore(s0_4, target, 0, ownTarget, 8);
-        int both0_4_0 = AttentionTiles.pair(values[own] * scale + wrong, values[own + 1] * scale + wrong);
+        int both0_4_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth + 16, both0_4_0);
         }
-        int both0_4_1 = AttentionTiles.pair(values[own + 64] * scale + wrong, values[own + 65] * scale + wrong);
+        int both0_4_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth + 16, both0_4_1);
         }
         context.mmaStore(s0_5, target, 0, ownTarget + 128, 8);
-        int both0_5_0 = AttentionTiles.pair(values[own + 128] * scale + wrong, values[own + 129] * scale + wrong);
+        int both0_5_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth + 20, both0_5_0);
         }
-        int both0_5_1 = AttentionTiles.pair(values[own + 192] * scale + wrong, values[own + 193] * scale + wrong);
+        int both0_5_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth + 20, both0_5_1);
         }
         context.mmaStore(s0_6, target, 0, ownTarget, 8);
-        int both0_6_0 = AttentionTiles.pair(values[own] * scale + wrong, values[own + 1] * scale + wrong);
+        int both0_6_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth + 24, both0_6_0);
         }
-        int both0_6_1 = AttentionTiles.pair(values[own + 64] * scale + wrong, values[own + 65] * scale + wrong);
+        int both0_6_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth + 24, both0_6_1);
         }
         context.mmaStore(s0_7, target, 0, ownTarget + 128, 8);
-        int both0_7_0 = AttentionTiles.pair(values[own + 128] * scale + wrong, values[own + 129] * scale + wrong);
+        int both0_7_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
         if (warpTop + row < queries) {
             dq.set(dqAt + (warpTop + row) * outWidth + 28, both0_7_0);
         }
-        int both0_7_1 = AttentionTiles.pair(values[own + 192] * scale + wrong, values[own + 193] * scale + wrong);
+        int both0_7_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
         if (warpTop + row + 8 < queries) {
             dq.set(dqAt + (warpTop + row + 8) * outWidth + 28, both0_7_1);
         }
