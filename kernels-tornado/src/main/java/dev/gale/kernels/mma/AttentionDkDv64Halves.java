@@ -70,7 +70,7 @@ public final class AttentionDkDv64Halves {
         // Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte
         // offsets, less those that the loads add by themselves.
         int putKept = (thread >> 4 & 7) * 36 + (thread & 15) * 2;
-        int put = putKept + (thread >> 7 & 0) * 16;
+        int put = putKept;
         int getLeft = (lane & 15) * 112 + (lane >> 3 & 1) * 64;
         int getRight = (lane >> 1 & 7) * 112 + (lane & 1) * 1200;
         int own = warp * 256 + 4 + lane * 2;
@@ -174,7 +174,7 @@ public final class AttentionDkDv64Halves {
         int qAt = table.get(slot + 2) / 4;
         int dOAt = table.get(slot + 5) / 4;
         int head = kvHead * shared;
-        int tileOfHead = 0;
+        int lastFirst = begin + (perHead - 1) * 32;
         int odd = thread >> 5 & 1;                   // 0: reads lse and where ranges start; 1: delta and where they stop
         int first = begin;
         int streamRow = Math.min(first + (thread >> 4 & 7), queries - 1);
@@ -184,10 +184,6 @@ public final class AttentionDkDv64Halves {
         long next01 = q.get(qAt + index + Math.min(8, room) * width);
         long next02 = q.get(qAt + index + Math.min(16, room) * width);
         long next03 = q.get(qAt + index + Math.min(24, room) * width);
-        long next10 = dO.get(dOAt + index);
-        long next11 = dO.get(dOAt + index + Math.min(8, room) * width);
-        long next12 = dO.get(dOAt + index + Math.min(16, room) * width);
-        long next13 = dO.get(dOAt + index + Math.min(24, room) * width);
         int query = Math.min(first + lane, queries - 1);
         float nextMark = GradientTiles.finite(stats.get(atStats + (odd * heads + head) * queries + query));
         int nextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;
@@ -200,18 +196,14 @@ public final class AttentionDkDv64Halves {
         tiles[put + 609] = (int) (next02 >>> 32);
         tiles[put + 912] = (int) next03;
         tiles[put + 913] = (int) (next03 >>> 32);
-        tiles[put + 1216] = (int) next10;
-        tiles[put + 1217] = (int) (next10 >>> 32);
-        tiles[put + 1520] = (int) next11;
-        tiles[put + 1521] = (int) (next11 >>> 32);
-        tiles[put + 1824] = (int) next12;
-        tiles[put + 1825] = (int) (next12 >>> 32);
-        tiles[put + 2128] = (int) next13;
-        tiles[put + 2129] = (int) (next13 >>> 32);
         if (thread < 64) {
             marks[0 + thread] = nextMark;
             bounds[0 + thread] = nextBound;
         }
+        next00 = dO.get(dOAt + index);
+        next01 = dO.get(dOAt + index + Math.min(8, room) * width);
+        next02 = dO.get(dOAt + index + Math.min(16, room) * width);
+        next03 = dO.get(dOAt + index + Math.min(24, room) * width);
         int whole = 0;
         for (int step = 0; step < steps; step++) {
             Object asMade = made;                        // see the generator
@@ -224,23 +216,80 @@ public final class AttentionDkDv64Halves {
             FloatArray intoBits = (FloatArray) asBits;
             int half = step & 1;
             int side = step >> 1 & 1;
-            int other = 1 - side;
-            int left = getLeft + side * 9728 + half * 2432;
             int right = getRight + side * 9728 + half * 2432;
+            int left = getLeft + (side & 3) * 9728 + half * 2432;
             int atMark = side * 64 + half * 16 + row;
             if (half == 0) {
+                tiles[put + side * 2432 + 1216] = (int) next00;
+                tiles[put + side * 2432 + 1217] = (int) (next00 >>> 32);
+                tiles[put + side * 2432 + 1520] = (int) next01;
+                tiles[put + side * 2432 + 1521] = (int) (next01 >>> 32);
+                tiles[put + side * 2432 + 1824] = (int) next02;
+                tiles[put + side * 2432 + 1825] = (int) (next02 >>> 32);
+                tiles[put + side * 2432 + 2128] = (int) next03;
+                tiles[put + side * 2432 + 2129] = (int) (next03 >>> 32);
                 context.localBarrier();
                 int low = bounds[side * 64 + lane] <= warpTop ? 1 : 0;
                 int high = bounds[side * 64 + 32 + lane] >= Math.min(warpTop + 16, keys) ? 1 : 0;
                 float seen = context.simdSum((float) (low * high));
                 whole = seen == 32f ? 1 : 0;
-                int turn = tileOfHead + 1 >= perHead ? 1 : 0;
-                tileOfHead = turn == 1 ? 0 : tileOfHead + 1;
+                int turn = first >= lastFirst ? 1 : 0;
+                first = turn == 1 ? begin : first + 32;
                 head = Math.min(head + turn, kvHead * shared + shared - 1);
-                first = begin + tileOfHead * 32;
-                streamRow = Math.min(first + (thread >> 4 & 7), queries - 1);
-                room = queries - 1 - streamRow;
-                index = streamRow * width + head * 16 + (thread & 15);
+            } else {
+                tiles[put + (1 - side) * 2432] = (int) next00;
+                tiles[put + (1 - side) * 2432 + 1] = (int) (next00 >>> 32);
+                tiles[put + (1 - side) * 2432 + 304] = (int) next01;
+                tiles[put + (1 - side) * 2432 + 305] = (int) (next01 >>> 32);
+                tiles[put + (1 - side) * 2432 + 608] = (int) next02;
+                tiles[put + (1 - side) * 2432 + 609] = (int) (next02 >>> 32);
+                tiles[put + (1 - side) * 2432 + 912] = (int) next03;
+                tiles[put + (1 - side) * 2432 + 913] = (int) (next03 >>> 32);
+                if (thread < 64) {
+                    marks[(1 - side) * 64 + thread] = nextMark;
+                    bounds[(1 - side) * 64 + thread] = nextBound;
+                }
+            }
+            float[] t000 = context.mmaFragment(0f);
+            float[] t010 = context.mmaFragment(0f);
+            float delta00 = marks[atMark + 32];
+            less0[0] = -delta00;
+            less0[1] = -delta00;
+            float delta01 = marks[atMark + 40];
+            less0[2] = -delta01;
+            less0[3] = -delta01;
+            HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
+            t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
+            float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
+            float[] t011 = context.mmaBF16(y01_0, x1_1_0, less0, MMAShape.M16N8K16);
+            HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
+            t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
+            t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
+            HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
+            t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
+            t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
+            HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
+            t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
+            t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_3, x1_1_3, t011, MMAShape.M16N8K16);
+            context.mmaStore(t000, intoMade, down, across, 1);
+            context.mmaStore(t010, intoMade, down, across + 2, 1);
+            context.mmaStore(t001, intoMade, down, across + 4, 1);
+            context.mmaStore(t011, intoMade, down, across + 6, 1);
+            streamRow = Math.min(first + (thread >> 4 & 7), queries - 1);
+            room = queries - 1 - streamRow;
+            index = streamRow * width + head * 16 + (thread & 15);
+            if (half == 0) {
                 next00 = q.get(qAt + index);
                 next01 = q.get(qAt + index + Math.min(8, room) * width);
                 next02 = q.get(qAt + index + Math.min(16, room) * width);
@@ -254,51 +303,9 @@ public final class AttentionDkDv64Halves {
                 next02 = dO.get(dOAt + index + Math.min(16, room) * width);
                 next03 = dO.get(dOAt + index + Math.min(24, room) * width);
             }
-            float mark00 = marks[atMark];
-            float delta00 = marks[atMark + 32];
-            less0[0] = -delta00;
-            less0[1] = -delta00;
-            float mark01 = marks[atMark + 8];
-            float delta01 = marks[atMark + 8 + 32];
-            less0[2] = -delta01;
-            less0[3] = -delta01;
-            float[] t000 = context.mmaFragment(0f);
-            float[] t010 = context.mmaFragment(0f);
-            HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
-            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
-            t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
-            float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
-            float[] t011 = context.mmaBF16(y01_0, x1_1_0, less0, MMAShape.M16N8K16);
-            HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
-            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
-            t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
-            HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
-            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
-            t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
-            HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
-            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
-            t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_3, x1_1_3, t011, MMAShape.M16N8K16);
-            context.mmaStore(t000, intoMade, down, across, 1);
-            context.mmaStore(t010, intoMade, down, across + 2, 1);
-            context.mmaStore(t001, intoMade, down, across + 4, 1);
-            context.mmaStore(t011, intoMade, down, across + 6, 1);
-            if (half == 0) {
-                if (thread < 64) {
-                    marks[other * 64 + thread] = nextMark;
-                    bounds[other * 64 + thread] = nextBound;
-                }
-            }
 
+            float mark00 = marks[atMark];
+            float mark01 = marks[atMark + 8];
             if (whole == 0) {
                 int start00 = bounds[atMark];
                 int stop00 = bounds[atMark + 32];
@@ -442,48 +449,39 @@ public final class AttentionDkDv64Halves {
             weights[weightPut + 288] = MmaTiles.upper(bits[10], bits[18]);
             weights[weightPut + 300] = MmaTiles.upper(bits[11], bits[19]);
             HalfFloat[] w00 = context.mmaLoadA(weights, 16, weightGet);
-            HalfFloat[] w01 = context.mmaLoadA(weights, 16, weightGet + 768);
             HalfFloat[] z00_0 = context.mmaLoadB(tiles, 16, right + 4864);
             s0_0 = context.mmaBF16(w00, z00_0, s0_0, MMAShape.M16N8K16);
-            HalfFloat[] z01_0 = context.mmaLoadB(tiles, 16, right);
-            s1_0 = context.mmaBF16(w01, z01_0, s1_0, MMAShape.M16N8K16);
             HalfFloat[] z00_1 = context.mmaLoadB(tiles, 16, right + 4880);
             s0_1 = context.mmaBF16(w00, z00_1, s0_1, MMAShape.M16N8K16);
-            HalfFloat[] z01_1 = context.mmaLoadB(tiles, 16, right + 16);
-            s1_1 = context.mmaBF16(w01, z01_1, s1_1, MMAShape.M16N8K16);
             HalfFloat[] z00_2 = context.mmaLoadB(tiles, 16, right + 4896);
             s0_2 = context.mmaBF16(w00, z00_2, s0_2, MMAShape.M16N8K16);
-            HalfFloat[] z01_2 = context.mmaLoadB(tiles, 16, right + 32);
-            s1_2 = context.mmaBF16(w01, z01_2, s1_2, MMAShape.M16N8K16);
             HalfFloat[] z00_3 = context.mmaLoadB(tiles, 16, right + 4912);
             s0_3 = context.mmaBF16(w00, z00_3, s0_3, MMAShape.M16N8K16);
-            HalfFloat[] z01_3 = context.mmaLoadB(tiles, 16, right + 48);
-            s1_3 = context.mmaBF16(w01, z01_3, s1_3, MMAShape.M16N8K16);
             HalfFloat[] z00_4 = context.mmaLoadB(tiles, 16, right + 4928);
             s0_4 = context.mmaBF16(w00, z00_4, s0_4, MMAShape.M16N8K16);
-            HalfFloat[] z01_4 = context.mmaLoadB(tiles, 16, right + 64);
-            s1_4 = context.mmaBF16(w01, z01_4, s1_4, MMAShape.M16N8K16);
             HalfFloat[] z00_5 = context.mmaLoadB(tiles, 16, right + 4944);
             s0_5 = context.mmaBF16(w00, z00_5, s0_5, MMAShape.M16N8K16);
-            HalfFloat[] z01_5 = context.mmaLoadB(tiles, 16, right + 80);
-            s1_5 = context.mmaBF16(w01, z01_5, s1_5, MMAShape.M16N8K16);
             HalfFloat[] z00_6 = context.mmaLoadB(tiles, 16, right + 4960);
             s0_6 = context.mmaBF16(w00, z00_6, s0_6, MMAShape.M16N8K16);
-            HalfFloat[] z01_6 = context.mmaLoadB(tiles, 16, right + 96);
-            s1_6 = context.mmaBF16(w01, z01_6, s1_6, MMAShape.M16N8K16);
             HalfFloat[] z00_7 = context.mmaLoadB(tiles, 16, right + 4976);
             s0_7 = context.mmaBF16(w00, z00_7, s0_7, MMAShape.M16N8K16);
+            HalfFloat[] w01 = context.mmaLoadA(weights, 16, weightGet + 768);
+            HalfFloat[] z01_0 = context.mmaLoadB(tiles, 16, right);
+            s1_0 = context.mmaBF16(w01, z01_0, s1_0, MMAShape.M16N8K16);
+            HalfFloat[] z01_1 = context.mmaLoadB(tiles, 16, right + 16);
+            s1_1 = context.mmaBF16(w01, z01_1, s1_1, MMAShape.M16N8K16);
+            HalfFloat[] z01_2 = context.mmaLoadB(tiles, 16, right + 32);
+            s1_2 = context.mmaBF16(w01, z01_2, s1_2, MMAShape.M16N8K16);
+            HalfFloat[] z01_3 = context.mmaLoadB(tiles, 16, right + 48);
+            s1_3 = context.mmaBF16(w01, z01_3, s1_3, MMAShape.M16N8K16);
+            HalfFloat[] z01_4 = context.mmaLoadB(tiles, 16, right + 64);
+            s1_4 = context.mmaBF16(w01, z01_4, s1_4, MMAShape.M16N8K16);
+            HalfFloat[] z01_5 = context.mmaLoadB(tiles, 16, right + 80);
+            s1_5 = context.mmaBF16(w01, z01_5, s1_5, MMAShape.M16N8K16);
+            HalfFloat[] z01_6 = context.mmaLoadB(tiles, 16, right + 96);
+            s1_6 = context.mmaBF16(w01, z01_6, s1_6, MMAShape.M16N8K16);
             HalfFloat[] z01_7 = context.mmaLoadB(tiles, 16, right + 112);
             s1_7 = context.mmaBF16(w01, z01_7, s1_7, MMAShape.M16N8K16);
-            int putNext = put + other * 2432 + half * 1216;
-            tiles[putNext] = (int) next00;
-            tiles[putNext + 1] = (int) (next00 >>> 32);
-            tiles[putNext + 304] = (int) next01;
-            tiles[putNext + 305] = (int) (next01 >>> 32);
-            tiles[putNext + 608] = (int) next02;
-            tiles[putNext + 609] = (int) (next02 >>> 32);
-            tiles[putNext + 912] = (int) next03;
-            tiles[putNext + 913] = (int) (next03 >>> 32);
         }
 
         int outWidth = 2 * kvWidth;

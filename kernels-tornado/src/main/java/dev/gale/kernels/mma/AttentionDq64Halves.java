@@ -69,7 +69,7 @@ public final class AttentionDq64Halves {
         // Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte
         // offsets, less those that the loads add by themselves.
         int putKept = (thread >> 4 & 7) * 36 + (thread & 15) * 2;
-        int put = putKept + (thread >> 7 & 0) * 16;
+        int put = putKept;
         int getLeft = (lane & 15) * 112 + (lane >> 3 & 1) * 64;
         int getRight = (lane >> 1 & 7) * 112 + (lane & 1) * 1200;
         int own = warp * 256 + 4 + lane * 2;
@@ -202,10 +202,6 @@ public final class AttentionDq64Halves {
         long next01 = k.get(kAt + index + Math.min(8, room) * kvWidth);
         long next02 = k.get(kAt + index + Math.min(16, room) * kvWidth);
         long next03 = k.get(kAt + index + Math.min(24, room) * kvWidth);
-        long next10 = v.get(vAt + index);
-        long next11 = v.get(vAt + index + Math.min(8, room) * kvWidth);
-        long next12 = v.get(vAt + index + Math.min(16, room) * kvWidth);
-        long next13 = v.get(vAt + index + Math.min(24, room) * kvWidth);
         context.localBarrier();
         tiles[put] = (int) next00;
         tiles[put + 1] = (int) (next00 >>> 32);
@@ -215,14 +211,10 @@ public final class AttentionDq64Halves {
         tiles[put + 609] = (int) (next02 >>> 32);
         tiles[put + 912] = (int) next03;
         tiles[put + 913] = (int) (next03 >>> 32);
-        tiles[put + 1216] = (int) next10;
-        tiles[put + 1217] = (int) (next10 >>> 32);
-        tiles[put + 1520] = (int) next11;
-        tiles[put + 1521] = (int) (next11 >>> 32);
-        tiles[put + 1824] = (int) next12;
-        tiles[put + 1825] = (int) (next12 >>> 32);
-        tiles[put + 2128] = (int) next13;
-        tiles[put + 2129] = (int) (next13 >>> 32);
+        next00 = v.get(vAt + index);
+        next01 = v.get(vAt + index + Math.min(8, room) * kvWidth);
+        next02 = v.get(vAt + index + Math.min(16, room) * kvWidth);
+        next03 = v.get(vAt + index + Math.min(24, room) * kvWidth);
         for (int step = 0; step < steps; step++) {
             Object asMade = made;                        // see the generator
             Object asBits = bits;
@@ -234,17 +226,65 @@ public final class AttentionDq64Halves {
             FloatArray intoBits = (FloatArray) asBits;
             int half = step & 1;
             int side = step >> 1 & 1;
-            int other = 1 - side;
-            int left = getLeft + side * 9728 + half * 2432;
             int right = getRight + side * 9728 + half * 2432;
+            int left = getLeft + (side & 3) * 9728 + half * 2432;
             int tile = begin + step * 16;
             int whole = tile >= latestStart ? tile + 16 <= earliestStop ? 1 : 0 : 0;
             if (half == 0) {
+                tiles[put + side * 2432 + 1216] = (int) next00;
+                tiles[put + side * 2432 + 1217] = (int) (next00 >>> 32);
+                tiles[put + side * 2432 + 1520] = (int) next01;
+                tiles[put + side * 2432 + 1521] = (int) (next01 >>> 32);
+                tiles[put + side * 2432 + 1824] = (int) next02;
+                tiles[put + side * 2432 + 1825] = (int) (next02 >>> 32);
+                tiles[put + side * 2432 + 2128] = (int) next03;
+                tiles[put + side * 2432 + 2129] = (int) (next03 >>> 32);
                 context.localBarrier();
                 first = first + 32;
-                streamRow = Math.min(first + (thread >> 4 & 7), keys - 1);
-                room = keys - 1 - streamRow;
-                index = streamRow * kvWidth + kvHead * 16 + (thread & 15);
+            } else {
+                tiles[put + (1 - side) * 2432] = (int) next00;
+                tiles[put + (1 - side) * 2432 + 1] = (int) (next00 >>> 32);
+                tiles[put + (1 - side) * 2432 + 304] = (int) next01;
+                tiles[put + (1 - side) * 2432 + 305] = (int) (next01 >>> 32);
+                tiles[put + (1 - side) * 2432 + 608] = (int) next02;
+                tiles[put + (1 - side) * 2432 + 609] = (int) (next02 >>> 32);
+                tiles[put + (1 - side) * 2432 + 912] = (int) next03;
+                tiles[put + (1 - side) * 2432 + 913] = (int) (next03 >>> 32);
+            }
+            float[] t000 = context.mmaFragment(0f);
+            float[] t010 = context.mmaFragment(0f);
+            HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
+            t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
+            float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
+            float[] t011 = context.mmaBF16(y01_0, x1_1_0, less1, MMAShape.M16N8K16);
+            HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
+            t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
+            t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
+            HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
+            t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
+            t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
+            HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
+            t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
+            t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_3, x1_1_3, t011, MMAShape.M16N8K16);
+            context.mmaStore(t000, intoMade, down, across, 1);
+            context.mmaStore(t010, intoMade, down, across + 2, 1);
+            context.mmaStore(t001, intoMade, down, across + 4, 1);
+            context.mmaStore(t011, intoMade, down, across + 6, 1);
+            streamRow = Math.min(first + (thread >> 4 & 7), keys - 1);
+            room = keys - 1 - streamRow;
+            index = streamRow * kvWidth + kvHead * 16 + (thread & 15);
+            if (half == 0) {
                 next00 = k.get(kAt + index);
                 next01 = k.get(kAt + index + Math.min(8, room) * kvWidth);
                 next02 = k.get(kAt + index + Math.min(16, room) * kvWidth);
@@ -255,36 +295,6 @@ public final class AttentionDq64Halves {
                 next02 = v.get(vAt + index + Math.min(16, room) * kvWidth);
                 next03 = v.get(vAt + index + Math.min(24, room) * kvWidth);
             }
-            float[] t000 = context.mmaFragment(0f);
-            float[] t010 = context.mmaFragment(0f);
-            HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
-            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
-            t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
-            float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
-            float[] t011 = context.mmaBF16(y01_0, x1_1_0, less1, MMAShape.M16N8K16);
-            HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
-            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
-            t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
-            HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
-            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
-            t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
-            HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
-            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
-            t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_3, x1_1_3, t011, MMAShape.M16N8K16);
-            context.mmaStore(t000, intoMade, down, across, 1);
-            context.mmaStore(t010, intoMade, down, across + 2, 1);
-            context.mmaStore(t001, intoMade, down, across + 4, 1);
-            context.mmaStore(t011, intoMade, down, across + 6, 1);
 
             if (whole == 0) {
                 int key00 = tile + row;
@@ -433,15 +443,6 @@ public final class AttentionDq64Halves {
             s0_6 = context.mmaBF16(w00, z00_6, s0_6, MMAShape.M16N8K16);
             HalfFloat[] z00_7 = context.mmaLoadB(tiles, 16, right + 112);
             s0_7 = context.mmaBF16(w00, z00_7, s0_7, MMAShape.M16N8K16);
-            int putNext = put + other * 2432 + half * 1216;
-            tiles[putNext] = (int) next00;
-            tiles[putNext + 1] = (int) (next00 >>> 32);
-            tiles[putNext + 304] = (int) next01;
-            tiles[putNext + 305] = (int) (next01 >>> 32);
-            tiles[putNext + 608] = (int) next02;
-            tiles[putNext + 609] = (int) (next02 >>> 32);
-            tiles[putNext + 912] = (int) next03;
-            tiles[putNext + 913] = (int) (next03 >>> 32);
         }
 
         int outWidth = 2 * width;

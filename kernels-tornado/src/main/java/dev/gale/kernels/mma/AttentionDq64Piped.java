@@ -69,7 +69,7 @@ public final class AttentionDq64Piped {
         // Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte
         // offsets, less those that the loads add by themselves.
         int putKept = (thread >> 4 & 7) * 36 + (thread & 15) * 2;
-        int put = putKept + (thread >> 7 & 0) * 16;
+        int put = putKept;
         int getLeft = (lane & 15) * 112 + (lane >> 3 & 1) * 64;
         int getRight = (lane >> 1 & 7) * 112 + (lane & 1) * 1200;
         int own = warp * 256 + 4 + lane * 2;
@@ -202,10 +202,6 @@ public final class AttentionDq64Piped {
         long next01 = k.get(kAt + index + Math.min(8, room) * kvWidth);
         long next02 = k.get(kAt + index + Math.min(16, room) * kvWidth);
         long next03 = k.get(kAt + index + Math.min(24, room) * kvWidth);
-        long next10 = v.get(vAt + index);
-        long next11 = v.get(vAt + index + Math.min(8, room) * kvWidth);
-        long next12 = v.get(vAt + index + Math.min(16, room) * kvWidth);
-        long next13 = v.get(vAt + index + Math.min(24, room) * kvWidth);
         context.localBarrier();
         tiles[put] = (int) next00;
         tiles[put + 1] = (int) (next00 >>> 32);
@@ -215,16 +211,12 @@ public final class AttentionDq64Piped {
         tiles[put + 609] = (int) (next02 >>> 32);
         tiles[put + 912] = (int) next03;
         tiles[put + 913] = (int) (next03 >>> 32);
-        tiles[put + 1216] = (int) next10;
-        tiles[put + 1217] = (int) (next10 >>> 32);
-        tiles[put + 1520] = (int) next11;
-        tiles[put + 1521] = (int) (next11 >>> 32);
-        tiles[put + 1824] = (int) next12;
-        tiles[put + 1825] = (int) (next12 >>> 32);
-        tiles[put + 2128] = (int) next13;
-        tiles[put + 2129] = (int) (next13 >>> 32);
-        int side = 0;
-        int rightBefore = getRight;                  // of a tile that exists: its products with weights 0
+        next00 = v.get(vAt + index);
+        next01 = v.get(vAt + index + Math.min(8, room) * kvWidth);
+        next02 = v.get(vAt + index + Math.min(16, room) * kvWidth);
+        next03 = v.get(vAt + index + Math.min(24, room) * kvWidth);
+        int side = 2;                                // zeros, whose products with weights 0 are added first
+        for (int i = thread; i < 2432; i += 128) tiles[4864 + i] = 0;
         for (int i = thread; i < 768; i += 128) weights[i] = 0;
         for (int step = 0; step < steps; step++) {
             Object asMade = made;                        // see the generator
@@ -236,60 +228,63 @@ public final class AttentionDq64Piped {
             FloatArray intoMade = (FloatArray) asMade;
             FloatArray intoBits = (FloatArray) asBits;
             int half = step & 1;
-            int other = side == 2 ? 0 : side + 1;
-            int left = getLeft + side * 9728 + half * 2432;
-            int right = getRight + side * 9728 + half * 2432;
+            int before = getRight + (side & 3) * 9728 + (1 - half) * 2432;
+            int after = side == 2 ? 0 : side + 1;
+            side = half == 0 ? after : side;
+            int left = getLeft + (side & 3) * 9728 + half * 2432;
             int tile = begin + step * 16;
             int whole = tile >= latestStart ? tile + 16 <= earliestStop ? 1 : 0 : 0;
-            int sideAfter = side;
             if (half == 0) {
+                tiles[put + side * 2432 + 1216] = (int) next00;
+                tiles[put + side * 2432 + 1217] = (int) (next00 >>> 32);
+                tiles[put + side * 2432 + 1520] = (int) next01;
+                tiles[put + side * 2432 + 1521] = (int) (next01 >>> 32);
+                tiles[put + side * 2432 + 1824] = (int) next02;
+                tiles[put + side * 2432 + 1825] = (int) (next02 >>> 32);
+                tiles[put + side * 2432 + 2128] = (int) next03;
+                tiles[put + side * 2432 + 2129] = (int) (next03 >>> 32);
                 context.localBarrier();
                 first = first + 32;
-                streamRow = Math.min(first + (thread >> 4 & 7), keys - 1);
-                room = keys - 1 - streamRow;
-                index = streamRow * kvWidth + kvHead * 16 + (thread & 15);
+            } else {
+                tiles[put + after * 2432] = (int) next00;
+                tiles[put + after * 2432 + 1] = (int) (next00 >>> 32);
+                tiles[put + after * 2432 + 304] = (int) next01;
+                tiles[put + after * 2432 + 305] = (int) (next01 >>> 32);
+                tiles[put + after * 2432 + 608] = (int) next02;
+                tiles[put + after * 2432 + 609] = (int) (next02 >>> 32);
+                tiles[put + after * 2432 + 912] = (int) next03;
+                tiles[put + after * 2432 + 913] = (int) (next03 >>> 32);
+            }
+            float[] t000 = context.mmaFragment(0f);
+            float[] t010 = context.mmaFragment(0f);
+            HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
+            t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
+            HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
+            t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
+            HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
+            t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
+            HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
+            t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
+            context.mmaStore(t000, intoMade, down, across, 1);
+            context.mmaStore(t010, intoMade, down, across + 2, 1);
+            streamRow = Math.min(first + (thread >> 4 & 7), keys - 1);
+            room = keys - 1 - streamRow;
+            index = streamRow * kvWidth + kvHead * 16 + (thread & 15);
+            if (half == 0) {
                 next00 = k.get(kAt + index);
                 next01 = k.get(kAt + index + Math.min(8, room) * kvWidth);
                 next02 = k.get(kAt + index + Math.min(16, room) * kvWidth);
                 next03 = k.get(kAt + index + Math.min(24, room) * kvWidth);
             } else {
-                sideAfter = other;
                 next00 = v.get(vAt + index);
                 next01 = v.get(vAt + index + Math.min(8, room) * kvWidth);
                 next02 = v.get(vAt + index + Math.min(16, room) * kvWidth);
                 next03 = v.get(vAt + index + Math.min(24, room) * kvWidth);
             }
-            float[] t000 = context.mmaFragment(0f);
-            float[] t010 = context.mmaFragment(0f);
-            HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
-            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
-            t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
-            float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
-            float[] t011 = context.mmaBF16(y01_0, x1_1_0, less1, MMAShape.M16N8K16);
-            HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
-            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
-            t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
-            HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
-            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
-            t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
-            HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
-            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
-            t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
-            t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
-            t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
-            t011 = context.mmaBF16(y01_3, x1_1_3, t011, MMAShape.M16N8K16);
-            context.mmaStore(t000, intoMade, down, across, 1);
-            context.mmaStore(t010, intoMade, down, across + 2, 1);
-            context.mmaStore(t001, intoMade, down, across + 4, 1);
-            context.mmaStore(t011, intoMade, down, across + 6, 1);
-            int before = rightBefore & 65535;            // no more bits: sums of offsets do not wrap, says CUDA's compiler
             HalfFloat[] w00 = context.mmaLoadA(weights, 16, weightGet);
             HalfFloat[] z00_0 = context.mmaLoadB(tiles, 16, before);
             s0_0 = context.mmaBF16(w00, z00_0, s0_0, MMAShape.M16N8K16);
@@ -307,6 +302,20 @@ public final class AttentionDq64Piped {
             s0_6 = context.mmaBF16(w00, z00_6, s0_6, MMAShape.M16N8K16);
             HalfFloat[] z00_7 = context.mmaLoadB(tiles, 16, before + 112);
             s0_7 = context.mmaBF16(w00, z00_7, s0_7, MMAShape.M16N8K16);
+            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
+            float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
+            float[] t011 = context.mmaBF16(y01_0, x1_1_0, less1, MMAShape.M16N8K16);
+            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
+            t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
+            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
+            t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
+            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
+            t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_3, x1_1_3, t011, MMAShape.M16N8K16);
+            context.mmaStore(t001, intoMade, down, across + 4, 1);
+            context.mmaStore(t011, intoMade, down, across + 6, 1);
 
             if (whole == 0) {
                 int key00 = tile + row;
@@ -438,35 +447,25 @@ public final class AttentionDq64Piped {
             context.mmaStore(pack1, intoBits, down, across + 2, 1);
             weights[weightPut + 96] = MmaTiles.upper(bits[6], bits[14]);
             weights[weightPut + 108] = MmaTiles.upper(bits[7], bits[15]);
-            int putNext = put + other * 2432 + half * 1216;
-            tiles[putNext] = (int) next00;
-            tiles[putNext + 1] = (int) (next00 >>> 32);
-            tiles[putNext + 304] = (int) next01;
-            tiles[putNext + 305] = (int) (next01 >>> 32);
-            tiles[putNext + 608] = (int) next02;
-            tiles[putNext + 609] = (int) (next02 >>> 32);
-            tiles[putNext + 912] = (int) next03;
-            tiles[putNext + 913] = (int) (next03 >>> 32);
-            rightBefore = right;
-            side = sideAfter;                            // a branch here would give the loop two ends
         }
         context.localBarrier();
+        int last = getRight + (side & 3) * 9728 + 2432;
         HalfFloat[] w00 = context.mmaLoadA(weights, 16, weightGet);
-        HalfFloat[] z00_0 = context.mmaLoadB(tiles, 16, rightBefore);
+        HalfFloat[] z00_0 = context.mmaLoadB(tiles, 16, last);
         s0_0 = context.mmaBF16(w00, z00_0, s0_0, MMAShape.M16N8K16);
-        HalfFloat[] z00_1 = context.mmaLoadB(tiles, 16, rightBefore + 16);
+        HalfFloat[] z00_1 = context.mmaLoadB(tiles, 16, last + 16);
         s0_1 = context.mmaBF16(w00, z00_1, s0_1, MMAShape.M16N8K16);
-        HalfFloat[] z00_2 = context.mmaLoadB(tiles, 16, rightBefore + 32);
+        HalfFloat[] z00_2 = context.mmaLoadB(tiles, 16, last + 32);
         s0_2 = context.mmaBF16(w00, z00_2, s0_2, MMAShape.M16N8K16);
-        HalfFloat[] z00_3 = context.mmaLoadB(tiles, 16, rightBefore + 48);
+        HalfFloat[] z00_3 = context.mmaLoadB(tiles, 16, last + 48);
         s0_3 = context.mmaBF16(w00, z00_3, s0_3, MMAShape.M16N8K16);
-        HalfFloat[] z00_4 = context.mmaLoadB(tiles, 16, rightBefore + 64);
+        HalfFloat[] z00_4 = context.mmaLoadB(tiles, 16, last + 64);
         s0_4 = context.mmaBF16(w00, z00_4, s0_4, MMAShape.M16N8K16);
-        HalfFloat[] z00_5 = context.mmaLoadB(tiles, 16, rightBefore + 80);
+        HalfFloat[] z00_5 = context.mmaLoadB(tiles, 16, last + 80);
         s0_5 = context.mmaBF16(w00, z00_5, s0_5, MMAShape.M16N8K16);
-        HalfFloat[] z00_6 = context.mmaLoadB(tiles, 16, rightBefore + 96);
+        HalfFloat[] z00_6 = context.mmaLoadB(tiles, 16, last + 96);
         s0_6 = context.mmaBF16(w00, z00_6, s0_6, MMAShape.M16N8K16);
-        HalfFloat[] z00_7 = context.mmaLoadB(tiles, 16, rightBefore + 112);
+        HalfFloat[] z00_7 = context.mmaLoadB(tiles, 16, last + 112);
         s0_7 = context.mmaBF16(w00, z00_7, s0_7, MMAShape.M16N8K16);
 
         int outWidth = 2 * width;

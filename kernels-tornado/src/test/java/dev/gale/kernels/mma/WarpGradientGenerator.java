@@ -112,7 +112,9 @@ public final class WarpGradientGenerator extends KernelSource {
             new Variant("AttentionDkDv64Piped", true, 64, 4, Order.PIPELINED),
             new Variant("AttentionDq64Tiles", false, 64, 4, Order.TILES),
             new Variant("AttentionDq64Halves", false, 64, 4, Order.HALVES),
-            new Variant("AttentionDq64Piped", false, 64, 4, Order.PIPELINED));
+            new Variant("AttentionDq64Piped", false, 64, 4, Order.PIPELINED),
+            new Variant("AttentionDkDv128Halves", true, 128, 4, Order.HALVES),
+            new Variant("AttentionDq128Halves", false, 128, 4, Order.HALVES));
 
     private final Variant v;
 
@@ -266,7 +268,8 @@ public final class WarpGradientGenerator extends KernelSource {
         line("// offsets, less those that the loads add by themselves.");
         line("int putKept = (thread >> %d & %d) * %d + (thread & %d) * 2;", log(longs()), rowsAtOnce() - 1, stride / 4,
                 longs() - 1);
-        line("int put = putKept + (thread >> %d & %d) * 16;", log(longs()) + 3, rowsAtOnce() / 8 - 1);
+        line("int put = putKept%s;", rowsAtOnce() <= 8 ? "" : " + (thread >> %d & %d) * 16".formatted(log(longs()) + 3,
+                rowsAtOnce() / 8 - 1));
         line("int getLeft = (lane & 15) * %d + (lane >> 3 & 1) * 64;", stride - 32);
         line("int getRight = (lane >> 1 & 7) * %d + (lane & 1) * %d;", stride - 32, v.at(8) - 16);
         line("int own = warp * 256 + 4 + lane * 2;");
@@ -391,27 +394,27 @@ public final class WarpGradientGenerator extends KernelSource {
         for (int o = 0; o < 2; o++) line("int %sAt = table.get(slot + %d) / 4;", streamed(o), slot(streamed(o)));
         if (v.ofKeys) {
             line("int head = kvHead * shared;");
-            line("int tileOfHead = 0;");
+            line("int lastFirst = begin + (perHead - 1) * %d;", TILE);
             line("int odd = thread >> 5 & 1;                   // 0: reads lse and where ranges start; 1: delta and where they stop");
         }
         line("int first = begin;");
         place("int ");
         readOne(0, 0, "long ");
-        readOne(1, 1, "long ");
+        if (v.order == Order.TILES) readOne(1, 1, "long ");
         readMarks(true);
         line("context.localBarrier();");
-        putTile("put", "0");
-        if (v.ofKeys && v.order != Order.TILES) line("int whole = 0;");
+        putOne("put", 0, 0);
+        putMarks("0");
+        if (v.order == Order.TILES) {
+            putOne("put", 1, 1);
+            return;
+        }
+        readOne(1, 0, "");
+        if (v.ofKeys) line("int whole = 0;");
         if (v.order != Order.PIPELINED) return;
-        line("int side = 0;");
-        line("int rightBefore = getRight;                  // of a tile that exists: its products with weights 0");
+        line("int side = 2;                                // zeros, whose products with weights 0 are added first");
+        line("for (int i = thread; i < %d; i += %d) tiles[%d + i] = 0;", 2 * v.tileBytes() / 4, v.threads(), v.tileBytes());
         line("for (int i = thread; i < %d; i += %d) weights[i] = 0;", v.weightInts(), v.threads());
-    }
-
-    private void putTile(String at, String atMarks) {
-        putOne(at, 0, 0);
-        putOne(at, 1, 1);
-        putMarks(atMarks);
     }
 
     private void loop() {
@@ -433,7 +436,8 @@ public final class WarpGradientGenerator extends KernelSource {
         line("}");
         if (v.order != Order.PIPELINED) return;
         line("context.localBarrier();");
-        multiply(0, "rightBefore");
+        line("int last = getRight + (side & 3) * %d + %d;", 2 * v.tileBytes(), v.at(16));
+        multiply(0, "last");
     }
 
     /// Whether this warp's rows see all rows of a tile or are seen by them.
@@ -449,12 +453,10 @@ public final class WarpGradientGenerator extends KernelSource {
         if (!v.ofKeys) {
             line("first = first + %d;", TILE);
         } else {
-            line("int turn = tileOfHead + 1 >= perHead ? 1 : 0;");
-            line("tileOfHead = turn == 1 ? 0 : tileOfHead + 1;");
+            line("int turn = first >= lastFirst ? 1 : 0;");
+            line("first = turn == 1 ? begin : first + %d;", TILE);
             line("head = Math.min(head + turn, kvHead * shared + shared - 1);");
-            line("first = begin + tileOfHead * %d;", TILE);
         }
-        place("");
     }
 
     private void tile() {
@@ -470,6 +472,7 @@ public final class WarpGradientGenerator extends KernelSource {
             line("int whole = tile >= latestStart ? tile + %d <= earliestStop ? 1 : 0 : 0;", TILE);
         }
         nextTile();
+        place("");
         readOne(0, 0, "");
         readMarks(false);
         products(0);
@@ -484,83 +487,103 @@ public final class WarpGradientGenerator extends KernelSource {
         putOne("putNext", 1, 1);
     }
 
+    /// Reads of the next tile are put away when the next half begins: they take no registers during products.
     private void half() {
         boolean pipelined = v.order == Order.PIPELINED;
         line("int half = step & 1;");
+        // "& 3": no more bits than needed, as CUDA's compiler must see that sums of offsets do not wrap
         if (pipelined) {
-            line("int other = side == 2 ? 0 : side + 1;");
+            line("int before = getRight + (side & 3) * %d + (1 - half) * %d;", 2 * v.tileBytes(), v.at(16));
+            line("int after = side == 2 ? 0 : side + 1;");
+            line("side = half == 0 ? after : side;");
         } else {
             line("int side = step >> 1 & 1;");
-            line("int other = 1 - side;");
+            line("int right = getRight + side * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
         }
-        line("int left = getLeft + side * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
-        line("int right = getRight + side * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
+        line("int left = getLeft + (side & 3) * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
         if (v.ofKeys) {
             line("int atMark = side * %d + half * 16 + row;", 2 * TILE);
         } else {
             line("int tile = begin + step * 16;");
             line("int whole = tile >= latestStart ? tile + 16 <= earliestStop ? 1 : 0 : 0;");
         }
-        if (pipelined) line("int sideAfter = side;");
         line("if (half == 0) {");
+        putOne("put + side * %d".formatted(2 * v.tileBytes() / 4), 1, 0);
         line("context.localBarrier();");
         if (v.ofKeys) whole("");
         nextTile();
-        readOne(0, 0, "");
-        readMarks(false);
         line("} else {");
-        if (pipelined) line("sideAfter = other;");
-        readOne(1, 0, "");
+        String other = pipelined ? "after" : "(1 - side)";
+        putOne("put + %s * %d".formatted(other, 2 * v.tileBytes() / 4), 0, 0);
+        putMarks("%s * %d".formatted(other, 2 * TILE));
         line("}");
-        products(0);
         if (pipelined) {
-            line("int before = rightBefore & 65535;            // no more bits: sums of offsets do not wrap, says CUDA's compiler");
-            multiply(0, "before");
-        }
-        if (v.ofKeys) {
-            line("if (half == 0) {");
-            putMarks("other * %d".formatted(2 * TILE));
-            line("}");
+            products(0, 0);
+            readHalf();
+            multiply(0, 0, "before");
+            products(0, 1);
+            if (v.kinds() > 1) multiply(0, 1, "before");
+        } else {
+            products(0);
+            readHalf();
         }
         weights(0);
         if (!pipelined) multiply(0, "right");
-        line("int putNext = put + other * %d + half * %d;", 2 * v.tileBytes() / 4, v.tileBytes() / 4);
-        putOne("putNext", 0, 0);
-        if (!pipelined) return;
-        line("rightBefore = right;");
-        line("side = sideAfter;                            // a branch here would give the loop two ends");
     }
 
-    /// Products of 16 rows of the tile with the kept ones; those with v begin with -delta.
+    /// A branch, over which ptxas moves nothing: it would keep more loads than there are registers.
+    private void readHalf() {
+        place("");
+        line("if (half == 0) {");
+        readOne(0, 0, "");
+        readMarks(false);
+        line("} else {");
+        readOne(1, 0, "");
+        line("}");
+    }
+
+    /// Products of 16 rows of the tile with the kept ones.
     private void products(int m) {
-        if (v.ofKeys) {
-            for (int h = 0; h < 2; h++) {
-                String at = "atMark" + plus(16 * m + 8 * h);
-                line("float mark%d%d = marks[%s];", m, h, at);
-                line("float delta%d%d = marks[%s + %d];", m, h, at, TILE);
-                line("less%d[%d] = -delta%d%d;", m, 2 * h, m, h);
-                line("less%d[%d] = -delta%d%d;", m, 2 * h + 1, m, h);
-            }
-        }
-        for (int n = 0; n < 2; n++) line("float[] t%d%d0 = context.mmaFragment(0f);", m, n);
+        for (int o = 0; o < 2; o++) starts(m, o);
         for (int s = 0; s < v.dims / 16; s++) {
-            for (int o = 0; o < 2; o++) {
-                line("HalfFloat[] y%d%d_%d = context.mmaLoadA(tiles, 16, left%s);", m, o, s,
-                        plus(o * v.tileBytes() + v.at(16 * m) + s * 32));
-            }
-            for (int o = 0; o < 2; o++) {
-                for (int n = 0; n < 2; n++) {
-                    String to = "t%d%d%d".formatted(m, n, o);
-                    String from = s == 0 && o == 1 ? "less" + (v.ofKeys ? m : n) : to;
-                    line("%s%s = context.mmaBF16(y%d%d_%d, x%d_%d_%d, %s, MMAShape.M16N8K16);", s == 0 && o == 1 ? "float[] "
-                            : "", to, m, o, s, o, n, s, from);
-                }
-            }
+            for (int o = 0; o < 2; o++) product(m, o, s);
         }
-        for (int o = 0; o < 2; o++) {
-            for (int n = 0; n < 2; n++) {
-                line("context.mmaStore(t%d%d%d, intoMade, down, across%s, 1);", m, n, o, plus(fragment(m, o, n)));
-            }
+        for (int o = 0; o < 2; o++) elements(m, o);
+    }
+
+    private void products(int m, int o) {
+        starts(m, o);
+        for (int s = 0; s < v.dims / 16; s++) product(m, o, s);
+        elements(m, o);
+    }
+
+    /// What products begin with: 0, or -delta for those with v.
+    private void starts(int m, int o) {
+        if (o == 0) {
+            for (int n = 0; n < 2; n++) line("float[] t%d%d0 = context.mmaFragment(0f);", m, n);
+            return;
+        }
+        if (!v.ofKeys) return;
+        for (int h = 0; h < 2; h++) {
+            line("float delta%d%d = marks[atMark%s];", m, h, plus(16 * m + 8 * h + TILE));
+            for (int e = 0; e < 2; e++) line("less%d[%d] = -delta%d%d;", m, 2 * h + e, m, h);
+        }
+    }
+
+    private void product(int m, int o, int s) {
+        line("HalfFloat[] y%d%d_%d = context.mmaLoadA(tiles, 16, left%s);", m, o, s,
+                plus(o * v.tileBytes() + v.at(16 * m) + s * 32));
+        for (int n = 0; n < 2; n++) {
+            boolean first = s == 0 && o == 1;
+            String to = "t%d%d%d".formatted(m, n, o);
+            line("%s%s = context.mmaBF16(y%d%d_%d, x%d_%d_%d, %s, MMAShape.M16N8K16);", first ? "float[] " : "", to, m, o, s, o,
+                    n, s, first ? "less" + (v.ofKeys ? m : n) : to);
+        }
+    }
+
+    private void elements(int m, int o) {
+        for (int n = 0; n < 2; n++) {
+            line("context.mmaStore(t%d%d%d, intoMade, down, across%s, 1);", m, n, o, plus(fragment(m, o, n)));
         }
     }
 
@@ -609,6 +632,7 @@ public final class WarpGradientGenerator extends KernelSource {
     /// p and ds of the products of 16 rows, packed.
     private void weights(int m) {
         line("");
+        for (int h = 0; v.ofKeys && h < 2; h++) line("float mark%d%d = marks[atMark%s];", m, h, plus(16 * m + 8 * h));
         mask(m);
         for (int n = 0; n < 2; n++) {
             for (int h = 0; h < 2; h++) {
@@ -649,16 +673,16 @@ public final class WarpGradientGenerator extends KernelSource {
 
     /// Adds the products of the weights of 16 rows with those rows.
     private void multiply(int m, String right) {
-        for (int o = 0; o < v.kinds(); o++) {
-            line("HalfFloat[] w%d%d = context.mmaLoadA(weights, 16, weightGet%s);", m, o, plus((o * v.halves() + m) * WEIGHTS * 4));
-        }
+        for (int o = 0; o < v.kinds(); o++) multiply(m, o, right);
+    }
+
+    private void multiply(int m, int o, String right) {
+        line("HalfFloat[] w%d%d = context.mmaLoadA(weights, 16, weightGet%s);", m, o, plus((o * v.halves() + m) * WEIGHTS * 4));
+        int tile = v.ofKeys ? 1 - o : 0;
         for (int n = 0; n < v.dims / 8; n++) {
-            for (int o = 0; o < v.kinds(); o++) {
-                int tile = v.ofKeys ? 1 - o : 0;
-                line("HalfFloat[] z%d%d_%d = context.mmaLoadB(tiles, 16, %s%s);", m, o, n, right,
-                        plus(tile * v.tileBytes() + v.at(16 * m) + n * 16));
-                line("s%d_%d = context.mmaBF16(w%d%d, z%d%d_%d, s%d_%d, MMAShape.M16N8K16);", o, n, m, o, m, o, n, o, n);
-            }
+            line("HalfFloat[] z%d%d_%d = context.mmaLoadB(tiles, 16, %s%s);", m, o, n, right,
+                    plus(tile * v.tileBytes() + v.at(16 * m) + n * 16));
+            line("s%d_%d = context.mmaBF16(w%d%d, z%d%d_%d, s%d_%d, MMAShape.M16N8K16);", o, n, m, o, m, o, n, o, n);
         }
     }
 
