@@ -19,8 +19,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// A model with a LoRA adapter in it. The base is frozen and its values are never changed: closing the adapter gives it
-/// back as it was. Close it before the model. Not thread-safe.
+/// A model with a LoRA adapter in it. The base is frozen; initializations that need other weights (`pissa`, `olora`,
+/// `loftq`) put new tensors in their place. Closing the adapter gives the base back as it was. Close it before the model.
+/// Not thread-safe.
 public final class PeftModel implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(PeftModel.class.getName());
 
@@ -29,6 +30,8 @@ public final class PeftModel implements AutoCloseable {
     private final LoraConfig config;
     private final Map<String, LoraLinear> adapters = new LinkedHashMap<>();
     private final List<WholeParameter> whole = new ArrayList<>();
+    private final List<WholeParameter> changed = new ArrayList<>();               // base weights that the start replaced
+    private final Map<String, LoraInit.Values> starts = new LinkedHashMap<>();     // by path, where the base is changed
     private final boolean untied;
     private State state = State.ACTIVE;
     private LoraMerge merge;
@@ -52,6 +55,7 @@ public final class PeftModel implements AutoCloseable {
         Set<String> trained = new LinkedHashSet<>(targets.savedWhole());
         trained.addAll(targets.trainedBiases(adapted));
         requireDisjoint(adapted, trained);
+        requireRanks(adapted);
         warnOfUnusedPatterns(adapted);
         for (Parameter parameter : model.parameters()) {
             parameter.setTrainable(false);
@@ -84,6 +88,7 @@ public final class PeftModel implements AutoCloseable {
     /// @param trainable whether training goes on; else everything is frozen
     public static PeftModel load(CausalLm model, Path dir, boolean trainable) {
         LoraConfig config = LoraConfig.read(dir.resolve(AdapterFile.CONFIG));
+        requireRepeatable(config, dir);
         try (Safetensors file = AdapterFile.open(dir)) {
             Map<String, Shape> known = new LinkedHashMap<>();
             for (Parameter parameter : model.parameters()) {
@@ -99,6 +104,14 @@ public final class PeftModel implements AutoCloseable {
             }
             return peft;
         }
+    }
+
+    /// Whoever made the adapter drew other numbers.
+    private static void requireRepeatable(LoraConfig config, Path dir) {
+        if (!config.initLoraWeights().isDrawnFromWeight()) return;
+        throw new InputException(("%s: the base that init_lora_weights %s made cannot be made again; save the adapter with "
+                + "PEFT's path_initial_model_for_weight_conversion, or Gale's saveAsLora")
+                .formatted(dir.resolve(AdapterFile.CONFIG), config.initLoraWeights().value()));
     }
 
     private static PeftModel empty(CausalLm model, LoraConfig config, boolean trainable, Set<String> extra, Path dir) {
@@ -136,6 +149,17 @@ public final class PeftModel implements AutoCloseable {
         }
     }
 
+    /// Parts of a weight are no more than its rows or columns.
+    private void requireRanks(List<String> adapted) {
+        if (!config.initLoraWeights().changesBase()) return;
+        for (Projection projection : model.projections().values()) {
+            int most = Math.min(projection.inFeatures(), projection.outFeatures());
+            if (!adapted.contains(projection.path()) || config.rankOf(projection.path()) <= most) continue;
+            throw new InputException("LoRA: r is %d, but init_lora_weights %s takes at most %d for %s"
+                    .formatted(config.rankOf(projection.path()), config.initLoraWeights().value(), most, projection.path()));
+        }
+    }
+
     private void warnOfUnusedPatterns(List<String> adapted) {
         List<String> patterns = new ArrayList<>(config.rankPattern().keySet());
         patterns.addAll(config.alphaPattern().keySet());
@@ -148,26 +172,18 @@ public final class PeftModel implements AutoCloseable {
 
     private void addAdapters(List<String> adapted, long seed, boolean trainable) {
         int number = 0;
-        for (Projection projection : model.projections().values()) {
-            if (adapted.contains(projection.path())) {
-                Adapter adapter = adapter(projection, new LoraInit(seed, number), trainable);
-                adapters.put(projection.path(), new LoraLinear((Linear) projection, adapter));
+        try (AdapterFactory factory = new AdapterFactory(ops, config, trainable)) {
+            for (Projection projection : model.projections().values()) {
+                if (adapted.contains(projection.path())) {
+                    AdapterFactory.Made made = factory.make((Linear) projection, new LoraInit(seed, number));
+                    adapters.put(projection.path(), made.layer());
+                    if (made.start() != null) starts.put(projection.path(), made.start());
+                }
+                number++;
             }
-            number++;
+            changed.addAll(factory.changed());
         }
-        adapters.forEach((path, lora) -> model.replace(path, base -> lora));
-    }
-
-    private Adapter adapter(Projection base, LoraInit init, boolean trainable) {
-        int r = config.rankOf(base.path());
-        int in = base.inFeatures();
-        int out = base.outFeatures();
-        Tensor a = ops.allocate(base.path() + ".lora_A.weight", DType.F32, Shape.of(r, in));
-        Tensor b = ops.allocate(base.path() + ".lora_B.weight", DType.F32, Shape.of(out, r));
-        ops.write(a, init.down(config.initLoraWeights(), r, in));
-        ops.write(b, init.up(config.initLoraWeights(), out, r));
-        return new Adapter(new Parameter(a.name(), a, trainable), new Parameter(b.name(), b, trainable),
-                config.scaleOf(base.path()), (float) config.loraDropout(), init.module());
+        putIn();
     }
 
     /// The model that computes with the adapter.
@@ -212,9 +228,32 @@ public final class PeftModel implements AutoCloseable {
     }
 
     /// Writes `adapter_model.safetensors` and `adapter_config.json`, which PEFT reads. Each file is replaced at once or
-    /// not at all. Throws: InputException when they cannot be written.
+    /// not at all. Readers make the base that `pissa`, `olora` and `loftq` need again from the original one, as PEFT does;
+    /// for those that do not, there is `saveAsLora`. Throws: InputException when they cannot be written.
     public void save(Path dir) {
         AdapterFile.write(dir, config, tensors(), ops);
+    }
+
+    /// As `save`, but an adapter whose start changed the base (`pissa`, `olora`) is written as a plain one of twice the rank
+    /// for the base as it was before, which every reader of LoRA takes: PEFT's `path_initial_model_for_weight_conversion`.
+    /// Throws: InputException for `loftq`, whose base is a quantized one.
+    public void saveAsLora(Path dir) {
+        if (starts.isEmpty()) {
+            save(dir);
+            return;
+        }
+        if (config.initLoraWeights().method() == InitLoraWeights.Method.LOFTQ) {
+            throw new InputException("an adapter of init_lora_weights loftq belongs to a quantized base: merge it instead");
+        }
+        Map<String, Tensor> tensors = tensors();
+        starts.forEach((path, start) -> {
+            Adapter adapter = adapters.get(path).adapter();
+            Tensor a = adapter.a().value();
+            Tensor b = adapter.b().value();
+            tensors.put(AdapterFile.name(adapter.a().name()), PlainLora.down(a, ops.toFloats(a), start.a()));
+            tensors.put(AdapterFile.name(adapter.b().name()), PlainLora.up(b, ops.toFloats(b), start.b()));
+        });
+        AdapterFile.write(dir, PlainLora.config(config), tensors, ops);
     }
 
     /// Sets this adapter's weights to those of a saved one, bit for bit: what resuming a run needs.
@@ -236,16 +275,18 @@ public final class PeftModel implements AutoCloseable {
         }
     }
 
-    /// Until the scope ends the model computes without the adapter, as the reference of preference training does.
-
+    /// Until the scope ends the model computes without the adapter, with the base as it was before, as the reference of
+    /// preference training does.
     public Scope disableAdapter() {
         require(State.ACTIVE);
         takeOut();
         whole.forEach(WholeParameter::disable);
+        changed.forEach(WholeParameter::disable);
         state = State.DISABLED;
         return () -> {
             if (state != State.DISABLED) return;
             whole.forEach(WholeParameter::enable);
+            changed.forEach(WholeParameter::enable);
             putIn();
             state = State.ACTIVE;
         };
@@ -300,6 +341,7 @@ public final class PeftModel implements AutoCloseable {
         if (state == State.ACTIVE) takeOut();
         state = State.CLOSED;
         for (WholeParameter parameter : whole) parameter.release(ops);
+        for (WholeParameter parameter : changed) parameter.release(ops);
         if (untied) model.tieHead();
         for (LoraLinear lora : adapters.values()) {
             for (Parameter parameter : List.of(lora.adapter().a(), lora.adapter().b())) {

@@ -45,12 +45,13 @@ class AdapterGoldenTest {
     }
 
     static List<String> all() {
-        return List.of("llama/lora", "llama/rslora", "llama/bias", "llama/partial", "llama3-rope/lora",
+        return List.of("llama/lora", "llama/rslora", "llama/bias", "llama/partial", "llama/pissa", "llama/olora",
+                "llama3-rope/lora",
                 "llama-linear/lora", "llama-yarn/lora");
     }
 
-    static List<String> plain() {
-        return all().stream().filter(name -> name.endsWith("/lora")).toList();
+    static List<String> merged() {
+        return all().stream().filter(name -> !name.matches(".*/(rslora|bias|partial)")).toList();
     }
 
     /// Model, adapter and its goldens.
@@ -166,7 +167,7 @@ class AdapterGoldenTest {
     }
 
     @ParameterizedTest
-    @MethodSource("plain")
+    @MethodSource("merged")
     void mergedLogitsEqualPeft(String name) {
         try (Golden golden = open(name)) {
             for (Parameter parameter : golden.peft.trainableParameters()) {          // PEFT merged after the five steps

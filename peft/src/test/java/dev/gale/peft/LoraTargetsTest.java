@@ -27,15 +27,15 @@ class LoraTargetsTest {
         ops.close();
     }
 
-    private List<String> adapted(LoraConfig.Builder config) {
+    private List<String> adapted(LoraConfigBuilder config) {
         return new LoraTargets(config.build(), model).adapted();
     }
 
-    private String refusal(LoraConfig.Builder config) {
+    private String refusal(LoraConfigBuilder config) {
         return assertThrows(InputException.class, () -> adapted(config)).getMessage();
     }
 
-    private static LoraConfig.Builder config() {
+    private static LoraConfigBuilder config() {
         return LoraConfig.builder();
     }
 
@@ -48,7 +48,7 @@ class LoraTargetsTest {
 
     @Test
     void allLinearIsEveryProjectionButNotTheHead() {
-        LoraConfig.Builder all = config().targetModules(ModuleNames.ALL_LINEAR);
+        LoraConfigBuilder all = config().targetModules(ModuleNames.ALL_LINEAR);
         assertEquals(List.copyOf(model.projections().keySet()), adapted(all));
         assertEquals(new ModuleNames(PROJECTIONS, null), new LoraTargets(all.build(), model).resolved());
         assertEquals(14, adapted(config().targetModules(ModuleNames.matching("All-Linear"))).size());
@@ -67,7 +67,7 @@ class LoraTargetsTest {
     void anExpressionMatchesTheWholePath() {
         assertEquals(List.of("model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.k_proj"),
                 adapted(config().targetModules(ModuleNames.matching(".*\\.1\\.self_attn\\.(q|k)_proj"))));
-        LoraConfig.Builder part = config().targetModules(ModuleNames.matching("self_attn.q_proj"));
+        LoraConfigBuilder part = config().targetModules(ModuleNames.matching("self_attn.q_proj"));
         assertTrue(refusal(part).contains("chooses no module"));
     }
 
@@ -75,7 +75,7 @@ class LoraTargetsTest {
     void layersAreChosenByNumber() {
         String first = ATTENTION.formatted(0) + "q_proj";
         String second = ATTENTION.formatted(1) + "q_proj";
-        LoraConfig.Builder query = config().targetModules("q_proj");
+        LoraConfigBuilder query = config().targetModules("q_proj");
         assertEquals(List.of(second), adapted(query.layersToTransform(List.of(1))));
         assertEquals(List.of(first, second), adapted(query.layersToTransform(List.of(0, 1, 7))));
         query.layersToTransform(List.of(0));
@@ -85,7 +85,7 @@ class LoraTargetsTest {
 
     @Test
     void excludedAndWholeModulesAreLeftOut() {
-        LoraConfig.Builder query = config().targetModules("q_proj");
+        LoraConfigBuilder query = config().targetModules("q_proj");
         assertEquals(List.of(ATTENTION.formatted(1) + "q_proj"),
                 adapted(query.excludeModules(ModuleNames.of("model.layers.0.self_attn.q_proj"))));
         assertEquals(List.of(ATTENTION.formatted(0) + "q_proj"),

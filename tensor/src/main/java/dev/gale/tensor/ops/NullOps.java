@@ -58,6 +58,11 @@ public final class NullOps extends PooledOps {
         return "null";
     }
 
+    @Override
+    public boolean computes() {
+        return false;
+    }
+
     /// Calls, FLOPs and bytes per method, in order of first call.
     public Map<String, OpCount> counts() {
         return new LinkedHashMap<>(counts);

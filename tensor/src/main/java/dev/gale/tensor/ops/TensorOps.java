@@ -25,6 +25,12 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// Short name for logs and results, e.g. `cpu`.
     String name();
 
+    /// False when values are not computed but only counted, as in a plan: what costs much to make on the host and will be
+    /// written need not be made then.
+    default boolean computes() {
+        return true;
+    }
+
     /// Says that a piece of work which is repeated with other operands, such as a layer, begins or ends here. A device may
     /// then capture the piece once and replay it; elsewhere nothing happens.
     default void border() {}

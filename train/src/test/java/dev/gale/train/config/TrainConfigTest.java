@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gale.peft.InitLoraWeights;
 import dev.gale.peft.LoraConfig;
 import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
@@ -76,7 +77,7 @@ class TrainConfigTest {
                 .lrSchedulerKwargs(Map.of("num_cycles", 0.25, "name", "x")).build();
         assertEquals(training, config.training());
         LoraConfig lora = LoraConfig.builder().r(16).loraAlpha(32).targetModules("q_proj", "v_proj")
-                .bias(LoraConfig.Bias.LORA_ONLY).initLoraWeights(LoraConfig.Init.GAUSSIAN)
+                .bias(LoraConfig.Bias.LORA_ONLY).initLoraWeights(InitLoraWeights.GAUSSIAN)
                 .layersToTransform(List.of(3)).rankPattern(Map.of("k_proj", 4)).build();
         assertEquals(lora, config.lora());
         assertEquals(Optional.of(DType.BF16), config.torchDtype());

@@ -1,0 +1,66 @@
+package dev.gale.peft;
+
+import dev.gale.nn.Linear;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Shape;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Adapter;
+import dev.gale.tensor.ops.TensorOps;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Makes the adapters of a model with their starting values, and the base's weights that some of these ask for.
+final class AdapterFactory implements AutoCloseable {
+    private final TensorOps ops;
+    private final LoraConfig config;
+    private final boolean trainable;
+    private final WeightInit weights;                         // null when the base stays as it is
+    private final List<WholeParameter> changed = new ArrayList<>();
+
+    AdapterFactory(TensorOps ops, LoraConfig config, boolean trainable) {
+        this.ops = ops;
+        this.config = config;
+        this.trainable = trainable;
+        weights = config.initLoraWeights().changesBase() ? new WeightInit(ops, config) : null;
+    }
+
+    /// An adapted layer and what it began with; its base has its new weight from now on.
+    ///
+    /// @param start null when what it began with changes nothing
+    record Made(LoraLinear layer, LoraInit.Values start) {}
+
+    /// @param init random numbers of the layer's own
+    Made make(Linear base, LoraInit init) {
+        int r = config.rankOf(base.path());
+        LoraInit.Values values = weights == null
+                ? init.values(config.initLoraWeights().method(), r, base.inFeatures(), base.outFeatures())
+                : fromWeight(base.weight(), r, config.scaleOf(base.path()));
+        Parameter a = parameter(base.path() + ".lora_A.weight", values.a(), r, base.inFeatures());
+        Parameter b = parameter(base.path() + ".lora_B.weight", values.b(), base.outFeatures(), r);
+        Adapter adapter = new Adapter(a, b, config.scaleOf(base.path()), (float) config.loraDropout(), init.module());
+        return new Made(new LoraLinear(base, adapter), weights == null ? null : values);
+    }
+
+    private LoraInit.Values fromWeight(Parameter weight, int r, float scale) {
+        WeightInit.Start start = weights.of(weight, r, scale);
+        changed.add(WholeParameter.replaced(weight, start.base()));
+        return start.values();
+    }
+
+    private Parameter parameter(String name, float[] values, int... dims) {
+        Tensor tensor = ops.allocate(name, DType.F32, Shape.of(dims));
+        ops.write(tensor, values);
+        return new Parameter(name, tensor, trainable);
+    }
+
+    /// Weights of the base that the adapters made so far replaced.
+    List<WholeParameter> changed() {
+        return changed;
+    }
+
+    @Override
+    public void close() {
+        if (weights != null) weights.close();
+    }
+}
