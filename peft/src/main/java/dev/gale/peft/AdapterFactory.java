@@ -6,6 +6,7 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Adapter;
+import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,8 +39,26 @@ final class AdapterFactory implements AutoCloseable {
                 : fromWeight(base.weight(), r, config.scaleOf(base.path()));
         Parameter a = parameter(base.path() + ".lora_A.weight", values.a(), r, base.inFeatures());
         Parameter b = parameter(base.path() + ".lora_B.weight", values.b(), base.outFeatures(), r);
-        Adapter adapter = new Adapter(a, b, config.scaleOf(base.path()), (float) config.loraDropout(), init.module());
+        Parameter bias = config.loraBias()
+                ? parameter(base.path() + ".lora_B.bias", init.bias(config.initLoraWeights().method(), r, base.outFeatures()),
+                        base.outFeatures()) : null;
+        Adapter adapter = new Adapter(a, b, bias, null, config.scaleOf(base.path()), (float) config.loraDropout(), init.module());
+        if (config.useDora()) adapter = decomposed(base, adapter);
         return new Made(new LoraLinear(base, adapter), weights == null ? null : values);
+    }
+
+    /// Lengths begin with what they are, so that this changes nothing.
+    private Adapter decomposed(Linear base, Adapter plain) {
+        Tensor w = base.weight().value();
+        Tensor baseNorm = ops.allocate(base.path() + " norms", DType.F32, Shape.of(w.rows()));
+        ops.rowNorm(baseNorm, null, w, w, null, 0.5f);
+        Tensor length = F.adaptedRowNorms(ops, base.weight(), with(plain, null, baseNorm));
+        return with(plain, new Parameter(base.path() + ".lora_magnitude_vector", length, trainable), baseNorm);
+    }
+
+    private static Adapter with(Adapter plain, Parameter length, Tensor baseNorm) {
+        return new Adapter(plain.a(), plain.b(), null, new Adapter.Magnitude(length, baseNorm), plain.scale(), plain.dropout(),
+                plain.stream());
     }
 
     private LoraInit.Values fromWeight(Parameter weight, int r, float scale) {

@@ -4,11 +4,12 @@ import dev.gale.tensor.random.Philox;
 
 /// Starting values of A and B, a function of the seed and the number of the module alone.
 ///
-/// Dropout uses the same generator with the optimizer step, which is never negative, where these have -1 to -3.
+/// Dropout uses the same generator with the optimizer step, which is never negative, where these have -1 to -4.
 record LoraInit(long seed, int module) {
     private static final int DOWN = -1;
     private static final int UP = -2;
     private static final int SQUARE = -3;
+    private static final int BIAS = -4;
 
     /// What both matrices of an adapter begin with.
     ///
@@ -26,6 +27,11 @@ record LoraInit(long seed, int module) {
             case ORTHOGONAL -> orthogonal(r, in, out);
             case PISSA, OLORA, LOFTQ, EVA -> throw new IllegalArgumentException(method + " needs more than random numbers");
         };
+    }
+
+    /// A bias of B `[out]`: zero, or uniform in `±1/sqrt(r)` as B is.
+    float[] bias(InitLoraWeights.Method method, int r, int out) {
+        return method == InitLoraWeights.Method.RANDOM ? uniform(out, BIAS, 1 / Math.sqrt(r)) : new float[out];
     }
 
     /// With an orthogonal `[r, r]` matrix whose rows are p and q in turn: `A = (a p)ᵀ / 10`, `B = b q / 10`, a and b normal.

@@ -196,10 +196,10 @@ public final class PeftModel implements AutoCloseable {
         return config;
     }
 
-    /// Everything that training changes: A and B of every module, then what is trained whole.
+    /// Everything that training changes: those of every adapted module, then what is trained whole.
     public List<Parameter> trainableParameters() {
         List<Parameter> trainable = new ArrayList<>();
-        for (LoraLinear lora : adapters.values()) trainable.addAll(List.of(lora.adapter().a(), lora.adapter().b()));
+        for (LoraLinear lora : adapters.values()) trainable.addAll(lora.own());
         whole.forEach(parameter -> trainable.add(parameter.parameter()));
         trainable.removeIf(parameter -> !parameter.trainable());
         return trainable;
@@ -214,7 +214,7 @@ public final class PeftModel implements AutoCloseable {
     public Map<String, Tensor> tensors() {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (LoraLinear lora : adapters.values()) {
-            for (Parameter parameter : List.of(lora.adapter().a(), lora.adapter().b())) {
+            for (Parameter parameter : lora.own()) {
                 tensors.put(AdapterFile.name(parameter.name()), parameter.value());
             }
         }
@@ -300,15 +300,15 @@ public final class PeftModel implements AutoCloseable {
         adapters.forEach((path, lora) -> model.replace(path, base -> lora));
     }
 
-    /// Adds the adapter to the weights, `W' = W + scale * B A`, in F32 and rounded once to W's dtype, so that the model
+    /// Adds the adapter to the weights, `W' = W + scale * B A` (times `m / norm` with DoRA), in F32 and rounded once to W's dtype, so that the model
     /// computes with it and is a plain model, e.g. for `CausalLm.save`.
     /// Throws: InputException when a weight would hold NaN or infinite values; nothing is merged then.
     public void merge() {
         require(State.ACTIVE);
         merge = new LoraMerge(ops);
         try {
-            for (LoraLinear lora : adapters.values()) merge.add(lora.base().weight(), lora.adapter());
-            for (WholeParameter parameter : whole) merge.add(parameter);
+            for (WholeParameter parameter : whole) merge.add(parameter);         // biases, to which B's may be added
+            for (LoraLinear lora : adapters.values()) merge.add(lora);
         } catch (RuntimeException e) {
             merge.undo();
             throw e;
@@ -344,10 +344,11 @@ public final class PeftModel implements AutoCloseable {
         for (WholeParameter parameter : changed) parameter.release(ops);
         if (untied) model.tieHead();
         for (LoraLinear lora : adapters.values()) {
-            for (Parameter parameter : List.of(lora.adapter().a(), lora.adapter().b())) {
+            for (Parameter parameter : lora.own()) {
                 parameter.releaseGrad(ops);
                 ops.release(parameter.value());
             }
+            if (lora.adapter().magnitude() != null) ops.release(lora.adapter().magnitude().baseNorm());
         }
     }
 }

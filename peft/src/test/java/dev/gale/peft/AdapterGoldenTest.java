@@ -46,12 +46,13 @@ class AdapterGoldenTest {
 
     static List<String> all() {
         return List.of("llama/lora", "llama/rslora", "llama/bias", "llama/partial", "llama/pissa", "llama/olora",
+                "llama/dora", "llama/lora-bias",
                 "llama3-rope/lora",
                 "llama-linear/lora", "llama-yarn/lora");
     }
 
     static List<String> merged() {
-        return all().stream().filter(name -> !name.matches(".*/(rslora|bias|partial)")).toList();
+        return all().stream().filter(name -> !name.matches(".*/(rslora|bias|partial|lora-bias)")).toList();
     }
 
     /// Model, adapter and its goldens.
@@ -84,7 +85,8 @@ class AdapterGoldenTest {
 
     /// The file's name of a parameter, with PEFT's adapter name in it.
     private static String golden(String prefix, Parameter parameter) {
-        return prefix + "base_model.model." + parameter.name().replace(".weight", ".default.weight");
+        return prefix + "base_model.model." + parameter.name().replaceFirst("\\.(weight|bias)$", ".default.$1")
+                .replaceFirst("magnitude_vector$", "magnitude_vector.default.weight");
     }
 
     private static void assertLogits(Golden golden, String tensor) {

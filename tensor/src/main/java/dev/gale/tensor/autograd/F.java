@@ -8,6 +8,7 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.TensorOps;
 import java.util.List;
 
 /// The differentiable operations that modules are written with: each allocates its results on the tape and runs one
@@ -72,11 +73,29 @@ public final class F {
         Tensor low = tape.allocate(adapter.a().name() + " output", DType.F32, Shape.of(x.rows(), r));          // [M, R]
         boolean dropping = tape.isTraining() && adapter.dropout() > 0;
         Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;  // [M, in]
-        tape.run(new Linear(y, x, weight, bias, residual,
-                new Linear.Side(adapter.a(), adapter.b(), low, dropped, adapter, rng)));
+        if (adapter.magnitude() == null) {
+            tape.run(new Linear(y, x, weight, bias, residual,
+                    new Linear.Side(adapter.a(), adapter.b(), low, dropped, adapter, rng)));
+        } else {
+            Tensor product = tape.allocate(weight.name() + " product", y.shape());                             // [M, out]
+            Tensor norm = tape.allocate(weight.name() + " norms", DType.F32, Shape.of(out));                   // [out]
+            tape.run(new DoraLinear(y, product, norm, low, x, dropped, weight, bias, residual, adapter, rng));
+            tape.done(norm);
+            tape.done(product);
+        }
         if (dropped != null) tape.done(dropped);
         tape.done(low);
         return y;
+    }
+
+    /// The norms of the rows of an adapted weight `W + scale * b a`, F32 `[out]`, which the caller releases: where the lengths
+    /// of a weight-decomposed layer begin.
+    ///
+    /// @param adapter with a magnitude
+    public static Tensor adaptedRowNorms(TensorOps ops, Parameter weight, Adapter adapter) {
+        Tensor norm = ops.allocate(weight.name() + " norms", DType.F32, Shape.of(weight.value().rows()));      // [out]
+        DoraLinear.rowNorm(ops, norm, weight.value(), adapter);
+        return norm;
     }
 
     /// Adds the summed cross-entropy of hidden states x `[M, D]` under head w `[V, D]` to `stats[0]` and the number of
