@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -257,6 +258,12 @@ public final class CausalLm implements AutoCloseable {
         return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
                 .orElseThrow(() -> new InputException("the model has no parameter %s; parameters are named like %s"
                         .formatted(name, norm.weight().name())));
+    }
+
+    /// The weight of that name as its file has it, in host memory: what a quantized one was made of. Empty when the weights
+    /// came from no file.
+    public Optional<Tensor> stored(String name) {
+        return files == null ? Optional.empty() : Optional.of(files.tensor(name, parameter(name).value().shape()));
     }
 
     /// Makes a weight trainable. Optimizers want F32 that may be written, so a mapped or narrower one is copied first.

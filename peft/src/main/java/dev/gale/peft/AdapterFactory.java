@@ -1,5 +1,6 @@
 package dev.gale.peft;
 
+import dev.gale.nn.CausalLm;
 import dev.gale.nn.Linear;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Parameter;
@@ -19,11 +20,11 @@ final class AdapterFactory implements AutoCloseable {
     private final WeightInit weights;                         // null when the base stays as it is
     private final List<WholeParameter> changed = new ArrayList<>();
 
-    AdapterFactory(TensorOps ops, LoraConfig config, boolean trainable) {
-        this.ops = ops;
+    AdapterFactory(CausalLm model, LoraConfig config, boolean trainable) {
+        ops = model.ops();
         this.config = config;
         this.trainable = trainable;
-        weights = config.initLoraWeights().changesBase() ? new WeightInit(ops, config) : null;
+        weights = config.initLoraWeights().changesBase() ? new WeightInit(ops, config, model::stored) : null;
     }
 
     /// An adapted layer and what it began with; its base has its new weight from now on.
@@ -49,10 +50,8 @@ final class AdapterFactory implements AutoCloseable {
 
     /// Lengths begin with what they are, so that this changes nothing.
     private Adapter decomposed(Linear base, Adapter plain) {
-        Tensor w = base.weight().value();
-        Tensor baseNorm = ops.allocate(base.path() + " norms", DType.F32, Shape.of(w.rows()));
-        ops.rowNorm(baseNorm, null, w, w, null, 0.5f);
-        Tensor length = F.adaptedRowNorms(ops, base.weight(), with(plain, null, baseNorm));
+        Tensor baseNorm = F.rowNorms(ops, base.weight());
+        Tensor length = F.rowNorms(ops, base.weight(), with(plain, null, baseNorm));
         return with(plain, new Parameter(base.path() + ".lora_magnitude_vector", length, trainable), baseNorm);
     }
 

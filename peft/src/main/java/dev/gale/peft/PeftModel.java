@@ -11,6 +11,7 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Adapter;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Nf4;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -149,14 +150,23 @@ public final class PeftModel implements AutoCloseable {
         }
     }
 
-    /// Parts of a weight are no more than its rows or columns.
+    /// Parts of a weight are no more than its rows or columns, and blocks of a quantized one fill it.
     private void requireRanks(List<String> adapted) {
-        if (!config.initLoraWeights().changesBase()) return;
+        InitLoraWeights init = config.initLoraWeights();
+        if (!init.changesBase()) return;
         for (Projection projection : model.projections().values()) {
+            String path = projection.path();
+            if (!adapted.contains(path)) continue;
             int most = Math.min(projection.inFeatures(), projection.outFeatures());
-            if (!adapted.contains(projection.path()) || config.rankOf(projection.path()) <= most) continue;
-            throw new InputException("LoRA: r is %d, but init_lora_weights %s takes at most %d for %s"
-                    .formatted(config.rankOf(projection.path()), config.initLoraWeights().value(), most, projection.path()));
+            if (config.rankOf(path) > most) {
+                throw new InputException("LoRA: r is %d, but init_lora_weights %s takes at most %d for %s"
+                        .formatted(config.rankOf(path), init.value(), most, path));
+            }
+            long size = (long) projection.inFeatures() * projection.outFeatures();
+            if (init.method() == InitLoraWeights.Method.LOFTQ && size % Nf4.BLOCK != 0) {
+                throw new InputException("LoRA: init_lora_weights loftq needs weights of a multiple of %d elements, %s has %d"
+                        .formatted(Nf4.BLOCK, path, size));
+            }
         }
     }
 
@@ -172,7 +182,7 @@ public final class PeftModel implements AutoCloseable {
 
     private void addAdapters(List<String> adapted, long seed, boolean trainable) {
         int number = 0;
-        try (AdapterFactory factory = new AdapterFactory(ops, config, trainable)) {
+        try (AdapterFactory factory = new AdapterFactory(model, config, trainable)) {
             for (Projection projection : model.projections().values()) {
                 if (adapted.contains(projection.path())) {
                     AdapterFactory.Made made = factory.make((Linear) projection, new LoraInit(seed, number));

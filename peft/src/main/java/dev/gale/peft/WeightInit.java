@@ -7,8 +7,14 @@ import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Quantization;
+import java.util.Optional;
+import java.util.function.Function;
 
 /// Starting values that come out of the base's weight W, and the weight that the base has then.
+///
+/// W is taken from its file where the base is quantized, so that what quantization lost is in the adapter, and what is left
+/// of it is quantized in its turn.
 ///
 /// Everything is computed on the host in F32, whatever the model computes with: a device may round products to BF16, and
 /// then base and adapter would not add up to W any more.
@@ -17,11 +23,14 @@ final class WeightInit implements AutoCloseable {
     private final TensorOps ops;
     private final InitLoraWeights init;
     private final LoftqConfig loftq;
+    private final Function<String, Optional<Tensor>> stored;
     private final TensorOps host = new CpuOps();
 
-    /// @param ops the model's
-    WeightInit(TensorOps ops, LoraConfig config) {
+    /// @param ops    the model's
+    /// @param stored weights by name as their files have them, in host memory
+    WeightInit(TensorOps ops, LoraConfig config, Function<String, Optional<Tensor>> stored) {
         this.ops = ops;
+        this.stored = stored;
         init = config.initLoraWeights();
         loftq = config.loftqConfig();
     }
@@ -32,32 +41,44 @@ final class WeightInit implements AutoCloseable {
     /// @param r at most the number of W's rows, and of its columns
     Start of(Parameter weight, int r, float scale) {
         Tensor w = weight.value();
-        Tensor base = ops.allocate(weight.name(), w.dtype(), w.shape());
+        boolean quantized = w.dtype().quantized();
+        Quantization kind = quantized ? Quantization.of(w) : Quantization.NF4;
+        Tensor base = quantized ? ops.allocate(weight.name(), kind, w.shape())
+                : ops.allocate(weight.name(), w.dtype(), w.shape());
         if (!ops.computes()) {
             return new Start(new LoraInit.Values(new float[r * w.cols()], new float[w.rows() * r]), base);
         }
-        Tensor rest = onHost(w);
+        Tensor rest = onHost(weight);
         LoraInit.Values values = switch (init.method()) {
             case PISSA -> pissa(rest, r, scale);
             case OLORA -> olora(rest, r, scale);
-            case LOFTQ -> loftq(rest, r, scale);
+            case LOFTQ -> loftq(rest, r, scale, kind);
             default -> throw new IllegalArgumentException(init.method() + " leaves the base as it is");
         };
-        write(base, rest);
+        if (quantized) ops.quantize(base, rest);
+        else if (base.storage() instanceof Storage.Host) host.copy(base, rest);
+        else ops.write(base, host.toFloats(rest));
         host.release(rest);
         return new Start(values, base);
     }
 
-    private Tensor onHost(Tensor w) {
+    private Tensor onHost(Parameter weight) {
+        Tensor w = weight.value();
         Tensor copy = host.allocate(w.name(), DType.F32, w.shape());
-        if (w.storage() instanceof Storage.Host) host.copy(copy, w);
-        else host.write(copy, ops.toFloats(w));
+        Optional<Tensor> file = w.dtype().quantized() ? stored.apply(weight.name()) : Optional.empty();
+        if (file.isPresent()) {
+            host.copy(copy, file.get());
+        } else if (w.dtype().quantized()) {
+            Tensor dense = ops.allocate(w.name(), DType.F32, w.shape());
+            ops.dequantize(dense, w);
+            host.write(copy, ops.toFloats(dense));
+            ops.release(dense);
+        } else if (w.storage() instanceof Storage.Host) {
+            host.copy(copy, w);
+        } else {
+            host.write(copy, ops.toFloats(w));
+        }
         return copy;
-    }
-
-    private void write(Tensor base, Tensor rest) {
-        if (base.storage() instanceof Storage.Host) host.copy(base, rest);
-        else ops.write(base, host.toFloats(rest));
     }
 
     /// Writes: `w -= scale * B A`.
@@ -109,32 +130,25 @@ final class WeightInit implements AutoCloseable {
 
     /// Alternates between quantizing what the low-rank part lacks, and decomposing what the quantized part lacks. PEFT does
     /// not divide by the scale, so that its layers begin right with a scale of 1 alone.
-    /// Writes: `w =` the last quantization.
-    private LoraInit.Values loftq(Tensor w, int r, float scale) {
-        float[] exact = host.toFloats(w);
-        float[] quantized = new float[exact.length];
+    /// Writes: `w =` what the last quantization stands for; quantized once more it stays the same.
+    private LoraInit.Values loftq(Tensor w, int r, float scale, Quantization kind) {
+        Tensor quantized = host.allocate("quantized", kind, w.shape());
         Tensor rest = host.allocate("rest", DType.F32, w.shape());
-        Nf4RoundTrip.run(exact, quantized);
-        LoraInit.Values values = lack(rest, w, quantized, r, scale);
-        for (int i = 1; i < loftq.loftqIter(); i++) {
+        LoraInit.Values values = null;
+        for (int i = 0; i < loftq.loftqIter(); i++) {
             host.copy(rest, w);
-            subtract(rest, values, r, scale);
-            Nf4RoundTrip.run(host.toFloats(rest), quantized);
-            values = lack(rest, w, quantized, r, scale);
+            if (values != null) subtract(rest, values, r, scale);
+            host.quantize(quantized, rest);
+            host.dequantize(rest, quantized);
+            Tensor lack = host.allocate("lack", DType.F32, w.shape());
+            host.copy(lack, w);
+            host.addScaled(lack, rest, -1f);
+            values = values(LowRankSvd.converged(host, lack, r), r, scale);
+            host.release(lack);
         }
-        host.write(w, quantized);
+        host.copy(w, rest);
         host.release(rest);
-        return values;
-    }
-
-    /// Decomposes `w - quantized`.
-    private LoraInit.Values lack(Tensor rest, Tensor w, float[] quantized, int r, float scale) {
-        host.write(rest, quantized);
-        Tensor lack = host.allocate("lack", DType.F32, w.shape());
-        host.copy(lack, w);
-        host.addScaled(lack, rest, -1f);
-        LoraInit.Values values = values(LowRankSvd.converged(host, lack, r), r, scale);
-        host.release(lack);
+        host.release(quantized);
         return values;
     }
 

@@ -87,13 +87,13 @@ class ChangedBaseTest {
     @ValueSource(strings = {"pissa", "olora", "loftq"})
     void aSavedAdapterFindsItsBaseAgain(String init) {
         float[] want;
-        try (CausalLm model = Trained.small(false, DType.BF16, ops);
+        try (CausalLm model = Trained.model("llama", DType.BF16, ops);
              PeftModel peft = PeftModel.inject(model, config(init), 1)) {
             train(peft);
             want = Trained.logits(model, TOKENS);
             peft.save(dir);
         }
-        try (CausalLm model = Trained.small(false, DType.BF16, ops); PeftModel peft = PeftModel.load(model, dir, false)) {
+        try (CausalLm model = Trained.model("llama", DType.BF16, ops); PeftModel peft = PeftModel.load(model, dir, false)) {
             assertArrayEquals(want, Trained.logits(model, TOKENS));
             peft.merge();
             TensorAssert.assertClose("merged", want, Trained.logits(model, TOKENS), 0.2);       // BF16 weights
@@ -131,7 +131,9 @@ class ChangedBaseTest {
     @Test
     void whatCannotBeConvertedOrMadeAgainIsRefused() {
         try (CausalLm model = Trained.small(false, DType.F32, ops)) {
-            try (PeftModel peft = PeftModel.inject(model, config("loftq"), 1)) {
+            assertTrue(refusal(() -> PeftModel.inject(model, config("loftq"), 1)).contains("a multiple of 64 elements"));
+            try (CausalLm larger = Trained.model("llama", null, ops);
+                 PeftModel peft = PeftModel.inject(larger, config("loftq"), 1)) {
                 assertTrue(refusal(() -> peft.saveAsLora(dir)).contains("merge it instead"));
             }
             try (PeftModel peft = PeftModel.inject(model, config("pissa_niter_2"), 1)) {

@@ -7,13 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.nn.CausalLm;
 import dev.gale.nn.Linear;
+import dev.gale.nn.LoadOptions;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Quantization;
 import dev.gale.tensor.testing.TensorAssert;
 import java.nio.file.Path;
 import java.util.List;
@@ -157,12 +161,40 @@ class VariantsTest {
         LoraConfig config = moving(DORA).toBuilder().loraDropout(dropout).bias(LoraConfig.Bias.ALL).build();
         try (TensorOps own = name.equals("cpu") ? new CpuOps(2) : new ReferenceOps();
              CausalLm model = Trained.small(false, DType.F32, own); PeftModel peft = PeftModel.inject(model, config, 3)) {
-            float loss = Trained.lossSum(model, BATCH, 9, false);
+            float loss = Trained.lossSum(model, BATCH, 9, Checkpointing.NONE);
             List<float[]> gradients = peft.trainableParameters().stream().map(p -> own.toFloats(p.grad(own))).toList();
             peft.trainableParameters().forEach(parameter -> parameter.zeroGrad(own));
-            assertEquals(loss, Trained.lossSum(model, BATCH, 9, true));
+            assertEquals(loss, Trained.lossSum(model, BATCH, 9, Checkpointing.LAYER));
             for (int i = 0; i < gradients.size(); i++) {
                 assertArrayEquals(gradients.get(i), own.toFloats(peft.trainableParameters().get(i).grad(own)));
+            }
+        }
+    }
+
+    /// A quantized base is what it stands for: lengths, norms and gradients are those of the dense model of its values.
+    @ParameterizedTest
+    @CsvSource({"0", "0.5"})
+    void aDecomposedQuantizedModelComputesAsTheDenseOneOfItsValues(double dropout) {
+        LoraConfig config = moving(DORA).toBuilder().loraDropout(dropout).build();
+        LoadOptions options = LoadOptions.defaults().withDtype(DType.F32);
+        try (CausalLm dense = CausalLm.load(Trained.base("llama"), options, ops);
+             CausalLm few = CausalLm.load(Trained.base("llama"), options.withQuantization(Quantization.NF4), ops)) {
+            for (Parameter weight : few.parameters()) {
+                if (!weight.value().dtype().quantized()) continue;
+                Tensor values = ops.allocate(weight.name(), DType.F32, weight.value().shape());
+                ops.dequantize(values, weight.value());
+                dense.parameter(weight.name()).setValue(values);
+            }
+            try (PeftModel a = PeftModel.inject(dense, config, 1); PeftModel b = PeftModel.inject(few, config, 1)) {
+                move(a);
+                move(b);
+                assertEquals(Trained.lossSum(dense, BATCH, 3), Trained.lossSum(few, BATCH, 3), 1e-4);
+                for (int i = 0; i < a.trainableParameters().size(); i++) {
+                    float[] want = ops.toFloats(a.trainableParameters().get(i).grad(ops));
+                    float[] got = ops.toFloats(b.trainableParameters().get(i).grad(ops));
+                    double error = Trained.norm(Trained.minus(want, got));
+                    assertTrue(error <= 1e-5 * Trained.norm(want), a.trainableParameters().get(i).name() + ": " + error);
+                }
             }
         }
     }
@@ -219,7 +251,7 @@ class VariantsTest {
         for (int i = 0; i < 2; i++) {
             try (TensorOps own = all[i]; CausalLm model = Trained.small(false, DType.F32, own);
                  PeftModel peft = PeftModel.inject(model, config, 1)) {
-                Trained.lossSum(peft.model(), BATCH, 0, true);
+                Trained.lossSum(peft.model(), BATCH, 0, Checkpointing.LAYER);
                 bytes[i] = own.memory().peakLiveBytes();
             }
         }

@@ -81,11 +81,28 @@ record DoraLinear(Tensor output, Tensor product, Tensor norm, Tensor low, Tensor
         Tensor a = adapter.a().value();
         Tensor cross = ops.allocate("cross", DType.F32, Shape.of(w.rows(), a.rows()));                        // [out, R]
         Tensor gram = ops.allocate("gram", DType.F32, Shape.of(a.rows(), a.rows()));                          // [R, R]
-        ops.matmul(cross, w, false, a, true, 1f, false);
+        Tensor dense = dense(ops, w);
+        ops.matmul(cross, dense, false, a, true, 1f, false);
+        if (dense != w) ops.release(dense);
         ops.matmul(gram, a, false, a, true, 1f, false);
         ops.rowNorm(norm, adapter.magnitude().baseNorm(), adapter.b().value(), cross, gram, adapter.scale());
         ops.release(gram);
         ops.release(cross);
+    }
+
+    /// The norms of W's own rows.
+    static void baseNorm(TensorOps ops, Tensor norm, Tensor w) {
+        Tensor dense = dense(ops, w);
+        ops.rowNorm(norm, null, dense, dense, null, 0.5f);
+        if (dense != w) ops.release(dense);
+    }
+
+    /// The weight itself, or what its codes stand for, in the dtype in which they are multiplied.
+    private static Tensor dense(TensorOps ops, Tensor w) {
+        if (!w.dtype().quantized()) return w;
+        Tensor dense = ops.allocate("dense " + w.name(), ops.activationType(), w.shape());
+        ops.dequantize(dense, w);
+        return dense;
     }
 
     private Tensor input(TensorOps ops) {

@@ -88,11 +88,17 @@ public final class F {
         return y;
     }
 
-    /// The norms of the rows of an adapted weight `W + scale * b a`, F32 `[out]`, which the caller releases: where the lengths
-    /// of a weight-decomposed layer begin.
+    /// The norms of the rows of a weight, F32 `[out]`, which the caller releases.
+    public static Tensor rowNorms(TensorOps ops, Parameter weight) {
+        Tensor norm = ops.allocate(weight.name() + " norms", DType.F32, Shape.of(weight.value().rows()));      // [out]
+        DoraLinear.baseNorm(ops, norm, weight.value());
+        return norm;
+    }
+
+    /// Those of an adapted weight `W + scale * b a`: where the lengths of a weight-decomposed layer begin.
     ///
     /// @param adapter with a magnitude
-    public static Tensor adaptedRowNorms(TensorOps ops, Parameter weight, Adapter adapter) {
+    public static Tensor rowNorms(TensorOps ops, Parameter weight, Adapter adapter) {
         Tensor norm = ops.allocate(weight.name() + " norms", DType.F32, Shape.of(weight.value().rows()));      // [out]
         DoraLinear.rowNorm(ops, norm, weight.value(), adapter);
         return norm;

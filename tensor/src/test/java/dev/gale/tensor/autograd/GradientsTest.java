@@ -278,7 +278,7 @@ class GradientsTest {
         ops.rowNorm(baseNorm, null, w.value(), w.value(), null, 0.5f);
         Adapter adapter = new Adapter(a, b, null, new Adapter.Magnitude(trainable("length", 7), baseNorm), 1.5f, 0, 0);
         float[] want = ops.toFloats(heldNorms(w, a, b, 1.5f));
-        float[] got = ops.toFloats(F.adaptedRowNorms(ops, w, adapter));
+        float[] got = ops.toFloats(F.rowNorms(ops, w, adapter));
         for (int i = 0; i < want.length; i++) assertEquals(want[i], got[i], 40 * 0x1p-24 * want[i]);
     }
 
