@@ -11,6 +11,7 @@ import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /// Makes the adapters of a model with their starting values, and the base's weights that some of these ask for.
 final class AdapterFactory implements AutoCloseable {
@@ -18,9 +19,12 @@ final class AdapterFactory implements AutoCloseable {
     private final LoraConfig config;
     private final boolean trainable;
     private final WeightInit weights;                         // null when the base stays as it is
+    private final Map<String, float[]> starts;                // A by path, for `eva`
     private final List<WholeParameter> changed = new ArrayList<>();
 
-    AdapterFactory(CausalLm model, LoraConfig config, boolean trainable) {
+    /// @param starts A by path, for `eva`; empty for zeros
+    AdapterFactory(CausalLm model, LoraConfig config, boolean trainable, Map<String, float[]> starts) {
+        this.starts = starts;
         ops = model.ops();
         this.config = config;
         this.trainable = trainable;
@@ -35,9 +39,12 @@ final class AdapterFactory implements AutoCloseable {
     /// @param init random numbers of the layer's own
     Made make(Linear base, LoraInit init) {
         int r = config.rankOf(base.path());
-        LoraInit.Values values = weights == null
-                ? init.values(config.initLoraWeights().method(), r, base.inFeatures(), base.outFeatures())
-                : fromWeight(base.weight(), r, config.scaleOf(base.path()));
+        LoraInit.Values values = switch (config.initLoraWeights().method()) {
+            case PISSA, OLORA, LOFTQ -> fromWeight(base.weight(), r, config.scaleOf(base.path()));
+            case EVA -> new LoraInit.Values(starts.getOrDefault(base.path(), new float[r * base.inFeatures()]),
+                    new float[base.outFeatures() * r]);
+            default -> init.values(config.initLoraWeights().method(), r, base.inFeatures(), base.outFeatures());
+        };
         Parameter a = parameter(base.path() + ".lora_A.weight", values.a(), r, base.inFeatures());
         Parameter b = parameter(base.path() + ".lora_B.weight", values.b(), base.outFeatures(), r);
         Parameter bias = config.loraBias()

@@ -107,11 +107,15 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
         return ofPattern(rankPattern, path, r);
     }
 
+    /// Alpha of the adapter of a module.
+    public double alphaOf(String path) {
+        return ofPattern(alphaPattern, path, loraAlpha);
+    }
+
     /// Factor of the update of a module.
     public float scaleOf(String path) {
-        double alpha = ofPattern(alphaPattern, path, loraAlpha);
         int rank = rankOf(path);
-        return (float) (alpha / (useRslora ? Math.sqrt(rank) : rank));
+        return (float) (alphaOf(path) / (useRslora ? Math.sqrt(rank) : rank));
     }
 
     private static <T> T ofPattern(Map<String, T> byPattern, String path, T otherwise) {

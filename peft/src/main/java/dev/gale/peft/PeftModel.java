@@ -32,7 +32,7 @@ public final class PeftModel implements AutoCloseable {
     private final Map<String, LoraLinear> adapters = new LinkedHashMap<>();
     private final List<WholeParameter> whole = new ArrayList<>();
     private final List<WholeParameter> changed = new ArrayList<>();               // base weights that the start replaced
-    private final Map<String, LoraInit.Values> starts = new LinkedHashMap<>();     // by path, where the base is changed
+    private final Map<String, LoraInit.Values> firsts = new LinkedHashMap<>();     // by path, where the base is changed
     private final boolean untied;
     private State state = State.ACTIVE;
     private LoraMerge merge;
@@ -46,7 +46,9 @@ public final class PeftModel implements AutoCloseable {
     }
 
     /// @param extra names of base parameters that the adapter brings beside those of its configuration, frozen
-    private PeftModel(CausalLm model, LoraConfig given, long seed, boolean trainable, Set<String> extra) {
+    /// @param starts A by path, for `eva`
+    private PeftModel(CausalLm model, LoraConfig given, long seed, boolean trainable, Set<String> extra,
+                      Map<String, float[]> starts) {
         this.model = model;
         this.ops = model.ops();
         LoraTargets targets = new LoraTargets(given, model);
@@ -70,16 +72,29 @@ public final class PeftModel implements AutoCloseable {
         for (String name : brought) {
             whole.add(WholeParameter.of(model.parameter(name), trainable && trained.contains(name), ops));
         }
-        addAdapters(adapted, seed, trainable);
+        addAdapters(adapted, seed, trainable, starts);
     }
 
     /// Freezes a model and puts fresh adapters into it.
-    /// Throws: InputException when the configuration does not fit the model; IllegalStateException when it has an
-    /// adapter already.
+    /// Throws: InputException when the configuration does not fit the model, or its initialization (`eva`) needs batches;
+    /// IllegalStateException when it has an adapter already.
     ///
     /// @param seed decides the starting values together with each module's place in the model
     public static PeftModel inject(CausalLm model, LoraConfig config, long seed) {
-        return new PeftModel(model, config, seed, true, Set.of());
+        boolean blind = config.initLoraWeights().method() == InitLoraWeights.Method.EVA && model.ops().computes();
+        if (blind) throw new InputException("LoRA: init_lora_weights eva needs batches to look at; give them to inject");
+        return new PeftModel(model, config, seed, true, Set.of(), Map.of());
+    }
+
+    /// As `inject`, for initializations that look at what goes into the layers.
+    ///
+    /// @param batches of the training data, gone through once or more often; others than `eva` leave them alone
+    public static PeftModel inject(CausalLm model, LoraConfig config, long seed, Iterable<CalibrationBatch> batches) {
+        boolean looks = config.initLoraWeights().method() == InitLoraWeights.Method.EVA && model.ops().computes();
+        if (!looks) return inject(model, config, seed);
+        LoraTargets targets = new LoraTargets(config, model);
+        Eva.Found found = Eva.find(model, config.toBuilder().targetModules(targets.resolved()).build(), targets.adapted(), batches);
+        return new PeftModel(model, found.config(), seed, true, Set.of(), found.starts());
     }
 
     /// Puts an adapter that PEFT or Gale wrote into the model it was made for.
@@ -117,7 +132,7 @@ public final class PeftModel implements AutoCloseable {
 
     private static PeftModel empty(CausalLm model, LoraConfig config, boolean trainable, Set<String> extra, Path dir) {
         try {
-            return new PeftModel(model, config, 0, trainable, extra);
+            return new PeftModel(model, config, 0, trainable, extra, Map.of());
         } catch (InputException e) {
             throw new InputException("%s: %s; give the base model it was made for"
                     .formatted(dir.resolve(AdapterFile.CONFIG), e.getMessage()), e);
@@ -180,14 +195,14 @@ public final class PeftModel implements AutoCloseable {
         }
     }
 
-    private void addAdapters(List<String> adapted, long seed, boolean trainable) {
+    private void addAdapters(List<String> adapted, long seed, boolean trainable, Map<String, float[]> starts) {
         int number = 0;
-        try (AdapterFactory factory = new AdapterFactory(model, config, trainable)) {
+        try (AdapterFactory factory = new AdapterFactory(model, config, trainable, starts)) {
             for (Projection projection : model.projections().values()) {
                 if (adapted.contains(projection.path())) {
                     AdapterFactory.Made made = factory.make((Linear) projection, new LoraInit(seed, number));
                     adapters.put(projection.path(), made.layer());
-                    if (made.start() != null) starts.put(projection.path(), made.start());
+                    if (made.start() != null) firsts.put(projection.path(), made.start());
                 }
                 number++;
             }
@@ -248,7 +263,7 @@ public final class PeftModel implements AutoCloseable {
     /// for the base as it was before, which every reader of LoRA takes: PEFT's `path_initial_model_for_weight_conversion`.
     /// Throws: InputException for `loftq`, whose base is a quantized one.
     public void saveAsLora(Path dir) {
-        if (starts.isEmpty()) {
+        if (firsts.isEmpty()) {
             save(dir);
             return;
         }
@@ -256,7 +271,7 @@ public final class PeftModel implements AutoCloseable {
             throw new InputException("an adapter of init_lora_weights loftq belongs to a quantized base: merge it instead");
         }
         Map<String, Tensor> tensors = tensors();
-        starts.forEach((path, start) -> {
+        firsts.forEach((path, start) -> {
             Adapter adapter = adapters.get(path).adapter();
             Tensor a = adapter.a().value();
             Tensor b = adapter.b().value();
