@@ -29,6 +29,12 @@ record LoraInit(long seed, int module) {
         };
     }
 
+    /// Of an embedding: A `[V, R]` zero, or normal where the start is random, and B `[D, R]` normal, with deviation 1.
+    Values embedding(InitLoraWeights.Method method, int r, int vocab, int dim) {
+        float[] a = method == InitLoraWeights.Method.RANDOM ? normal(vocab * r, DOWN, 1) : new float[vocab * r];
+        return new Values(a, normal(dim * r, UP, 1));
+    }
+
     /// A bias of B `[out]`: zero, or uniform in `±1/sqrt(r)` as B is.
     float[] bias(InitLoraWeights.Method method, int r, int out) {
         return method == InitLoraWeights.Method.RANDOM ? uniform(out, BIAS, 1 / Math.sqrt(r)) : new float[out];

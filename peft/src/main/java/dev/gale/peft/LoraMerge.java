@@ -6,6 +6,7 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Adapter;
+import dev.gale.tensor.autograd.EmbeddingAdapter;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,6 +51,18 @@ final class LoraMerge {
             ops.matmul(sum, adapter.b().value(), false, adapter.a().value(), false, adapter.scale(), true);
             if (adapter.magnitude() != null) stretch(sum, ops.toFloats(adapter.magnitude().length().value()));
             replace(weight, sum, weight.value().dtype());
+        } finally {
+            ops.release(sum);
+        }
+    }
+
+    /// As `add`, of the embedding: `W' = W + scale * A Bᵀ`, A having a row for each token.
+    void add(Parameter table, EmbeddingAdapter adapter) {
+        Tensor sum = ops.allocate("merged " + table.name(), DType.F32, table.value().shape());
+        try {
+            ops.copy(sum, table.value());
+            ops.matmul(sum, adapter.a().value(), false, adapter.b().value(), true, adapter.scale(), true);
+            replace(table, sum, table.value().dtype());
         } finally {
             ops.release(sum);
         }

@@ -33,6 +33,7 @@ public final class PeftModel implements AutoCloseable {
     private final List<WholeParameter> whole = new ArrayList<>();
     private final List<WholeParameter> changed = new ArrayList<>();               // base weights that the start replaced
     private final Map<String, LoraInit.Values> firsts = new LinkedHashMap<>();     // by path, where the base is changed
+    private final EmbeddingLora embedding;                                        // null when it is not adapted
     private final boolean untied;
     private State state = State.ACTIVE;
     private LoraMerge merge;
@@ -66,12 +67,15 @@ public final class PeftModel implements AutoCloseable {
         }
         Set<String> brought = new LinkedHashSet<>(trained);
         brought.addAll(extra);
+        boolean adaptsEmbedding = targets.adaptsEmbedding();
         untied = model.config().tieWordEmbeddings()
-                && (brought.contains("lm_head.weight") || brought.contains("model.embed_tokens.weight"));
+                && (adaptsEmbedding || brought.contains("lm_head.weight") || brought.contains("model.embed_tokens.weight"));
         if (untied) model.untieHead();
         for (String name : brought) {
             whole.add(WholeParameter.of(model.parameter(name), trainable && trained.contains(name), ops));
         }
+        embedding = adaptsEmbedding
+                ? EmbeddingLora.make(model, config, new LoraInit(seed, model.projections().size()), trainable) : null;
         addAdapters(adapted, seed, trainable, starts);
     }
 
@@ -113,7 +117,9 @@ public final class PeftModel implements AutoCloseable {
             known.putIfAbsent(AdapterFile.name("lm_head.weight"), model.head().value().shape());
             PeftModel peft = empty(model, config, trainable, embeddings(file, known), dir);
             try {
-                AdapterFile.read(file, peft.tensors(), known, config, peft.ops);
+                Map<String, Tensor> tensors = peft.tensors();
+                AdapterFile.read(file, tensors, known, config, peft.ops);
+                if (peft.embedding != null) peft.embedding.take(tensors, peft.ops);
             } catch (RuntimeException e) {
                 peft.close();
                 throw e;
@@ -144,7 +150,9 @@ public final class PeftModel implements AutoCloseable {
         Set<String> present = new LinkedHashSet<>();
         for (String parameter : List.of("model.embed_tokens.weight", "lm_head.weight")) {
             String name = AdapterFile.name(parameter);
-            if (file.has(name) && file.shape(name).equals(known.get(name))) present.add(parameter);
+            for (String stored : List.of(name, AdapterFile.wrapped(parameter))) {
+                if (file.has(stored) && file.shape(stored).equals(known.get(name))) present.add(parameter);
+            }
         }
         return present;
     }
@@ -225,6 +233,7 @@ public final class PeftModel implements AutoCloseable {
     public List<Parameter> trainableParameters() {
         List<Parameter> trainable = new ArrayList<>();
         for (LoraLinear lora : adapters.values()) trainable.addAll(lora.own());
+        if (embedding != null) trainable.addAll(embedding.own());
         whole.forEach(parameter -> trainable.add(parameter.parameter()));
         trainable.removeIf(parameter -> !parameter.trainable());
         return trainable;
@@ -235,7 +244,8 @@ public final class PeftModel implements AutoCloseable {
         return TrainableReport.of(model.parameters());
     }
 
-    /// Every tensor of the adapter by the name that PEFT gives it in files. The tensors are the live ones.
+    /// Every tensor of the adapter by the name that PEFT gives it in files. The tensors are the live ones, but for a copy of
+    /// an embedding's A, which lies otherwise in files.
     public Map<String, Tensor> tensors() {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (LoraLinear lora : adapters.values()) {
@@ -243,11 +253,12 @@ public final class PeftModel implements AutoCloseable {
                 tensors.put(AdapterFile.name(parameter.name()), parameter.value());
             }
         }
+        if (embedding != null) embedding.addTo(tensors, ops);
         for (WholeParameter parameter : whole) {
             String name = parameter.parameter().name();
             String path = name.substring(0, name.lastIndexOf('.'));
-            boolean adapted = adapters.containsKey(path);
-            tensors.put(adapted ? AdapterFile.adaptedBias(path) : AdapterFile.name(name), parameter.own());
+            boolean adapted = adapters.containsKey(path) || embedding != null && path.equals(EmbeddingLora.PATH);
+            tensors.put(adapted ? AdapterFile.wrapped(name) : AdapterFile.name(name), parameter.own());
         }
         return tensors;
     }
@@ -278,6 +289,12 @@ public final class PeftModel implements AutoCloseable {
             tensors.put(AdapterFile.name(adapter.a().name()), PlainLora.down(a, ops.toFloats(a), start.a()));
             tensors.put(AdapterFile.name(adapter.b().name()), PlainLora.up(b, ops.toFloats(b), start.b()));
         });
+        if (embedding != null) {                                                  // began with the base as it is
+            Tensor a = tensors.get(AdapterFile.name(embedding.adapter().a().name()));
+            Tensor b = embedding.adapter().b().value();
+            tensors.put(AdapterFile.name(a.name()), PlainLora.down(a, HostTensor.values(a), new float[(int) a.size()]));
+            tensors.put(AdapterFile.name(b.name()), PlainLora.up(b, ops.toFloats(b), new float[(int) b.size()]));
+        }
         AdapterFile.write(dir, PlainLora.config(config), tensors, ops);
     }
 
@@ -296,7 +313,8 @@ public final class PeftModel implements AutoCloseable {
                             .formatted(saved.file(), name, saved.shape(name), tensor.shape()));
                 }
             });
-            mine.forEach((name, tensor) -> model.ops().copy(tensor, saved.tensor(name)));
+            mine.forEach((name, tensor) -> AdapterFile.copy(saved, name, tensor, ops));
+            if (embedding != null) embedding.take(mine, ops);
         }
     }
 
@@ -318,10 +336,12 @@ public final class PeftModel implements AutoCloseable {
     }
 
     private void takeOut() {
+        if (embedding != null) model.adaptEmbedding(null);
         adapters.forEach((path, lora) -> model.replace(path, adapted -> lora.base()));
     }
 
     private void putIn() {
+        if (embedding != null) model.adaptEmbedding(embedding.adapter());
         adapters.forEach((path, lora) -> model.replace(path, base -> lora));
     }
 
@@ -334,6 +354,7 @@ public final class PeftModel implements AutoCloseable {
         try {
             for (WholeParameter parameter : whole) merge.add(parameter);         // biases, to which B's may be added
             for (LoraLinear lora : adapters.values()) merge.add(lora);
+            if (embedding != null) merge.add(model.parameter(EmbeddingLora.PATH + ".weight"), embedding.adapter());
         } catch (RuntimeException e) {
             merge.undo();
             throw e;
@@ -368,6 +389,7 @@ public final class PeftModel implements AutoCloseable {
         for (WholeParameter parameter : whole) parameter.release(ops);
         for (WholeParameter parameter : changed) parameter.release(ops);
         if (untied) model.tieHead();
+        if (embedding != null) embedding.release(ops);
         for (LoraLinear lora : adapters.values()) {
             for (Parameter parameter : lora.own()) {
                 parameter.releaseGrad(ops);

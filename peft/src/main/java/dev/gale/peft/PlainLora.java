@@ -1,12 +1,6 @@
 package dev.gale.peft;
 
-import dev.gale.tensor.DType;
-import dev.gale.tensor.Shape;
-import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -32,7 +26,7 @@ final class PlainLora {
         float[] both = new float[2 * a.length];
         System.arraycopy(a, 0, both, 0, a.length);
         System.arraycopy(start, 0, both, a.length, a.length);
-        return onHost(shape.name(), both, 2 * shape.rows(), shape.cols());
+        return HostTensor.of(shape.name(), both, 2 * shape.rows(), shape.cols());
     }
 
     /// `[B, -B₀]`.
@@ -44,12 +38,6 @@ final class PlainLora {
             both[at] = b[i];
             both[at + r] = -start[i];
         }
-        return onHost(shape.name(), both, shape.rows(), 2 * r);
-    }
-
-    private static Tensor onHost(String name, float[] values, int rows, int cols) {
-        MemorySegment segment = Arena.ofAuto().allocate(4L * values.length, 4);
-        MemorySegment.copy(values, 0, segment, ValueLayout.JAVA_FLOAT, 0, values.length);
-        return new Tensor(name, DType.F32, Shape.of(rows, cols), new Storage.Host(segment));
+        return HostTensor.of(shape.name(), both, shape.rows(), 2 * r);
     }
 }

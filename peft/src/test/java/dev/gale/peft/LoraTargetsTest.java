@@ -1,6 +1,7 @@
 package dev.gale.peft;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -117,11 +118,27 @@ class LoraTargetsTest {
     }
 
     @Test
-    void embeddingAndHeadTakeNoLora() {
-        for (String path : List.of("lm_head", "embed_tokens", "model.embed_tokens")) {
-            assertTrue(refusal(config().targetModules("q_proj", path)).contains("train it whole with modules_to_save"));
-        }
+    void theHeadTakesNoLora() {
+        assertTrue(refusal(config().targetModules("q_proj", "lm_head")).contains("train it whole with modules_to_save"));
         assertTrue(refusal(config().targetModules(ModuleNames.matching(".*"))).contains("modules_to_save"));
         assertEquals(14, adapted(config().targetModules(ModuleNames.matching(".*_proj"))).size());
+    }
+
+    @Test
+    void theEmbeddingIsATargetByName() {
+        for (String path : List.of("embed_tokens", "model.embed_tokens")) {
+            assertEquals(List.of(), adapted(config().targetModules(path)));
+            assertTrue(adaptsEmbedding(config().targetModules("q_proj", path)));
+            assertFalse(adaptsEmbedding(config().targetModules(path, "q_proj").modulesToSave("embed_tokens")));
+            assertFalse(adaptsEmbedding(config().targetModules(path, "q_proj").layersToTransform(List.of(1))));
+        }
+        assertFalse(adaptsEmbedding(config().targetModules(ModuleNames.ALL_LINEAR)));
+        assertFalse(adaptsEmbedding(config()));
+        assertTrue(assertThrows(InputException.class, () -> adaptsEmbedding(config().targetModules("embed_tokens").useDora(true)))
+                .getMessage().contains("takes no use_dora"));
+    }
+
+    private boolean adaptsEmbedding(LoraConfigBuilder config) {
+        return new LoraTargets(config.build(), model).adaptsEmbedding();
     }
 }

@@ -22,6 +22,17 @@ public final class F {
         return tape.run(new Embedding(y, table, ids));
     }
 
+    /// As `embedding`, with an adapter or null.
+    public static Tensor embedding(Tape tape, Parameter table, Tensor ids, EmbeddingAdapter adapter) {
+        if (adapter == null) return embedding(tape, table, ids);
+        int tokens = Math.toIntExact(ids.size());
+        Tensor y = tape.allocate("embedding", Shape.of(tokens, table.value().cols()));                         // [M, D]
+        Tensor low = tape.allocate("embedding rows", DType.F32, Shape.of(tokens, adapter.a().value().cols())); // [M, R]
+        tape.run(new AdaptedEmbedding(y, low, table, ids, adapter));
+        tape.done(low);
+        return y;
+    }
+
     /// RMSNorm of x `[M, D]`.
     public static Tensor rmsNorm(Tape tape, Tensor x, Parameter weight, float eps) {
         Tensor y = tape.allocate(weight.name() + " output", x.shape());                                        // [M, D]

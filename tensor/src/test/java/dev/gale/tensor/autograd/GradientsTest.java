@@ -66,6 +66,20 @@ class GradientsTest {
     }
 
     @Test
+    void embeddingWithAdapter() {
+        Parameter table = trainable("table", 4, 3);
+        Parameter a = trainable("a", 4, 2);
+        Parameter b = trainable("b", 3, 2);
+        Tensor ids = ints(2, 0, 2, 2, 3);
+        EmbeddingAdapter adapter = new EmbeddingAdapter(a, b, 1.25f);
+        GradCheck.ofOutput(ops, List.of(table, a, b), tape -> F.embedding(tape, table, ids, adapter));
+        for (Parameter only : List.of(a, b)) {
+            List.of(table, a, b).forEach(p -> p.setTrainable(p == only));
+            GradCheck.ofOutput(ops, List.of(only), tape -> F.embedding(tape, table, ids, adapter));
+        }
+    }
+
+    @Test
     void rmsNorm() {
         Parameter x = trainable("x", 3, 7);
         Parameter w = trainable("w", 7);
