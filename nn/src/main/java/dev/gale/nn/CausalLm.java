@@ -8,6 +8,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
+import dev.gale.tensor.autograd.EmbeddingAdapter;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.TensorOps;
@@ -21,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -44,6 +46,7 @@ public final class CausalLm implements AutoCloseable {
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final RmsNorm norm;
     private Parameter head;
+    private EmbeddingAdapter embeddingAdapter;       // null when there is none
     private final RopeTables ropes;
 
     private CausalLm(ModelConfig config, ObjectNode configJson, ObjectNode generationJson, TensorOps ops, int maxSeqLen,
@@ -152,7 +155,7 @@ public final class CausalLm implements AutoCloseable {
     public Tensor hidden(Tape tape, ModelInput in, Checkpointing checkpointing) {
         RopeTable rope = rope(in);
         DecoderLayer.Attend attend = (t, q, k, v) -> F.attention(t, q, k, v, in.start(), in.stop(), config.attention());
-        Tensor x = F.embedding(tape, embedding, in.ids());
+        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
         for (DecoderLayer layer : layers) {
             Tensor before = x;
             x = checkpointing != Checkpointing.NONE && tape.isRecording()
@@ -169,7 +172,7 @@ public final class CausalLm implements AutoCloseable {
     public Tensor hidden(Tape tape, KvCache cache, KvCache.Step step) {
         ModelInput in = step.input();
         RopeTable rope = rope(in);
-        Tensor x = F.embedding(tape, embedding, in.ids());
+        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
         for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
             int index = i;
@@ -217,6 +220,11 @@ public final class CausalLm implements AutoCloseable {
         if (config.tieWordEmbeddings()) head = embedding;
     }
 
+    /// Puts an adapter beside the embedding, or with null takes it away.
+    public void adaptEmbedding(EmbeddingAdapter adapter) {
+        embeddingAdapter = adapter;
+    }
+
     /// The projections of all layers by module path; the head is not among them.
     public Map<String, Projection> projections() {
         Map<String, Projection> byPath = new LinkedHashMap<>();
@@ -242,6 +250,7 @@ public final class CausalLm implements AutoCloseable {
     public List<Parameter> parameters() {
         SequencedSet<Parameter> all = new LinkedHashSet<>();
         all.add(embedding);
+        if (embeddingAdapter != null) all.addAll(List.of(embeddingAdapter.a(), embeddingAdapter.b()));
         for (DecoderLayer layer : layers) {
             all.addAll(layer.norms());
             for (Projection projection : layer.projections()) all.addAll(projection.parameters());
@@ -257,6 +266,12 @@ public final class CausalLm implements AutoCloseable {
         return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
                 .orElseThrow(() -> new InputException("the model has no parameter %s; parameters are named like %s"
                         .formatted(name, norm.weight().name())));
+    }
+
+    /// The weight of that name as its file has it, in host memory: what a quantized one was made of. Empty when the weights
+    /// came from no file.
+    public Optional<Tensor> stored(String name) {
+        return files == null ? Optional.empty() : Optional.of(files.tensor(name, parameter(name).value().shape()));
     }
 
     /// Makes a weight trainable. Optimizers want F32 that may be written, so a mapped or narrower one is copied first.
@@ -298,6 +313,9 @@ public final class CausalLm implements AutoCloseable {
     }
 
     private Map<String, Tensor> weights() {
+        if (embeddingAdapter != null) {
+            throw new IllegalStateException("the embedding is no plain weight; merge or remove the adapter first");
+        }
         for (Projection projection : projections().values()) {
             if (!(projection instanceof Linear)) {
                 throw new IllegalStateException(projection.path()

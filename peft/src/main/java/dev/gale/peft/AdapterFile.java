@@ -5,6 +5,7 @@ import dev.gale.nn.safetensors.SafetensorsWriter;
 import dev.gale.tensor.Convert;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Shape;
+import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import java.nio.file.Files;
@@ -27,9 +28,10 @@ final class AdapterFile {
         return PREFIX + parameter;
     }
 
-    /// Name in the file of the bias of an adapted module, which PEFT keeps in the layer that it wraps.
-    static String adaptedBias(String path) {
-        return PREFIX + path + ".base_layer.bias";
+    /// Name in the file of a parameter of an adapted module, whose layer PEFT wraps.
+    static String wrapped(String parameter) {
+        int last = parameter.lastIndexOf('.');
+        return PREFIX + parameter.substring(0, last) + ".base_layer" + parameter.substring(last);
     }
 
     static Safetensors open(Path dir) {
@@ -67,7 +69,7 @@ final class AdapterFile {
         own.forEach((name, tensor) -> copy(file, stored(file, name, tensor), tensor, ops));
     }
 
-    /// Releases of PEFT before 0.6 did not wrap the layer, and so had a shorter name for its bias.
+    /// Releases of PEFT before 0.6 did not wrap the layer, and so had shorter names.
     private static String stored(Safetensors file, String name, Tensor own) {
         if (file.has(name)) return name;
         String shorter = name.replace(".base_layer.", ".");
@@ -87,7 +89,9 @@ final class AdapterFile {
         return "give the base model it was made for" + (base == null || base.isEmpty() ? "" : ", " + base);
     }
 
-    private static void copy(Safetensors file, String name, Tensor own, TensorOps ops) {
+    /// Fills one tensor, which is in host memory or where ops compute.
+    /// Throws: InputException when the file's is no floating one, or has NaN or infinite values.
+    static void copy(Safetensors file, String name, Tensor own, TensorOps ops) {
         Tensor stored = file.tensor(name);
         if (!stored.dtype().floating()) {
             throw new InputException("%s: tensor %s holds %s instead of floating numbers; save the adapter again"
@@ -95,10 +99,14 @@ final class AdapterFile {
         }
         for (long i = 0; i < stored.size(); i++) {
             float value = Convert.get(stored.segment(), stored.dtype(), i);
-            if (Float.isFinite(value)) continue;
+            if (Float.isFinite(value)) {
+                if (own.storage() instanceof Storage.Host) Convert.set(own.segment(), own.dtype(), i, value);
+                continue;
+            }
             throw new InputException("%s: element %d of tensor %s is %s; this adapter is broken, train it again"
                     .formatted(file.file(), i, name, Float.isNaN(value) ? "NaN" : "infinite"));
         }
+        if (own.storage() instanceof Storage.Host) return;
         Tensor placed = ops.place(stored);
         ops.copy(own, placed);
         if (placed != stored) ops.release(placed);

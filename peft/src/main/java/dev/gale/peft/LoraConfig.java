@@ -2,6 +2,7 @@ package dev.gale.peft;
 
 import dev.gale.tensor.InputException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,8 +18,12 @@ import java.util.regex.Pattern;
 /// @param excludeModules      modules to leave out; null is none
 /// @param bias                which biases are trained
 /// @param useRslora           whether the scale is `alpha / sqrt(r)` (arXiv 2312.03732)
+/// @param useDora             whether length and direction of W's rows are trained apart (arXiv 2402.09353)
+/// @param loraBias            whether B has a bias
 /// @param modulesToSave       modules that are trained and saved whole, e.g. `lm_head`
 /// @param initLoraWeights     where A and B begin
+/// @param loftqConfig         options of `loftq`
+/// @param evaConfig           options of `eva`
 /// @param layersToTransform   numbers of the layers to adapt; empty is all. Only with a list of target modules
 /// @param layersPattern       names of the list of layers, e.g. `layers`; empty is any
 /// @param rankPattern         ranks of modules whose path ends in a match of the key; first match counts
@@ -27,20 +32,14 @@ import java.util.regex.Pattern;
 /// @param baseModelNameOrPath the base model, for people and other readers; null when unknown
 /// @param revision            of the base model; null when unknown
 public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleNames targetModules,
-                         ModuleNames excludeModules, Bias bias, boolean useRslora, List<String> modulesToSave,
-                         Init initLoraWeights, List<Integer> layersToTransform, List<String> layersPattern,
+                         ModuleNames excludeModules, Bias bias, boolean useRslora, boolean useDora, boolean loraBias,
+                         List<String> modulesToSave, InitLoraWeights initLoraWeights, LoftqConfig loftqConfig,
+                         EvaConfig evaConfig, List<Integer> layersToTransform, List<String> layersPattern,
                          Map<String, Integer> rankPattern, Map<String, Double> alphaPattern, String taskType,
                          String baseModelNameOrPath, String revision) {
 
     /// Which biases are trained: none, every one, or those of adapted layers. Names as PEFT's in upper case.
     public enum Bias { NONE, ALL, LORA_ONLY }
-
-    /// Where A and B begin.
-    ///
-    /// - `KAIMING` (PEFT: true): A uniform in `±1/sqrt(in)`, B zero.
-    /// - `GAUSSIAN`: A normal with standard deviation `1/r`, B zero.
-    /// - `RANDOM` (PEFT: false): A uniform in `±1/sqrt(in)`, B uniform in `±1/sqrt(r)`; this changes the model.
-    public enum Init { KAIMING, GAUSSIAN, RANDOM }
 
     /// Checks every value. Throws: InputException naming the option.
     public LoraConfig {
@@ -48,6 +47,7 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
         require(loraAlpha > 0 && Double.isFinite(loraAlpha), "lora_alpha must be a positive number, got " + loraAlpha);
         require(loraDropout >= 0 && loraDropout < 1, "lora_dropout must be in [0, 1), got " + loraDropout);
         require(targetModules == null || !targetModules.isEmpty(), "target_modules is empty: nothing would be adapted");
+        requireFitting(initLoraWeights.method(), r, rankPattern.values(), useDora, loraBias);
         modulesToSave = List.copyOf(modulesToSave);
         layersToTransform = List.copyOf(layersToTransform);
         layersPattern = List.copyOf(layersPattern);
@@ -66,18 +66,28 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
         modulesToSave.forEach(ModuleNames::compile);
     }
 
+    private static void requireFitting(InitLoraWeights.Method init, int r, Collection<Integer> ranks, boolean useDora,
+                                       boolean loraBias) {
+        boolean even = r % 2 == 0 && ranks.stream().allMatch(rank -> rank % 2 == 0);
+        require(init != InitLoraWeights.Method.ORTHOGONAL || even,
+                "r and every rank_pattern must be even for init_lora_weights orthogonal");
+        boolean drawn = init == InitLoraWeights.Method.KAIMING || init == InitLoraWeights.Method.RANDOM;
+        require(!loraBias || drawn, "lora_bias needs init_lora_weights true or false");
+        require(!loraBias || !useDora, "lora_bias and use_dora exclude each other; leave out one of them");
+    }
+
     private static void require(boolean condition, String message, Object... args) {
         if (!condition) throw new InputException("LoRA: " + (args.length == 0 ? message : message.formatted(args)));
     }
 
     /// PEFT's defaults.
-    public static Builder builder() {
-        return new Builder();
+    public static LoraConfigBuilder builder() {
+        return new LoraConfigBuilder();
     }
 
     /// A builder that starts from these values.
-    public Builder toBuilder() {
-        return new Builder(this);
+    public LoraConfigBuilder toBuilder() {
+        return new LoraConfigBuilder(this);
     }
 
     /// Reads an `adapter_config.json`. Keys it does not know are ignored, keys it lacks have PEFT's defaults.
@@ -97,11 +107,15 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
         return ofPattern(rankPattern, path, r);
     }
 
+    /// Alpha of the adapter of a module.
+    public double alphaOf(String path) {
+        return ofPattern(alphaPattern, path, loraAlpha);
+    }
+
     /// Factor of the update of a module.
     public float scaleOf(String path) {
-        double alpha = ofPattern(alphaPattern, path, loraAlpha);
         int rank = rankOf(path);
-        return (float) (alpha / (useRslora ? Math.sqrt(rank) : rank));
+        return (float) (alphaOf(path) / (useRslora ? Math.sqrt(rank) : rank));
     }
 
     private static <T> T ofPattern(Map<String, T> byPattern, String path, T otherwise) {
@@ -113,139 +127,5 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
 
     static boolean endsInMatch(String regex, String path) {
         return Pattern.compile("(.*\\.)?(" + regex + ")").matcher(path).matches();
-    }
-
-    /// Collects values; `build` checks them.
-    public static final class Builder {
-        private int r = 8;
-        private double loraAlpha = 8;
-        private double loraDropout;
-        private ModuleNames targetModules;
-        private ModuleNames excludeModules;
-        private Bias bias = Bias.NONE;
-        private boolean useRslora;
-        private List<String> modulesToSave = List.of();
-        private Init initLoraWeights = Init.KAIMING;
-        private List<Integer> layersToTransform = List.of();
-        private List<String> layersPattern = List.of();
-        private Map<String, Integer> rankPattern = Map.of();
-        private Map<String, Double> alphaPattern = Map.of();
-        private String taskType = "CAUSAL_LM";
-        private String baseModelNameOrPath;
-        private String revision;
-
-        private Builder() {}
-
-        private Builder(LoraConfig from) {
-            r = from.r;
-            loraAlpha = from.loraAlpha;
-            loraDropout = from.loraDropout;
-            targetModules = from.targetModules;
-            excludeModules = from.excludeModules;
-            bias = from.bias;
-            useRslora = from.useRslora;
-            modulesToSave = from.modulesToSave;
-            initLoraWeights = from.initLoraWeights;
-            layersToTransform = from.layersToTransform;
-            layersPattern = from.layersPattern;
-            rankPattern = from.rankPattern;
-            alphaPattern = from.alphaPattern;
-            taskType = from.taskType;
-            baseModelNameOrPath = from.baseModelNameOrPath;
-            revision = from.revision;
-        }
-
-        public Builder r(int value) {
-            r = value;
-            return this;
-        }
-
-        public Builder loraAlpha(double value) {
-            loraAlpha = value;
-            return this;
-        }
-
-        public Builder loraDropout(double value) {
-            loraDropout = value;
-            return this;
-        }
-
-        /// Names of modules, or their last parts; or `all-linear` alone.
-        public Builder targetModules(String... names) {
-            boolean all = names.length == 1 && ModuleNames.isAllLinear(names[0]);
-            return targetModules(all ? ModuleNames.ALL_LINEAR : ModuleNames.of(names));
-        }
-
-        public Builder targetModules(ModuleNames value) {
-            targetModules = value;
-            return this;
-        }
-
-        public Builder excludeModules(ModuleNames value) {
-            excludeModules = value;
-            return this;
-        }
-
-        public Builder bias(Bias value) {
-            bias = value;
-            return this;
-        }
-
-        public Builder useRslora(boolean value) {
-            useRslora = value;
-            return this;
-        }
-
-        public Builder modulesToSave(String... names) {
-            modulesToSave = List.of(names);
-            return this;
-        }
-
-        public Builder initLoraWeights(Init value) {
-            initLoraWeights = value;
-            return this;
-        }
-
-        public Builder layersToTransform(List<Integer> value) {
-            layersToTransform = value;
-            return this;
-        }
-
-        public Builder layersPattern(List<String> value) {
-            layersPattern = value;
-            return this;
-        }
-
-        public Builder rankPattern(Map<String, Integer> value) {
-            rankPattern = value;
-            return this;
-        }
-
-        public Builder alphaPattern(Map<String, Double> value) {
-            alphaPattern = value;
-            return this;
-        }
-
-        public Builder taskType(String value) {
-            taskType = value;
-            return this;
-        }
-
-        public Builder baseModelNameOrPath(String value) {
-            baseModelNameOrPath = value;
-            return this;
-        }
-
-        public Builder revision(String value) {
-            revision = value;
-            return this;
-        }
-
-        /// Throws: InputException naming the option that is wrong.
-        public LoraConfig build() {
-            return new LoraConfig(r, loraAlpha, loraDropout, targetModules, excludeModules, bias, useRslora,
-                    modulesToSave, initLoraWeights, layersToTransform, layersPattern, rankPattern, alphaPattern,
-                    taskType, baseModelNameOrPath, revision);
-        }
     }
 }

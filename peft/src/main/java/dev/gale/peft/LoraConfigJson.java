@@ -24,8 +24,8 @@ final class LoraConfigJson {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /// Keys of variants that compute something other than plain LoRA when they are set.
-    private static final List<String> OTHER_COMPUTATION = List.of("use_dora", "lora_bias", "use_qalora", "use_bdlora",
-            "layer_replication", "trainable_token_indices", "target_parameters", "alora_invocation_tokens",
+    private static final List<String> OTHER_COMPUTATION = List.of("use_qalora", "use_bdlora", "layer_replication",
+            "trainable_token_indices", "target_parameters", "alora_invocation_tokens",
             "velora_config", "kasa_config", "monteclora_config", "arrow_config", "ensure_weight_tying");
 
     private final JsonNode json;
@@ -66,8 +66,12 @@ final class LoraConfigJson {
                     .excludeModules(modules("exclude_modules"))
                     .bias(bias())
                     .useRslora(flag("use_rslora"))
+                    .useDora(flag("use_dora"))
+                    .loraBias(flag("lora_bias"))
                     .modulesToSave(texts("modules_to_save").toArray(String[]::new))
                     .initLoraWeights(init())
+                    .loftqConfig(loftq())
+                    .evaConfig(eva())
                     .layersToTransform(layers())
                     .layersPattern(texts("layers_pattern"))
                     .rankPattern(pattern("rank_pattern", (value) -> whole("rank_pattern", value, 0)))
@@ -101,7 +105,11 @@ final class LoraConfigJson {
     }
 
     private boolean flag(String key) {
-        if (!has(key)) return false;
+        return flag(key, false);
+    }
+
+    private boolean flag(String key, boolean otherwise) {
+        if (!has(key)) return otherwise;
         if (!json.get(key).isBoolean()) throw wrong("%s must be true or false, got %s", key, json.get(key));
         return json.get(key).booleanValue();
     }
@@ -148,12 +156,38 @@ final class LoraConfigJson {
         };
     }
 
-    private LoraConfig.Init init() {
+    private InitLoraWeights init() {
         JsonNode value = json.get("init_lora_weights");
-        if (value == null || value.isNull()) return LoraConfig.Init.KAIMING;
-        if (value.isBoolean()) return value.booleanValue() ? LoraConfig.Init.KAIMING : LoraConfig.Init.RANDOM;
-        if (value.asText().equalsIgnoreCase("gaussian")) return LoraConfig.Init.GAUSSIAN;
-        throw wrong("init_lora_weights must be true, false or gaussian, got %s, which is not supported", value);
+        if (value == null || value.isNull()) return InitLoraWeights.KAIMING;
+        return InitLoraWeights.of(value.isBoolean() ? (Object) value.booleanValue() : value.textValue())
+                .orElseThrow(() -> wrong("init_lora_weights must be %s, got %s, which is not supported",
+                        InitLoraWeights.EXPECTED, value));
+    }
+
+    private LoftqConfig loftq() {
+        if (init().method() != InitLoraWeights.Method.LOFTQ) return LoftqConfig.DEFAULT;
+        LoraConfigJson section = section("loftq_config");
+        LoftqConfig otherwise = LoftqConfig.DEFAULT;
+        return new LoftqConfig(section.whole("loftq_bits", section.json.get("loftq_bits"), otherwise.loftqBits()),
+                section.whole("loftq_iter", section.json.get("loftq_iter"), otherwise.loftqIter()));
+    }
+
+    private EvaConfig eva() {
+        if (init().method() != InitLoraWeights.Method.EVA) return EvaConfig.DEFAULT;
+        LoraConfigJson section = section("eva_config");
+        EvaConfig otherwise = EvaConfig.DEFAULT;
+        return new EvaConfig(section.number("rho", section.json.get("rho"), otherwise.rho()),
+                section.number("tau", section.json.get("tau"), otherwise.tau()),
+                section.flag("use_label_mask", otherwise.useLabelMask()),
+                section.whole("label_mask_value", section.json.get("label_mask_value"), otherwise.labelMaskValue()),
+                section.flag("whiten", otherwise.whiten()),
+                section.flag("adjust_scaling_factors", otherwise.adjustScalingFactors()));
+    }
+
+    private LoraConfigJson section(String key) {
+        if (!has(key)) return new LoraConfigJson(JSON.createObjectNode(), source);
+        if (!json.get(key).isObject()) throw wrong("%s must be a section of keys, got %s", key, json.get(key));
+        return new LoraConfigJson(json.get(key), source + ": " + key);
     }
 
     private List<Integer> layers() {
@@ -189,15 +223,12 @@ final class LoraConfigJson {
         putModules(json, "exclude_modules", config.excludeModules());
         json.put("fan_in_fan_out", false);
         json.put("inference_mode", true);
-        switch (config.initLoraWeights()) {
-            case KAIMING -> json.put("init_lora_weights", true);
-            case RANDOM -> json.put("init_lora_weights", false);
-            case GAUSSIAN -> json.put("init_lora_weights", "gaussian");
-        }
+        putInit(json, config);
         putList(json, "layers_pattern", config.layersPattern());
         if (config.layersToTransform().isEmpty()) json.putNull("layers_to_transform");
         else config.layersToTransform().forEach(json.putArray("layers_to_transform")::add);
         putNumber(json, "lora_alpha", config.loraAlpha());
+        json.put("lora_bias", config.loraBias());
         json.put("lora_dropout", config.loraDropout());
         putList(json, "modules_to_save", config.modulesToSave());
         json.put("peft_type", "LORA");
@@ -207,9 +238,26 @@ final class LoraConfigJson {
         json.put("revision", config.revision());
         putModules(json, "target_modules", config.targetModules());
         json.put("task_type", config.taskType());
-        json.put("use_dora", false);
+        json.put("use_dora", config.useDora());
         json.put("use_rslora", config.useRslora());
         return json;
+    }
+
+    /// PEFT warns about options of an initialization that is not the one.
+    private static void putInit(ObjectNode json, LoraConfig config) {
+        json.set("init_lora_weights", JSON.valueToTree(config.initLoraWeights().value()));
+        ObjectNode loftq = json.putObject("loftq_config");
+        json.putNull("eva_config");
+        switch (config.initLoraWeights().method()) {
+            case LOFTQ -> loftq.put("loftq_bits", config.loftqConfig().loftqBits())
+                    .put("loftq_iter", config.loftqConfig().loftqIter());
+            case EVA -> json.putObject("eva_config").put("rho", config.evaConfig().rho())
+                    .put("tau", config.evaConfig().tau()).put("use_label_mask", config.evaConfig().useLabelMask())
+                    .put("label_mask_value", config.evaConfig().labelMaskValue())
+                    .put("whiten", config.evaConfig().whiten())
+                    .put("adjust_scaling_factors", config.evaConfig().adjustScalingFactors());
+            default -> { }
+        }
     }
 
     private static void putModules(ObjectNode json, String key, ModuleNames modules) {

@@ -6,6 +6,7 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Adapter;
+import dev.gale.tensor.autograd.EmbeddingAdapter;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,17 +22,63 @@ final class LoraMerge {
         this.ops = ops;
     }
 
-    /// `W' = W + scale * B A`, computed in F32 and rounded once to W's dtype.
-    /// Throws: InputException when the result has NaN or infinite values; W stays as it was then.
-    void add(Parameter weight, Adapter adapter) {
+    /// `W' = W + scale * B A`, with a magnitude each row times its length over its norm, and `bias' = bias + scale * bias of
+    /// B`, computed in F32 and rounded once to their dtypes.
+    /// Throws: InputException when a result has NaN or infinite values, or there is no bias to add to; nothing changes then.
+    void add(LoraLinear lora) {
+        addWeight(lora.base().weight(), lora.adapter());
+        Parameter upBias = lora.adapter().bias();
+        if (upBias == null) return;
+        Parameter bias = lora.base().bias();
+        if (bias == null) {
+            throw new InputException("%s has no bias, so an adapter with lora_bias cannot be merged into it"
+                    .formatted(lora.path()));
+        }
+        Tensor sum = ops.allocate("merged " + bias.name(), DType.F32, bias.value().shape());
+        try {
+            ops.copy(sum, bias.value());
+            ops.addScaled(sum, upBias.value(), lora.adapter().scale());
+            replace(bias, sum, bias.value().dtype());
+        } finally {
+            ops.release(sum);
+        }
+    }
+
+    private void addWeight(Parameter weight, Adapter adapter) {
         Tensor sum = ops.allocate("merged " + weight.name(), DType.F32, weight.value().shape());
         try {
             ops.copy(sum, weight.value());
             ops.matmul(sum, adapter.b().value(), false, adapter.a().value(), false, adapter.scale(), true);
+            if (adapter.magnitude() != null) stretch(sum, ops.toFloats(adapter.magnitude().length().value()));
             replace(weight, sum, weight.value().dtype());
         } finally {
             ops.release(sum);
         }
+    }
+
+    /// As `add`, of the embedding: `W' = W + scale * A Bᵀ`, A having a row for each token.
+    void add(Parameter table, EmbeddingAdapter adapter) {
+        Tensor sum = ops.allocate("merged " + table.name(), DType.F32, table.value().shape());
+        try {
+            ops.copy(sum, table.value());
+            ops.matmul(sum, adapter.a().value(), false, adapter.b().value(), true, adapter.scale(), true);
+            replace(table, sum, table.value().dtype());
+        } finally {
+            ops.release(sum);
+        }
+    }
+
+    /// Gives each row its length.
+    private void stretch(Tensor rows, float[] lengths) {
+        float[] values = ops.toFloats(rows);
+        int cols = rows.cols();
+        for (int r = 0; r < lengths.length; r++) {
+            double squares = 0;
+            for (int c = 0; c < cols; c++) squares += (double) values[r * cols + c] * values[r * cols + c];
+            double factor = squares == 0 ? 0 : lengths[r] / Math.sqrt(squares);
+            for (int c = 0; c < cols; c++) values[r * cols + c] *= (float) factor;
+        }
+        ops.write(rows, values);
     }
 
     /// Rounds a value that an adapter brought whole to the dtype that the base has.
@@ -63,7 +110,7 @@ final class LoraMerge {
     }
 
     void undo() {
-        for (Change change : changes) {
+        for (Change change : changes.reversed()) {
             ops.release(change.parameter.value());
             change.parameter.setValue(change.before);
         }

@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 /// Source: peft `tuners/tuners_utils.py` (`check_target_module_exists`), `utils/other.py` (`_set_trainable`).
 final class LoraTargets {
     private static final Pattern ANY_LAYER = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
-    private static final List<String> EMBEDDINGS = List.of("model.embed_tokens", "lm_head");
+    private static final String HEAD = "lm_head";
     private static final String BIAS = ".bias";
     private static final ModuleNames DEFAULT = ModuleNames.of("q_proj", "v_proj");
 
@@ -29,17 +29,18 @@ final class LoraTargets {
     }
 
     /// Paths of the projections to adapt, in the model's order.
-    /// Throws: InputException when there is none, a name fits nothing, or the embedding or head is meant.
+    /// Throws: InputException when there is nothing to adapt, a name fits nothing, or the head is meant.
     List<String> adapted() {
         Set<String> projections = model.projections().keySet();
-        requireNoEmbedding();
+        requireNoHead();
         for (String name : targets.names()) {
+            if (ModuleNames.endsWith(EmbeddingLora.PATH, name)) continue;
             if (projections.stream().noneMatch(path -> ModuleNames.endsWith(path, name))) {
                 throw InputException.unknown("module in target_modules of the adapter", name, lastParts(projections));
             }
         }
         List<String> adapted = projections.stream().filter(this::isAdapted).toList();
-        if (adapted.isEmpty()) {
+        if (adapted.isEmpty() && !adaptsEmbedding()) {
             throw new InputException("target_modules %s chooses no module of this model after exclude_modules, "
                     .formatted(targets) + "modules_to_save and layers_to_transform; its modules are "
                     + String.join(", ", lastParts(projections)));
@@ -47,13 +48,21 @@ final class LoraTargets {
         return adapted;
     }
 
-    private void requireNoEmbedding() {
-        for (String path : EMBEDDINGS) {
-            if (!targets.isAllLinear() && targets.matches(path) && !isExcluded(path)) {
-                throw new InputException(("target_modules %s means %s, but an embedding or head takes no LoRA; "
-                        + "train it whole with modules_to_save").formatted(targets, path));
-            }
+    /// Whether the embedding is adapted: it belongs to no layer and is not linear.
+    /// Throws: InputException when DoRA is asked for, which it does not take.
+    boolean adaptsEmbedding() {
+        boolean adapts = !targets.isAllLinear() && isAdapted(EmbeddingLora.PATH);
+        if (adapts && (config.useDora() || config.loraBias())) {
+            throw new InputException("target_modules %s means the embedding, which takes no %s; leave out one of them"
+                    .formatted(targets, config.useDora() ? "use_dora" : "lora_bias"));
         }
+        return adapts;
+    }
+
+    private void requireNoHead() {
+        if (targets.isAllLinear() || !targets.matches(HEAD) || isExcluded(HEAD)) return;
+        throw new InputException("target_modules %s means %s, but a head takes no LoRA; train it whole with modules_to_save"
+                .formatted(targets, HEAD));
     }
 
     private boolean isAdapted(String path) {

@@ -5,11 +5,12 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 
-/// A parameter of the base that an adapter brings whole: an F32 copy stands in for the original, which stays as it is.
+/// A parameter of the base that has another value with an adapter than without: trained whole, in F32, or changed by the
+/// adapter's initialization. The original stays as it is; it may be mapped from a file.
 ///
 /// @param parameter the model's
 /// @param original  its value without the adapter
-/// @param own       its value with the adapter, F32
+/// @param own       its value with the adapter
 /// @param trainable whether training changes it
 record WholeParameter(Parameter parameter, Tensor original, Tensor own, boolean trainable) {
 
@@ -21,6 +22,13 @@ record WholeParameter(Parameter parameter, Tensor original, Tensor own, boolean 
         WholeParameter whole = new WholeParameter(parameter, original, own, trainable);
         whole.enable();
         return whole;
+    }
+
+    /// Puts a frozen value in the place of a parameter's own.
+    static WholeParameter replaced(Parameter parameter, Tensor own) {
+        WholeParameter changed = new WholeParameter(parameter, parameter.value(), own, false);
+        changed.enable();
+        return changed;
     }
 
     void enable() {

@@ -29,7 +29,7 @@ class AdapterFileTest {
     private static final int[] TOKENS = {3, 1, 4, 1, 5, 9, 2, 6};
     private static final String Q = "base_model.model.model.layers.0.self_attn.q_proj.";
     private static final LoraConfig EVERYTHING = LoraConfig.builder().r(3).targetModules(ModuleNames.ALL_LINEAR)
-            .initLoraWeights(LoraConfig.Init.RANDOM).bias(LoraConfig.Bias.ALL)
+            .initLoraWeights(InitLoraWeights.RANDOM).bias(LoraConfig.Bias.ALL)
             .modulesToSave("embed_tokens", "lm_head", "norm").baseModelNameOrPath("some/base").build();
 
     private final TensorOps ops = Trained.ops();

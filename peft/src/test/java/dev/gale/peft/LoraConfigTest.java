@@ -38,7 +38,7 @@ class LoraConfigTest {
         assertEquals(LoraConfig.builder().taskType(null).build(), config);
         assertEquals(8, config.r());
         assertEquals(8, config.loraAlpha());
-        assertEquals(LoraConfig.Init.KAIMING, config.initLoraWeights());
+        assertEquals(InitLoraWeights.KAIMING, config.initLoraWeights());
         assertEquals(LoraConfig.Bias.NONE, config.bias());
     }
 
@@ -52,9 +52,33 @@ class LoraConfigTest {
                  "task_type": "CAUSAL_LM", "base_model_name_or_path": "some/base", "revision": "main"}""");
         assertEquals(LoraConfig.builder().r(4).loraAlpha(12).loraDropout(0.1).targetModules("q_proj", "o_proj")
                 .excludeModules(ModuleNames.matching("model.layers.0.*")).bias(LoraConfig.Bias.LORA_ONLY)
-                .useRslora(true).modulesToSave("lm_head").initLoraWeights(LoraConfig.Init.GAUSSIAN)
+                .useRslora(true).modulesToSave("lm_head").initLoraWeights(InitLoraWeights.GAUSSIAN)
                 .layersToTransform(List.of(1)).layersPattern(List.of("layers")).rankPattern(Map.of("q_proj", 2))
                 .alphaPattern(Map.of("o_proj", 3.0)).baseModelNameOrPath("some/base").revision("main").build(), config);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"true", "false", "\"gaussian\"", "\"orthogonal\"", "\"pissa\"", "\"pissa_niter_16\"", "\"olora\"",
+        "\"loftq\"", "\"eva\""})
+    void initializationsAreWrittenAsTheyAreRead(String value) throws IOException {
+        LoraConfig config = parse("{\"init_lora_weights\": " + value + "}");
+        Path file = dir.resolve("out").resolve("adapter_config.json");
+        config.write(file);
+        JsonNode json = new ObjectMapper().readTree(file.toFile());
+        assertEquals(value, json.get("init_lora_weights").toString());
+        assertEquals(value.equals("\"loftq\"") ? "{\"loftq_bits\":4,\"loftq_iter\":1}" : "{}", json.get("loftq_config").toString());
+        assertEquals(!value.equals("\"eva\""), json.get("eva_config").isNull());
+        assertEquals(config, LoraConfig.read(file));
+    }
+
+    @Test
+    void sectionsOfInitializationsAreReadWhereTheyCount() throws IOException {
+        assertEquals(new LoftqConfig(4, 5),
+                parse("{\"init_lora_weights\": \"loftq\", \"loftq_config\": {\"loftq_iter\": 5}}").loftqConfig());
+        assertEquals(LoftqConfig.DEFAULT, parse("{\"loftq_config\": {\"loftq_bits\": 8}}").loftqConfig());
+        assertEquals(new EvaConfig(1.5, 0.9, false, -100, true, false), parse("""
+                {"init_lora_weights": "eva", "eva_config": {"rho": 1.5, "tau": 0.9, "use_label_mask": false,
+                 "label_mask_value": -100, "whiten": true, "adjust_scaling_factors": false}}""").evaConfig());
     }
 
     @Test
@@ -62,7 +86,7 @@ class LoraConfigTest {
         Path file = dir.resolve("out").resolve("adapter_config.json");
         for (LoraConfig config : List.of(LoraConfig.builder().build(),
                 LoraConfig.builder().targetModules(ModuleNames.ALL_LINEAR)
-                        .initLoraWeights(LoraConfig.Init.RANDOM).build(),
+                        .initLoraWeights(InitLoraWeights.RANDOM).build(),
                 LoraConfig.builder().targetModules("a", "b").layersToTransform(List.of(0, 3)).loraAlpha(1.5)
                         .layersPattern(List.of("h", "layers")).rankPattern(new TreeMap<>(Map.of("a", 1, "b", 2)))
                         .alphaPattern(Map.of("b", 2.5)).bias(LoraConfig.Bias.ALL).modulesToSave("x").build())) {
@@ -85,7 +109,7 @@ class LoraConfigTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\"use_dora\": true", "\"lora_bias\": true", "\"layer_replication\": [[0, 1]]",
+    @ValueSource(strings = {"\"use_bdlora\": {\"nblocks\": 2}", "\"layer_replication\": [[0, 1]]",
         "\"trainable_token_indices\": [3]", "\"target_parameters\": [\"experts\"]",
         "\"alora_invocation_tokens\": [1, 2]", "\"use_qalora\": true", "\"arrow_config\": {\"top_k\": 3}",
         "\"ensure_weight_tying\": true"})
@@ -104,7 +128,7 @@ class LoraConfigTest {
     @Test
     void otherKindsOfAdaptersAreRefused() {
         assertTrue(refusal("{\"peft_type\": \"IA3\"}").contains("peft_type is IA3"));
-        assertTrue(refusal("{\"init_lora_weights\": \"pissa\"}").contains("\"pissa\", which is not supported"));
+        assertTrue(refusal("{\"init_lora_weights\": \"corda\"}").contains("\"corda\", which is not supported"));
     }
 
     @Test
@@ -119,6 +143,15 @@ class LoraConfigTest {
             {"\"target_modules\": \"q\", \"layers_to_transform\": [1]", "need a list of target_modules"},
             {"\"layers_pattern\": \"layers\"", "layers_pattern needs layers_to_transform"},
             {"\"rank_pattern\": {\"q\": 0}", "rank_pattern q must be at least 1"},
+            {"\"init_lora_weights\": \"pissa_niter_0\"", "pissa_niter_N"}, {"\"init_lora_weights\": 1", "must be true, false"},
+            {"\"init_lora_weights\": \"loftq\", \"loftq_config\": {\"loftq_bits\": 8}", "loftq_bits must be 4"},
+            {"\"init_lora_weights\": \"loftq\", \"loftq_config\": {\"loftq_iter\": 0}", "loftq_iter must be at least 1"},
+            {"\"init_lora_weights\": \"loftq\", \"loftq_config\": [1]", "loftq_config must be a section"},
+            {"\"init_lora_weights\": \"eva\", \"eva_config\": {\"rho\": 0.5}", "rho of eva_config must be at least 1"},
+            {"\"init_lora_weights\": \"eva\", \"eva_config\": {\"tau\": 2}", "tau of eva_config must be in [0, 1]"},
+            {"\"init_lora_weights\": \"orthogonal\", \"r\": 3", "r and every rank_pattern must be even"},
+            {"\"lora_bias\": true, \"use_dora\": true", "lora_bias and use_dora exclude each other"},
+            {"\"lora_bias\": true, \"init_lora_weights\": \"pissa\"", "lora_bias needs init_lora_weights true or false"},
             {"\"alpha_pattern\": [1]", "alpha_pattern must map names to numbers"}}) {
             String message = refusal("{" + wrong[0] + "}");
             assertTrue(message.contains(wrong[1]), message);

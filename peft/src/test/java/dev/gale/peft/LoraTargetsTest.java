@@ -1,6 +1,7 @@
 package dev.gale.peft;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -27,15 +28,15 @@ class LoraTargetsTest {
         ops.close();
     }
 
-    private List<String> adapted(LoraConfig.Builder config) {
+    private List<String> adapted(LoraConfigBuilder config) {
         return new LoraTargets(config.build(), model).adapted();
     }
 
-    private String refusal(LoraConfig.Builder config) {
+    private String refusal(LoraConfigBuilder config) {
         return assertThrows(InputException.class, () -> adapted(config)).getMessage();
     }
 
-    private static LoraConfig.Builder config() {
+    private static LoraConfigBuilder config() {
         return LoraConfig.builder();
     }
 
@@ -48,7 +49,7 @@ class LoraTargetsTest {
 
     @Test
     void allLinearIsEveryProjectionButNotTheHead() {
-        LoraConfig.Builder all = config().targetModules(ModuleNames.ALL_LINEAR);
+        LoraConfigBuilder all = config().targetModules(ModuleNames.ALL_LINEAR);
         assertEquals(List.copyOf(model.projections().keySet()), adapted(all));
         assertEquals(new ModuleNames(PROJECTIONS, null), new LoraTargets(all.build(), model).resolved());
         assertEquals(14, adapted(config().targetModules(ModuleNames.matching("All-Linear"))).size());
@@ -67,7 +68,7 @@ class LoraTargetsTest {
     void anExpressionMatchesTheWholePath() {
         assertEquals(List.of("model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.k_proj"),
                 adapted(config().targetModules(ModuleNames.matching(".*\\.1\\.self_attn\\.(q|k)_proj"))));
-        LoraConfig.Builder part = config().targetModules(ModuleNames.matching("self_attn.q_proj"));
+        LoraConfigBuilder part = config().targetModules(ModuleNames.matching("self_attn.q_proj"));
         assertTrue(refusal(part).contains("chooses no module"));
     }
 
@@ -75,7 +76,7 @@ class LoraTargetsTest {
     void layersAreChosenByNumber() {
         String first = ATTENTION.formatted(0) + "q_proj";
         String second = ATTENTION.formatted(1) + "q_proj";
-        LoraConfig.Builder query = config().targetModules("q_proj");
+        LoraConfigBuilder query = config().targetModules("q_proj");
         assertEquals(List.of(second), adapted(query.layersToTransform(List.of(1))));
         assertEquals(List.of(first, second), adapted(query.layersToTransform(List.of(0, 1, 7))));
         query.layersToTransform(List.of(0));
@@ -85,7 +86,7 @@ class LoraTargetsTest {
 
     @Test
     void excludedAndWholeModulesAreLeftOut() {
-        LoraConfig.Builder query = config().targetModules("q_proj");
+        LoraConfigBuilder query = config().targetModules("q_proj");
         assertEquals(List.of(ATTENTION.formatted(1) + "q_proj"),
                 adapted(query.excludeModules(ModuleNames.of("model.layers.0.self_attn.q_proj"))));
         assertEquals(List.of(ATTENTION.formatted(0) + "q_proj"),
@@ -117,11 +118,27 @@ class LoraTargetsTest {
     }
 
     @Test
-    void embeddingAndHeadTakeNoLora() {
-        for (String path : List.of("lm_head", "embed_tokens", "model.embed_tokens")) {
-            assertTrue(refusal(config().targetModules("q_proj", path)).contains("train it whole with modules_to_save"));
-        }
+    void theHeadTakesNoLora() {
+        assertTrue(refusal(config().targetModules("q_proj", "lm_head")).contains("train it whole with modules_to_save"));
         assertTrue(refusal(config().targetModules(ModuleNames.matching(".*"))).contains("modules_to_save"));
         assertEquals(14, adapted(config().targetModules(ModuleNames.matching(".*_proj"))).size());
+    }
+
+    @Test
+    void theEmbeddingIsATargetByName() {
+        for (String path : List.of("embed_tokens", "model.embed_tokens")) {
+            assertEquals(List.of(), adapted(config().targetModules(path)));
+            assertTrue(adaptsEmbedding(config().targetModules("q_proj", path)));
+            assertFalse(adaptsEmbedding(config().targetModules(path, "q_proj").modulesToSave("embed_tokens")));
+            assertFalse(adaptsEmbedding(config().targetModules(path, "q_proj").layersToTransform(List.of(1))));
+        }
+        assertFalse(adaptsEmbedding(config().targetModules(ModuleNames.ALL_LINEAR)));
+        assertFalse(adaptsEmbedding(config()));
+        assertTrue(assertThrows(InputException.class, () -> adaptsEmbedding(config().targetModules("embed_tokens").useDora(true)))
+                .getMessage().contains("takes no use_dora"));
+    }
+
+    private boolean adaptsEmbedding(LoraConfigBuilder config) {
+        return new LoraTargets(config.build(), model).adaptsEmbedding();
     }
 }

@@ -106,6 +106,14 @@ public final class FastLanguageModel implements AutoCloseable {
         return this;
     }
 
+    /// As `getPeftModel`, for initializations (`eva`) that look at what goes into the layers: on the training batches of a
+    /// run with these examples and options.
+    public FastLanguageModel getPeftModel(LoraConfig config, SftTrainer.Examples examples, SftConfig training) {
+        requireNoAdapter();
+        adapter = PeftModel.inject(model, config, training.seed(), Calibration.of(ops, examples, training, config));
+        return this;
+    }
+
     /// Puts a saved adapter on the model.
     ///
     /// @param trainable whether training goes on with it
@@ -147,21 +155,28 @@ public final class FastLanguageModel implements AutoCloseable {
     }
 
     /// Writes what was trained: the adapter in PEFT's layout, or the whole model in the dtype it came in; with the
-    /// tokenizer's files.
+    /// tokenizer's files. An adapter whose base nobody can make again (`pissa_niter_N`) is written as `saveAsLora` does.
     public void savePretrained(Path target) {
-        save(target, model.config().dtype());
+        boolean needsBase = adapter != null && adapter.config().initLoraWeights().isDrawnFromWeight();
+        save(target, model.config().dtype(), needsBase);
     }
 
-    /// As `savePretrained`, weights in F32: what a resume needs.
+    /// As `savePretrained`, an adapter as a plain one for the original base: see `PeftModel.saveAsLora`.
+    public void saveAsLora(Path target) {
+        save(target, model.config().dtype(), true);
+    }
+
+    /// As `savePretrained`, weights in F32, an adapter as it is: what a resume needs.
     void saveExact(Path target) {
-        save(target, DType.F32);
+        save(target, DType.F32, false);
     }
 
-    private void save(Path target, DType dtype) {
+    private void save(Path target, DType dtype, boolean asLora) {
         try {
             Files.createDirectories(target);
-            if (adapter != null) adapter.save(target);
-            else model.save(target, dtype);
+            if (adapter == null) model.save(target, dtype);
+            else if (asLora) adapter.saveAsLora(target);
+            else adapter.save(target);
             TokenizerFiles.copy(tokenizer.source(), target);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);

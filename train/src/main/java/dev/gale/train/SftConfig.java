@@ -35,6 +35,10 @@ import java.util.Optional;
 /// @param optim                     optimizer, one of `Optimizer.names()`
 /// @param optimArgs                 options of that optimizer, e.g. `rank=64, scale=0.25`
 /// @param optimTargetModules        modules whose gradients GaLore projects: parts of names, expressions, or `all-linear`
+/// @param loraplusLrRatio           how many times as fast as A the B of an adapter learns (LoRA+); when empty, as fast
+/// @param loraplusLrEmbedding       learning rate of an embedding's adapter, where there is a `loraplusLrRatio`
+/// @param pissaConvert              write the adapter of a start that changed the base (`pissa`, `olora`) as a plain one for the
+///                                  original base in the end
 /// @param lrSchedulerType           name of the learning-rate schedule, one of `LrSchedule.names()`
 /// @param lrSchedulerKwargs         options of that schedule, e.g. `num_cycles`
 /// @param warmupSteps               linear warmup, steps or share
@@ -76,6 +80,9 @@ public record SftConfig(
         String optim,
         OptimArgs optimArgs,
         List<String> optimTargetModules,
+        Optional<Double> loraplusLrRatio,
+        double loraplusLrEmbedding,
+        boolean pissaConvert,
         String lrSchedulerType,
         Map<String, Object> lrSchedulerKwargs,
         double warmupSteps,
@@ -120,6 +127,9 @@ public record SftConfig(
         require(adamBeta2 >= 0 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2);
         require(adamEpsilon > 0 && Double.isFinite(adamEpsilon), "adam_epsilon", "above 0", adamEpsilon);
         requireNotNegative("max_grad_norm", maxGradNorm);
+        double ratio = loraplusLrRatio.orElse(1.0);
+        require(ratio > 0 && Double.isFinite(ratio), "loraplus_lr_ratio", "above 0 and finite", ratio);
+        requireNotNegative("loraplus_lr_embedding", loraplusLrEmbedding);
         if (!LrSchedule.names().contains(lrSchedulerType)) {
             throw InputException.unknown("lr_scheduler_type", lrSchedulerType, LrSchedule.names());
         }

@@ -26,6 +26,9 @@ public final class SftConfigBuilder {
     private String optim = "adamw_torch";
     private OptimArgs optimArgs = OptimArgs.NONE;
     private List<String> optimTargetModules = List.of("all-linear");
+    private Optional<Double> loraplusLrRatio = Optional.empty();
+    private double loraplusLrEmbedding = 1e-6;
+    private boolean pissaConvert;
     private String lrSchedulerType = "linear";
     private Map<String, Object> lrSchedulerKwargs = Map.of();
     private double warmupSteps;
@@ -129,6 +132,21 @@ public final class SftConfigBuilder {
 
     public SftConfigBuilder optimTargetModules(List<String> optimTargetModules) {
         this.optimTargetModules = optimTargetModules;
+        return this;
+    }
+
+    public SftConfigBuilder loraplusLrRatio(double loraplusLrRatio) {
+        this.loraplusLrRatio = Optional.of(loraplusLrRatio);
+        return this;
+    }
+
+    public SftConfigBuilder loraplusLrEmbedding(double loraplusLrEmbedding) {
+        this.loraplusLrEmbedding = loraplusLrEmbedding;
+        return this;
+    }
+
+    public SftConfigBuilder pissaConvert(boolean pissaConvert) {
+        this.pissaConvert = pissaConvert;
         return this;
     }
 
@@ -252,10 +270,10 @@ public final class SftConfigBuilder {
         return new SftConfig(
                 outputDir, overwriteOutputDir, numTrainEpochs, maxSteps, perDeviceTrainBatchSize,
                 perDeviceEvalBatchSize, gradientAccumulationSteps, learningRate, weightDecay, adamBeta1, adamBeta2,
-                adamEpsilon, maxGradNorm, optim, optimArgs, optimTargetModules, lrSchedulerType, lrSchedulerKwargs,
-                warmupSteps, loggingSteps, loggingFirstStep, evalStrategy, evalSteps, evalOnStart, saveStrategy,
-                saveSteps, saveTotalLimit, saveOnlyModel, loadBestModelAtEnd, metricForBestModel, greaterIsBetter,
-                seed, dataSeed, gradientCheckpointing, maxLength, packing, completionOnlyLoss, assistantOnlyLoss,
-                resumeFromCheckpoint);
+                adamEpsilon, maxGradNorm, optim, optimArgs, optimTargetModules, loraplusLrRatio, loraplusLrEmbedding,
+                pissaConvert, lrSchedulerType, lrSchedulerKwargs, warmupSteps, loggingSteps, loggingFirstStep,
+                evalStrategy, evalSteps, evalOnStart, saveStrategy, saveSteps, saveTotalLimit, saveOnlyModel,
+                loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed, gradientCheckpointing, maxLength,
+                packing, completionOnlyLoss, assistantOnlyLoss, resumeFromCheckpoint);
     }
 }

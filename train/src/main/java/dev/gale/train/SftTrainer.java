@@ -2,6 +2,7 @@ package dev.gale.train;
 
 import dev.gale.optim.LrSchedule;
 import dev.gale.optim.Optimizer;
+import dev.gale.optim.ParamGroup;
 import dev.gale.optim.ParamGroups;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
@@ -44,8 +45,7 @@ public final class SftTrainer {
 
     /// Trains on a dataset's rows and evaluates on those it holds out, tokenized with the model's tokenizer.
     public SftTrainer(FastLanguageModel model, Dataset dataset, SftConfig config) {
-        this(model, new Examples(dataset.examples(model.tokenizer(), config), dataset.rows(),
-                dataset.evalExamples(model.tokenizer(), config), dataset.evalRows()), config);
+        this(model, Examples.of(model, dataset, config), config);
     }
 
     /// @param train examples to learn from, each at most `max_length` long
@@ -62,7 +62,13 @@ public final class SftTrainer {
     /// @param trainRows number of rows that gave them
     /// @param eval      held out
     /// @param evalRows  number of rows that gave those
-    public record Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows) {}
+    public record Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows) {
+        /// Those of a dataset, tokenized with the model's tokenizer.
+        public static Examples of(FastLanguageModel model, Dataset dataset, SftConfig config) {
+            return new Examples(dataset.examples(model.tokenizer(), config), dataset.rows(),
+                    dataset.evalExamples(model.tokenizer(), config), dataset.evalRows());
+        }
+    }
 
     /// Trains on the examples of another trainer, which had the same or a larger `max_length`.
     public SftTrainer(FastLanguageModel model, Examples examples, SftConfig config) {
@@ -135,6 +141,10 @@ public final class SftTrainer {
     }
 
     private Batches batches() {
+        return batches(train, config);
+    }
+
+    static Batches batches(List<Example> train, SftConfig config) {
         int size = config.perDeviceTrainBatchSize();
         return new Batches(train, config.packing() ? BatchOptions.packed(size, config.maxLength(), config.orderSeed())
                 : BatchOptions.of(size, config.orderSeed()));
@@ -177,8 +187,9 @@ public final class SftTrainer {
 
     /// The optimizer of a run of `totalSteps`.
     static Optimizer optimizer(TensorOps ops, List<Parameter> trainable, SftConfig config, int totalSteps) {
-        return Optimizer.of(config.optim(), ops, ParamGroups.byDecay(trainable, config.weightDecay()),
-                config.optimizerSettings(totalSteps));
+        List<ParamGroup> groups = config.loraplusLrRatio().map(ratio -> LoraPlus.groups(trainable, config, ratio))
+                .orElseGet(() -> ParamGroups.byDecay(trainable, config.weightDecay()));
+        return Optimizer.of(config.optim(), ops, groups, config.optimizerSettings(totalSteps));
     }
 
     /// Loss, accuracy and perplexity on the evaluation examples.
@@ -270,7 +281,8 @@ public final class SftTrainer {
         entry.put("num_tokens", state.tokensSeen());
         sinks.forEach(sink -> sink.log(entry));
         try {
-            model.savePretrained(output);
+            if (config.pissaConvert()) model.saveAsLora(output);
+            else model.savePretrained(output);
             writer.writeState(output);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + output + ": " + e.getMessage(), e);

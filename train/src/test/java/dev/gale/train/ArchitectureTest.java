@@ -29,7 +29,7 @@ class ArchitectureTest {
             "optim", List.of("dev.gale.optim", "dev.gale.tensor", "org.ejml"),
             "kernels-tornado", List.of("dev.gale.kernels", "dev.gale.tensor", "uk.ac.manchester.tornado"),
             "kernels-tornado/tornado-api-stub", List.of("uk.ac.manchester.tornado.api", "dev.gale.tornado.stub"),
-            "peft", List.of("dev.gale.peft", "dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson"),
+            "peft", List.of("dev.gale.peft", "dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson", "org.ejml"),
             "train", List.of("dev.gale.train", "dev.gale.peft", "dev.gale.optim", "dev.gale.nn", "dev.gale.tensor",
                     "com.fasterxml.jackson", "picocli", "ai.djl.huggingface", "org.slf4j"),
             "bench", List.of(""));

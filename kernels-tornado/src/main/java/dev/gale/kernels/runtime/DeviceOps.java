@@ -52,10 +52,6 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
     }
 
-    final boolean computes() {
-        return link.computes();
-    }
-
     final OperandCopies copies() {
         return copies;
     }
@@ -87,6 +83,11 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     @Override
     public final List<KernelTime> takeKernelTimes() {
         return link.takeKernelTimes();
+    }
+
+    @Override
+    public final boolean computes() {
+        return link.computes();
     }
 
     @Override

@@ -13,6 +13,10 @@ import java.util.List;
 
 /// Which kernels make a matrix product.
 final class Products {
+    /// Columns of a product that tiles would leave half empty, and the depth from which on parts of it are summed apart.
+    private static final int NARROW = 128;
+    private static final int DEEP = 1024;
+
     private final TornadoOps ops;
     private final ProductEngine engine;
     private final CublasProducts cublas;
@@ -53,7 +57,14 @@ final class Products {
     }
 
     void matmul(Tensor c, Operand a, Operand b, float alpha, boolean accumulate) {
-        product(c, a, b, new Rest(null, accumulate ? c : null, null), alpha);
+        if (isNarrow(c, a, b)) skinny(c, a, new Operand(b.tensor, false), false, alpha, accumulate);
+        else product(c, a, b, new Rest(null, accumulate ? c : null, null), alpha);
+    }
+
+    /// Whether the product is one with few columns, as those of a weight and an adapter's down projection are.
+    private static boolean isNarrow(Tensor c, Operand a, Operand b) {
+        boolean narrow = b.transposed && b.tensor.rows() <= NARROW && b.tensor.cols() >= DEEP;
+        return narrow && c.dtype() == DType.F32 && b.tensor.dtype() == DType.F32 && a.tensor.dtype() != DType.F16;
     }
 
     /// @param y null to make only the side's low

@@ -7,8 +7,10 @@ import dev.gale.kernels.GluKernels;
 import dev.gale.kernels.LookupKernels;
 import dev.gale.kernels.NormKernels;
 import dev.gale.kernels.OptimKernels;
+import dev.gale.kernels.ProductForm;
 import dev.gale.kernels.Reduce;
 import dev.gale.kernels.RopeKernels;
+import dev.gale.kernels.ScaleKernels;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
@@ -240,6 +242,53 @@ public final class TornadoOps extends DeviceOps {
         Tensor dense = quantized.dense(w);
         products.backward(dx, accumulate, dy, dense, side, sideGrads);
         release(dense);
+    }
+
+    // ---- lengths of weight rows ----
+
+    @Override
+    public void rowNorm(Tensor norm, Tensor base, Tensor b, Tensor cross, Tensor gram, float scale) {
+        Checks.rowNorm(norm, base, b, cross, gram);
+        if (norm.size() == 0) return;
+        int r = b.cols();
+        int based = flag(base != null);
+        int squared = flag(gram != null);
+        launch("rowNorm", rows(b.rows()), List.of(r, based, squared, scale), (graph, id, a) -> graph.task(id, ScaleKernels::rowNorm,
+                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.halves(2), a.type(2), a.floats(3),
+                a.halves(3), a.type(3), a.floats(4), r, based, squared, scale),
+                norm, base == null ? norm : base, b, cross, gram == null ? norm : gram);
+    }
+
+    @Override
+    public void columnScaleForward(Tensor y, Tensor x, Tensor magnitude, Tensor norm, Tensor bias, Tensor residual) {
+        Checks.columnScaleForward(y, x, magnitude, norm, bias, residual);
+        if (x.size() == 0) return;
+        int cols = x.cols();
+        int biasType = bias == null ? ProductForm.ABSENT : Launch.type(bias.dtype());
+        int residualType = residual == null ? ProductForm.ABSENT : Launch.type(residual.dtype());
+        launch("columnScaleForward", rows(x.rows()), List.of(cols, biasType, residualType), (graph, id, a) -> graph.task(id,
+                ScaleKernels::columnScaleForward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
+                a.floats(1), a.halves(1), a.type(1), a.floats(2), a.floats(3), a.floats(4), a.halves(4), biasType, a.floats(5),
+                a.halves(5), residualType, cols),
+                y, x, magnitude, norm, bias == null ? norm : bias, residual == null ? x : residual);
+    }
+
+    @Override
+    public void columnScaleBackward(Tensor dx, Tensor dMagnitude, Tensor dy, Tensor x, Tensor magnitude, Tensor norm) {
+        Checks.columnScaleBackward(dx, dMagnitude, dy, x, magnitude, norm);
+        if (dy.size() == 0) return;
+        int rows = dy.rows();
+        int cols = dy.cols();
+        if (dMagnitude != null) {                                 // first: dx may be dy
+            launch("columnScaleBackwardMagnitude", columns(cols), List.of(rows, cols), (graph, id, a) -> graph.task(id,
+                    ScaleKernels::columnScaleBackwardMagnitude, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1),
+                    a.halves(1), a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), rows, cols),
+                    dMagnitude, dy, x, norm);
+        }
+        if (dx == null) return;
+        launch("columnScaleBackward", rows(rows), List.of(cols), (graph, id, a) -> graph.task(id, ScaleKernels::columnScaleBackward,
+                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
+                a.floats(2), a.floats(3), cols), dx, dy, magnitude, norm);
     }
 
     // ---- attention ----

@@ -8,6 +8,7 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.TensorOps;
 import java.util.List;
 
 /// The differentiable operations that modules are written with: each allocates its results on the tape and runs one
@@ -19,6 +20,17 @@ public final class F {
     public static Tensor embedding(Tape tape, Parameter table, Tensor ids) {
         Tensor y = tape.allocate("embedding", Shape.of(Math.toIntExact(ids.size()), table.value().cols()));    // [M, D]
         return tape.run(new Embedding(y, table, ids));
+    }
+
+    /// As `embedding`, with an adapter or null.
+    public static Tensor embedding(Tape tape, Parameter table, Tensor ids, EmbeddingAdapter adapter) {
+        if (adapter == null) return embedding(tape, table, ids);
+        int tokens = Math.toIntExact(ids.size());
+        Tensor y = tape.allocate("embedding", Shape.of(tokens, table.value().cols()));                         // [M, D]
+        Tensor low = tape.allocate("embedding rows", DType.F32, Shape.of(tokens, adapter.a().value().cols())); // [M, R]
+        tape.run(new AdaptedEmbedding(y, low, table, ids, adapter));
+        tape.done(low);
+        return y;
     }
 
     /// RMSNorm of x `[M, D]`.
@@ -72,11 +84,35 @@ public final class F {
         Tensor low = tape.allocate(adapter.a().name() + " output", DType.F32, Shape.of(x.rows(), r));          // [M, R]
         boolean dropping = tape.isTraining() && adapter.dropout() > 0;
         Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;  // [M, in]
-        tape.run(new Linear(y, x, weight, bias, residual,
-                new Linear.Side(adapter.a(), adapter.b(), low, dropped, adapter, rng)));
+        if (adapter.magnitude() == null) {
+            tape.run(new Linear(y, x, weight, bias, residual,
+                    new Linear.Side(adapter.a(), adapter.b(), low, dropped, adapter, rng)));
+        } else {
+            Tensor product = tape.allocate(weight.name() + " product", y.shape());                             // [M, out]
+            Tensor norm = tape.allocate(weight.name() + " norms", DType.F32, Shape.of(out));                   // [out]
+            tape.run(new DoraLinear(y, product, norm, low, x, dropped, weight, bias, residual, adapter, rng));
+            tape.done(norm);
+            tape.done(product);
+        }
         if (dropped != null) tape.done(dropped);
         tape.done(low);
         return y;
+    }
+
+    /// The norms of the rows of a weight, F32 `[out]`, which the caller releases.
+    public static Tensor rowNorms(TensorOps ops, Parameter weight) {
+        Tensor norm = ops.allocate(weight.name() + " norms", DType.F32, Shape.of(weight.value().rows()));      // [out]
+        DoraLinear.baseNorm(ops, norm, weight.value());
+        return norm;
+    }
+
+    /// Those of an adapted weight `W + scale * b a`: where the lengths of a weight-decomposed layer begin.
+    ///
+    /// @param adapter with a magnitude
+    public static Tensor rowNorms(TensorOps ops, Parameter weight, Adapter adapter) {
+        Tensor norm = ops.allocate(weight.name() + " norms", DType.F32, Shape.of(weight.value().rows()));      // [out]
+        DoraLinear.rowNorm(ops, norm, weight.value(), adapter);
+        return norm;
     }
 
     /// Adds the summed cross-entropy of hidden states x `[M, D]` under head w `[V, D]` to `stats[0]` and the number of

@@ -1,6 +1,8 @@
 package dev.gale.tensor.autograd;
 
+import dev.gale.tensor.DType;
 import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
@@ -35,6 +37,7 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
         List<Parameter> parameters = new ArrayList<>(List.of(weight));
         if (bias != null) parameters.add(bias);
         if (side != null) parameters.addAll(List.of(side.a, side.b));
+        if (upBias() != null) parameters.add(upBias());
         return parameters;
     }
 
@@ -50,7 +53,20 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
     @Override
     public void forward(TensorOps ops) {
         LowRank operands = side == null ? null : operands(ops);
-        ops.linearForward(output, x, weight.value(), bias == null ? null : bias.value(), residual, operands);
+        Tensor shift = bias == null ? null : bias.value();
+        Tensor both = upBias() == null ? null : ops.allocate("bias", DType.F32, Shape.of(output.cols()));
+        if (both != null) {
+            if (shift == null) ops.fill(both, 0f);
+            else ops.copy(both, shift);
+            ops.addScaled(both, upBias().value(), side.adapter.scale());
+        }
+        ops.linearForward(output, x, weight.value(), both == null ? shift : both, residual, operands);
+        if (both != null) ops.release(both);
+    }
+
+    /// The bias of the up projection, or null.
+    private Parameter upBias() {
+        return side == null ? null : side.adapter.bias();
     }
 
     @Override
@@ -79,8 +95,17 @@ record Linear(Tensor output, Tensor x, Parameter weight, Parameter bias, Tensor 
         }
         if (weight.trainable()) ops.matmul(grads.of(weight), dy, true, x, false, 1f, true);
         if (bias != null && bias.trainable()) ops.columnSum(grads.of(bias), dy);
+        if (upBias() != null && upBias().trainable()) upBiasBackward(ops, dy, grads);
         if (residual == null) ops.release(dy);
         else grads.giveIfWanted(residual, dy);
+    }
+
+    private void upBiasBackward(TensorOps ops, Tensor dy, Grads grads) {
+        Tensor sums = ops.allocate("d bias", DType.F32, upBias().value().shape());
+        ops.fill(sums, 0f);
+        ops.columnSum(sums, dy);
+        ops.addScaled(grads.of(upBias()), sums, side.adapter.scale());
+        ops.release(sums);
     }
 
     /// With dropout the side path's input is made again from x, and its gradient goes back through the same mask.

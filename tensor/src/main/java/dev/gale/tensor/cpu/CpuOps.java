@@ -24,6 +24,7 @@ public final class CpuOps extends HostOps {
     private final Team team;
     private final Elementwise elementwise;
     private final Gemm gemm;
+    private final Scales scales;
     private final Norms norms;
     private final Gates gates;
     private final Rotation rotation;
@@ -46,6 +47,7 @@ public final class CpuOps extends HostOps {
         team = new Team(workers);
         elementwise = new Elementwise(team);
         gemm = new Gemm(team);
+        scales = new Scales(team);
         norms = new Norms(team);
         gates = new Gates(team);
         rotation = new Rotation(team);
@@ -191,6 +193,26 @@ public final class CpuOps extends HostOps {
     private static void single(String op, Tensor result) {
         if (result.dtype() == DType.F32) return;
         throw new ShapeException("%s: on the CPU the result must be F32: %s".formatted(op, result));
+    }
+
+    // ---- lengths of weight rows ----
+
+    @Override
+    public void rowNorm(Tensor norm, Tensor base, Tensor b, Tensor cross, Tensor gram, float scale) {
+        Checks.rowNorm(norm, base, b, cross, gram);
+        scales.rowNorm(norm, base, b, cross, gram == null ? null : toFloats(gram), scale);
+    }
+
+    @Override
+    public void columnScaleForward(Tensor y, Tensor x, Tensor magnitude, Tensor norm, Tensor bias, Tensor residual) {
+        Checks.columnScaleForward(y, x, magnitude, norm, bias, residual);
+        scales.forward(y, x, magnitude, norm, bias, residual);
+    }
+
+    @Override
+    public void columnScaleBackward(Tensor dx, Tensor dMagnitude, Tensor dy, Tensor x, Tensor magnitude, Tensor norm) {
+        Checks.columnScaleBackward(dx, dMagnitude, dy, x, magnitude, norm);
+        scales.backward(dx, dMagnitude, dy, x, magnitude, norm);
     }
 
     // ---- normalisation, position, activation ----

@@ -212,6 +212,55 @@ public final class Checks {
         }
     }
 
+    // ---- lengths of weight rows ----
+
+    public static void rowNorm(Tensor norm, Tensor base, Tensor b, Tensor cross, Tensor gram) {
+        String op = "rowNorm";
+        floating(op, "b", b);
+        floating(op, "cross", cross);
+        sameMatrix(op, "cross", cross, "b", b);
+        f32Vector(op, "norm", norm, b.rows(), "b", b);
+        if (base != null) f32Vector(op, "base", base, b.rows(), "b", b);
+        if (gram == null) return;
+        dtype(op, "gram", gram, DType.F32);
+        if (gram.rows() != b.cols() || gram.cols() != b.cols()) {
+            throw wrong(op, "gram must be [%d, %d]".formatted(b.cols(), b.cols()), "gram", gram, "b", b);
+        }
+    }
+
+    public static void columnScaleForward(Tensor y, Tensor x, Tensor magnitude, Tensor norm, Tensor bias,
+                                          Tensor residual) {
+        String op = "columnScaleForward";
+        floating(op, "y", y);
+        floating(op, "x", x);
+        alike(op, "y", y, "x", x);
+        scales(op, x, magnitude, norm);
+        if (bias != null) vector(op, "bias", bias, x.cols(), "x", x);
+        if (residual == null) return;
+        floating(op, "residual", residual);
+        alike(op, "residual", residual, "x", x);
+    }
+
+    public static void columnScaleBackward(Tensor dx, Tensor dMagnitude, Tensor dy, Tensor x, Tensor magnitude,
+                                           Tensor norm) {
+        String op = "columnScaleBackward";
+        floating(op, "dy", dy);
+        scales(op, dy, magnitude, norm);
+        if (dx != null) {
+            floating(op, "dx", dx);
+            alike(op, "dx", dx, "dy", dy);
+        }
+        if (dMagnitude == null) return;
+        f32Vector(op, "dMagnitude", dMagnitude, dy.cols(), "dy", dy);
+        floating(op, "x", x);
+        alike(op, "x", x, "dy", dy);
+    }
+
+    private static void scales(String op, Tensor x, Tensor magnitude, Tensor norm) {
+        f32Vector(op, "magnitude", magnitude, x.cols(), "x", x);
+        f32Vector(op, "norm", norm, x.cols(), "x", x);
+    }
+
     // ---- normalisation, position, activation ----
 
     public static void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w) {

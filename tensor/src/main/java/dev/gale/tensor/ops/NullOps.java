@@ -18,8 +18,10 @@ import java.util.Map;
 /// gradient the same for its product; attention 4 K per head and visible (query, key) pair, its backward 10 K (scores
 /// again, dv, dp, dq, dk); `linearCrossEntropy` 2 V D per trained row, and as much again for each of dx and dw.
 /// Elementwise work counts per element: add 1, addScaled 2, columnSum 1, dropout 2, scatterAddRows 1, rmsNorm 4 and 8,
-/// rope 3, glu 5 and 10, sumSquares 2, adamW 14, lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit
-/// 19 (a code is 8 comparisons and a division), quantize 3, dequantize 1; transcendental functions count as one.
+/// rope 3, glu 5 and 10, columnScale 2 (3 with either of bias and residual, 4 with both) and 3 (or what of it is asked
+/// for), sumSquares 2, adamW 14, lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit 19 (a code is 8
+/// comparisons and a division), quantize 3, dequantize 1; rowNorm 2 and, with gram, 2 R per element of b; transcendental
+/// functions count as one.
 /// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the
 /// batch; where they were not written, every key is visible and every row trained. Reading floats gives zeros.
 /// Bytes: every operand that a call reads and every result it writes, once; lookups count the rows they touch.
@@ -56,6 +58,11 @@ public final class NullOps extends PooledOps {
     @Override
     public String name() {
         return "null";
+    }
+
+    @Override
+    public boolean computes() {
+        return false;
     }
 
     /// Calls, FLOPs and bytes per method, in order of first call.
@@ -268,6 +275,30 @@ public final class NullOps extends PooledOps {
             bytes += result(sideGrads.dA(), true) + result(sideGrads.dB(), true);
         }
         count("linearBackward", flops, bytes);
+    }
+
+    // ---- lengths of weight rows ----
+
+    @Override
+    public void rowNorm(Tensor norm, Tensor base, Tensor b, Tensor cross, Tensor gram, float scale) {
+        Checks.rowNorm(norm, base, b, cross, gram);
+        long terms = 2 + (gram == null ? 0 : 2L * b.cols());
+        count("rowNorm", terms * b.size(), bytes(norm, base, b, cross == b ? null : cross, gram));
+    }
+
+    @Override
+    public void columnScaleForward(Tensor y, Tensor x, Tensor magnitude, Tensor norm, Tensor bias, Tensor residual) {
+        Checks.columnScaleForward(y, x, magnitude, norm, bias, residual);
+        int terms = 2 + (bias == null ? 0 : 1) + (residual == null ? 0 : 1);
+        count("columnScaleForward", terms * y.size(), bytes(y, x, magnitude, norm, bias, residual));
+    }
+
+    @Override
+    public void columnScaleBackward(Tensor dx, Tensor dMagnitude, Tensor dy, Tensor x, Tensor magnitude, Tensor norm) {
+        Checks.columnScaleBackward(dx, dMagnitude, dy, x, magnitude, norm);
+        int terms = (dx == null ? 0 : 1) + (dMagnitude == null ? 0 : 2);
+        count("columnScaleBackward", terms * dy.size(),
+                bytes(dx, dy, dMagnitude == null ? null : x, magnitude, norm) + result(dMagnitude, true));
     }
 
     // ---- normalisation, position, activation ----

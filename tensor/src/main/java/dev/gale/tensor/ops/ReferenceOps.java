@@ -128,6 +128,26 @@ public final class ReferenceOps extends HostOps {
         ReferenceLinear.backward(dx, accumulate, dy, w, side, sideGrads);
     }
 
+    // ---- lengths of weight rows ----
+
+    @Override
+    public void rowNorm(Tensor norm, Tensor base, Tensor b, Tensor cross, Tensor gram, float scale) {
+        Checks.rowNorm(norm, base, b, cross, gram);
+        ReferenceScale.rowNorm(norm, base, b, cross, gram, scale);
+    }
+
+    @Override
+    public void columnScaleForward(Tensor y, Tensor x, Tensor magnitude, Tensor norm, Tensor bias, Tensor residual) {
+        Checks.columnScaleForward(y, x, magnitude, norm, bias, residual);
+        ReferenceScale.forward(y, x, magnitude, norm, bias, residual);
+    }
+
+    @Override
+    public void columnScaleBackward(Tensor dx, Tensor dMagnitude, Tensor dy, Tensor x, Tensor magnitude, Tensor norm) {
+        Checks.columnScaleBackward(dx, dMagnitude, dy, x, magnitude, norm);
+        ReferenceScale.backward(dx, dMagnitude, dy, x, magnitude, norm);
+    }
+
     // ---- normalisation, position, activation ----
 
     @Override

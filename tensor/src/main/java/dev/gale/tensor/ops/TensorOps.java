@@ -25,6 +25,12 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// Short name for logs and results, e.g. `cpu`.
     String name();
 
+    /// False when values are not computed but only counted, as in a plan: what costs much to make on the host and will be
+    /// written need not be made then.
+    default boolean computes() {
+        return true;
+    }
+
     /// Says that a piece of work which is repeated with other operands, such as a layer, begins or ends here. A device may
     /// then capture the piece once and replay it; elsewhere nothing happens.
     default void border() {}
@@ -172,6 +178,26 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// `dx = dy w + (side's share)`; a null dx is not computed; a null side has no share. w may be quantized.
     /// Writes: dx `=` or, with accumulate, `+=`; the components of sideGrads as its Javadoc says.
     void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads);
+
+    // ---- lengths of weight rows ----
+
+    /// `norm[i] = sqrt(base[i]^2 + 2 scale b[i]·cross[i] + scale^2 b[i] gram b[i]ᵀ)`; null base and gram are left out.
+    /// With base the norms of W's rows, cross = W Aᵀ and gram = A Aᵀ these are the norms of the rows of `W + scale * B A`,
+    /// without that matrix; with b = cross = W and scale = 1/2, those of W itself.
+    /// Shapes: norm, base F32 `[N]`; b, cross `[N, R]`; gram F32 `[R, R]`. Writes: `=`.
+    /// Numerics: F32 sums; a row loses what cancels, `(|w| + |scale b A|)^2 / norm^2`. Never below 1e-19, so that a row of
+    /// zeros has a direction to be scaled in.
+    /// Source: Liu et al. 2024 (DoRA), arXiv 2402.09353 section 4.3.
+    void rowNorm(Tensor norm, Tensor base, Tensor b, Tensor cross, Tensor gram, float scale);
+
+    /// `y[r,c] = magnitude[c] / norm[c] * x[r,c] + bias[c] + residual[r,c]`; null bias and residual are left out.
+    /// Shapes: y, x, residual `[M, N]`; magnitude, norm F32 `[N]`; bias `[N]`. Writes: `=`; y may be x or residual.
+    void columnScaleForward(Tensor y, Tensor x, Tensor magnitude, Tensor norm, Tensor bias, Tensor residual);
+
+    /// `dMagnitude[c] += sum_r dy[r,c] * x[r,c] / norm[c]`, `dx = magnitude[c] / norm[c] * dy`; the norm is taken for a
+    /// constant. Either result may be null, x where dMagnitude is.
+    /// Shapes as forward; dMagnitude F32 `[N]`. Writes: dMagnitude `+=`; dx `=`, and it may be dy.
+    void columnScaleBackward(Tensor dx, Tensor dMagnitude, Tensor dy, Tensor x, Tensor magnitude, Tensor norm);
 
     // ---- normalisation, position, activation ----
 

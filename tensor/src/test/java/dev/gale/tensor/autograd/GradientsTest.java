@@ -2,6 +2,7 @@ package dev.gale.tensor.autograd;
 
 import static dev.gale.tensor.testing.Fixtures.normal;
 import static dev.gale.tensor.testing.Fixtures.uniform;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -62,6 +63,20 @@ class GradientsTest {
         Parameter table = trainable("table", 4, 3);
         Tensor ids = ints(2, 0, 2, 2, 3);
         GradCheck.ofOutput(ops, List.of(table), tape -> F.embedding(tape, table, ids));
+    }
+
+    @Test
+    void embeddingWithAdapter() {
+        Parameter table = trainable("table", 4, 3);
+        Parameter a = trainable("a", 4, 2);
+        Parameter b = trainable("b", 3, 2);
+        Tensor ids = ints(2, 0, 2, 2, 3);
+        EmbeddingAdapter adapter = new EmbeddingAdapter(a, b, 1.25f);
+        GradCheck.ofOutput(ops, List.of(table, a, b), tape -> F.embedding(tape, table, ids, adapter));
+        for (Parameter only : List.of(a, b)) {
+            List.of(table, a, b).forEach(p -> p.setTrainable(p == only));
+            GradCheck.ofOutput(ops, List.of(only), tape -> F.embedding(tape, table, ids, adapter));
+        }
     }
 
     @Test
@@ -196,6 +211,103 @@ class GradientsTest {
                         F.linear(tape, rows(tape, x), w, null, null, new Adapter(a, b, 1.25f, dropout, 3), rng));
             }
         }
+    }
+
+    @Test
+    void linearWithAdapterThatHasABias() {
+        Parameter x = trainable("x", 5, 6);
+        Parameter w = trainable("w", 3, 6);
+        Parameter bias = trainable("bias", 3);
+        Parameter a = trainable("a", 2, 6);
+        Parameter b = trainable("b", 3, 2);
+        Parameter upBias = trainable("b's bias", 3);
+        Adapter adapter = new Adapter(a, b, upBias, null, 1.25f, 0f, 3);
+        for (Parameter base : new Parameter[] {bias, null}) {
+            GradCheck.ofOutput(ops, base == null ? List.of(x, a, b, upBias) : List.of(x, w, bias, a, b, upBias), tape ->
+                    F.linear(tape, rows(tape, x), w, base, null, adapter, null));
+        }
+    }
+
+    /// Finite differences of a layer whose norms stay as they are: they are of a copy of the adapter that does not move.
+    private Tensor heldNorms(Parameter w, Parameter a, Parameter b, float scale) {
+        Tensor norm = ops.allocate("norms", DType.F32, Shape.of(w.value().rows()));
+        float[] weight = ops.toFloats(w.value());
+        float[] down = ops.toFloats(a.value());
+        float[] up = ops.toFloats(b.value());
+        int in = w.value().cols();
+        int r = a.value().rows();
+        float[] norms = new float[w.value().rows()];
+        for (int o = 0; o < norms.length; o++) {
+            double squares = 0;
+            for (int c = 0; c < in; c++) {
+                double value = weight[o * in + c];
+                for (int k = 0; k < r; k++) value += (double) scale * up[o * r + k] * down[k * in + c];
+                squares += value * value;
+            }
+            norms[o] = (float) Math.sqrt(squares);
+        }
+        ops.write(norm, norms);
+        return norm;
+    }
+
+    /// The norms are constants of the gradient, so the differences are taken of operations whose `rowNorm` repeats itself.
+    @ParameterizedTest(name = "dropout {0}, residual {1}")
+    @CsvSource({"0,false", "0,true", "0.4,false", "0.4,true"})
+    void weightDecomposedLinear(float dropout, boolean added) {
+        Parameter x = trainable("x", 5, 6);
+        Parameter w = trainable("w", 3, 6);
+        Parameter bias = trainable("bias", 3);
+        Parameter a = trainable("a", 2, 6);
+        Parameter b = trainable("b", 3, 2);
+        Parameter length = trainable("length", 3);
+        Parameter residual = trainable("residual", 5, 3);
+        w.setTrainable(false);
+        Tensor rng = ints(5, 6, 7, 8);
+        Tensor baseNorm = ops.allocate("base norms", DType.F32, Shape.of(3));
+        ops.rowNorm(baseNorm, null, w.value(), w.value(), null, 0.5f);
+        Adapter adapter = new Adapter(a, b, null, new Adapter.Magnitude(length, baseNorm), 1.25f, dropout, 3);
+        Tensor held = heldNorms(w, a, b, 1.25f);
+        TensorOps holding = HeldNorms.of(ops, held);
+        List<Parameter> checked = added ? List.of(x, bias, a, b, length, residual) : List.of(x, bias, a, b, length);
+        GradCheck.ofOutput(holding, checked, tape -> F.linear(tape, rows(tape, x), w, bias,
+                added ? rows(tape, residual) : null, adapter, rng));
+        GradCheck.ofOutput(holding, List.of(x, a, b, length), tape -> tape.checkpoint((inner, in) -> {
+            Tensor y = F.linear(inner, in, w, null, null, adapter, rng);
+            return F.glu(inner, y, y, Activation.SILU);
+        }, rows(tape, x)));
+        GradCheck.ofOutput(holding, List.of(x, a, b, length), tape -> tape.checkpoint((inner, in) ->
+                F.linear(inner, in, w, bias, null, adapter, rng), rows(tape, x)));
+        for (Parameter only : List.of(x, a, b, length)) {
+            List.of(x, a, b, length, bias).forEach(p -> p.setTrainable(p == only));
+            GradCheck.ofOutput(holding, List.of(only), tape -> F.linear(tape, rows(tape, x), w, bias, null, adapter, rng));
+        }
+    }
+
+    @Test
+    void normsOfAnAdaptedWeightAreThoseOfTheMatrix() {
+        Parameter w = trainable("w", 7, 40);
+        Parameter a = trainable("a", 3, 40);
+        Parameter b = trainable("b", 7, 3);
+        Tensor baseNorm = ops.allocate("base norms", DType.F32, Shape.of(7));
+        ops.rowNorm(baseNorm, null, w.value(), w.value(), null, 0.5f);
+        Adapter adapter = new Adapter(a, b, null, new Adapter.Magnitude(trainable("length", 7), baseNorm), 1.5f, 0, 0);
+        float[] want = ops.toFloats(heldNorms(w, a, b, 1.5f));
+        float[] got = ops.toFloats(F.rowNorms(ops, w, adapter));
+        for (int i = 0; i < want.length; i++) assertEquals(want[i], got[i], 40 * 0x1p-24 * want[i]);
+    }
+
+    @Test
+    void aDecomposedWeightIsFrozen() {
+        Parameter w = trainable("w", 3, 6);
+        Parameter x = trainable("x", 5, 6);
+        Adapter adapter = new Adapter(trainable("a", 2, 6), trainable("b", 3, 2), null,
+                new Adapter.Magnitude(trainable("length", 3), f32(new float[3], 3)), 1, 0, 0);
+        try (Tape tape = Tape.recording(ops)) {
+            Tensor rows = rows(tape, x);
+            assertThrows(IllegalArgumentException.class, () -> F.linear(tape, rows, w, null, null, adapter, null));
+        }
+        assertThrows(IllegalArgumentException.class,
+                () -> new Adapter(adapter.a(), adapter.b(), x, adapter.magnitude(), 1, 0, 0));
     }
 
     @ParameterizedTest(name = "scale {0}, softcap {1}")

@@ -129,6 +129,30 @@ public interface ChecksContract extends Trials {
     }
 
     @Test
+    default void scaleOperandsMustFit() {
+        try (TensorOps ops = freshOps()) {
+            Refusals r = new Refusals(ops);
+            r.expect("rowNorm", () -> ops.rowNorm(r.f(3), null, r.f(2, 4), r.f(2, 4), null, 1),
+                    () -> ops.rowNorm(r.f(2), r.f(3), r.f(2, 4), r.f(2, 4), null, 1),
+                    () -> ops.rowNorm(r.half(2), null, r.f(2, 4), r.f(2, 4), null, 1),
+                    () -> ops.rowNorm(r.f(2), null, r.f(2, 4), r.f(4, 2), null, 1),
+                    () -> ops.rowNorm(r.f(2), null, r.f(2, 4), null, null, 1),
+                    () -> ops.rowNorm(r.f(2), null, r.f(2, 4), r.f(2, 4), r.f(2, 2), 1));
+            Tensor x = r.f(2, 3);
+            r.expect("columnScaleForward", () -> ops.columnScaleForward(r.f(3, 2), x, r.f(3), r.f(3), null, null),
+                    () -> ops.columnScaleForward(r.f(2, 3), x, r.f(2), r.f(3), null, null),
+                    () -> ops.columnScaleForward(r.f(2, 3), x, r.f(3), r.half(3), null, null),
+                    () -> ops.columnScaleForward(r.f(2, 3), x, r.f(3), r.f(3), r.f(2), null),
+                    () -> ops.columnScaleForward(r.f(2, 3), x, r.f(3), r.f(3), null, r.f(3, 2)));
+            r.expect("columnScaleBackward", () -> ops.columnScaleBackward(r.f(3, 2), null, x, null, r.f(3), r.f(3)),
+                    () -> ops.columnScaleBackward(null, r.f(2), x, r.f(2, 3), r.f(3), r.f(3)),
+                    () -> ops.columnScaleBackward(null, r.f(3), x, null, r.f(3), r.f(3)),
+                    () -> ops.columnScaleBackward(null, r.f(3), x, r.f(3, 3), r.f(3), r.f(3)),
+                    () -> ops.columnScaleBackward(r.f(2, 3), null, x, null, r.f(3), r.f(2)));
+        }
+    }
+
+    @Test
     default void layerOperandsMustFit() {
         try (TensorOps ops = freshOps()) {
             Refusals r = new Refusals(ops);

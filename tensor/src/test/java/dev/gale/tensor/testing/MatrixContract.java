@@ -42,6 +42,17 @@ public interface MatrixContract extends Trials {
         for (int form = 0; form < 4; form++) assertSums(matmul(m, n, k, false, form % 2 == 0, dtype, form > 1), k + 4);
     }
 
+    /// As the products of a weight and an adapter's down projection.
+    @ParameterizedTest
+    @CsvSource({"37,3,1024,BF16", "130,16,1100,BF16", "20,17,1050,F16", "20,17,1050,F32"})
+    default void matmulTakesTallWeightsAndFewDeepRows(int m, int n, int k, DType dtype) {
+        for (boolean accumulate : new boolean[] {false, true}) {
+            Trial trial = new Trial((ops, t) -> ops.matmul(t.get("c"), t.get("w"), false, t.get("a"), true, 0.7f, accumulate))
+                    .input("w", dtype, uniform(m * k, 1), m, k).input("a", uniform(n * k, 2), n, k);
+            assertSums(accumulate ? trial.inout("c", uniform(m * n, 3), m, n) : trial.output("c", m, n), k + 4);
+        }
+    }
+
     @Test
     default void matmulSpreadsNaNAlongRowsAndColumnsOnly() {
         for (int form = 0; form < 4; form++) {

@@ -16,20 +16,21 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
     /// Reads the data first: a wrong line is found before a model is opened.
     static TrainRun open(TrainConfig config, TensorOps ops) {
         Dataset dataset = Dataset.load(config.dataset());
-        return open(config, ops, model -> new SftTrainer(model, dataset, config.training()));
+        return open(config, ops, model -> SftTrainer.Examples.of(model, dataset, config.training()));
     }
 
     /// The same on examples that were read before.
     static TrainRun open(TrainConfig config, TensorOps ops, SftTrainer.Examples examples) {
-        return open(config, ops, model -> new SftTrainer(model, examples, config.training()));
+        return open(config, ops, model -> examples);
     }
 
-    private static TrainRun open(TrainConfig config, TensorOps ops, Function<FastLanguageModel, SftTrainer> trainer) {
+    private static TrainRun open(TrainConfig config, TensorOps ops, Function<FastLanguageModel, SftTrainer.Examples> reader) {
         FastLanguageModel model = model(config, ops);
         try {
+            SftTrainer.Examples examples = reader.apply(model);
             boolean adapters = !config.fullFinetuning() && !config.fromScratch();
-            if (adapters) model.getPeftModel(config.lora(), config.training().seed());
-            return new TrainRun(model, trainer.apply(model));
+            if (adapters) model.getPeftModel(config.lora(), examples, config.training());
+            return new TrainRun(model, new SftTrainer(model, examples, config.training()));
         } catch (RuntimeException e) {
             model.close();
             throw e;

@@ -2,6 +2,9 @@ package dev.gale.train.config;
 
 import dev.gale.nn.LoadOptions;
 import dev.gale.optim.OptimArgs;
+import dev.gale.peft.EvaConfig;
+import dev.gale.peft.InitLoraWeights;
+import dev.gale.peft.LoftqConfig;
 import dev.gale.peft.LoraConfig;
 import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
@@ -20,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 
 /// A training run as its YAML file describes it: the model, the options of `SftConfig` beside it at the top, and the
 /// sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command line.
@@ -46,7 +50,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     private static final Path MISSING = Path.of("");
 
     private static final RecordBinder BINDER = new RecordBinder(Map.of(
-            ModuleNames.class, TrainConfig::moduleNames, LoraConfig.Init.class, TrainConfig::init,
+            ModuleNames.class, TrainConfig::moduleNames, InitLoraWeights.class, TrainConfig::init,
+            LoftqConfig.class, section(LoftqConfig.DEFAULT), EvaConfig.class, section(EvaConfig.DEFAULT),
             Checkpointing.class, TrainConfig::checkpointing, OptimArgs.class, TrainConfig::optimArgs));
 
     /// The keys at the top that are not `SftConfig`'s.
@@ -202,11 +207,16 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         }
     }
 
-    private static LoraConfig.Init init(String key, ConfigValue given) {
-        return switch (given.value()) {
-            case Boolean drawn -> drawn ? LoraConfig.Init.KAIMING : LoraConfig.Init.RANDOM;
-            case String name when name.equalsIgnoreCase("gaussian") -> LoraConfig.Init.GAUSSIAN;
-            default -> throw given.wrong(key, "true, false or gaussian");
+    private static InitLoraWeights init(String key, ConfigValue given) {
+        return InitLoraWeights.of(given.value()).orElseThrow(() -> given.wrong(key, InitLoraWeights.EXPECTED));
+    }
+
+    /// The reader of a section inside of `lora`.
+    private static BiFunction<String, ConfigValue, Object> section(Record defaults) {
+        return (key, given) -> {
+            Map<String, ConfigValue> section = given.section(key);
+            requireKnown("lora." + key + ".", section, List.of(RecordBinder.keys(defaults.getClass())));
+            return new RecordBinder(Map.of()).bind(defaults, section);
         };
     }
 

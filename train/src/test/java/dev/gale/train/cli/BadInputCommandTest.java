@@ -168,6 +168,10 @@ class BadInputCommandTest {
                 set("optim_args=rank", "--set optim_args", "optim_args must be name=value"),
                 set("torch_dtype=int8", "--set torch_dtype", "'int8' is unknown"),
                 set("lora.target_modules=[q_prj]", "target_modules", "did you mean 'q_proj'?"),
+                set("lora.init_lora_weights=pisa", "--set lora.init_lora_weights", "pissa_niter_N"),
+                set("lora={init_lora_weights: pissa, r: 65}", "r is 65, but init_lora_weights pissa takes at most 64"),
+                set("lora={init_lora_weights: eva, r: 64}", "init_lora_weights eva needs batches of at least 64 tokens"),
+                set("lora={init_lora_weights: orthogonal, r: 3}", "must be even"),
                 set("lora.target_modules=xyz", "target_modules 'xyz' chooses no module", "q_proj"),
                 set("lora.target_modules='(('", "--set lora.target_modules", "not a regular expression"),
                 set("tokenizer_name_or_path=no-such-folder", "no-such-folder does not exist"));

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gale.peft.EvaConfig;
+import dev.gale.peft.InitLoraWeights;
+import dev.gale.peft.LoftqConfig;
 import dev.gale.peft.LoraConfig;
 import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
@@ -76,10 +79,38 @@ class TrainConfigTest {
                 .lrSchedulerKwargs(Map.of("num_cycles", 0.25, "name", "x")).build();
         assertEquals(training, config.training());
         LoraConfig lora = LoraConfig.builder().r(16).loraAlpha(32).targetModules("q_proj", "v_proj")
-                .bias(LoraConfig.Bias.LORA_ONLY).initLoraWeights(LoraConfig.Init.GAUSSIAN)
+                .bias(LoraConfig.Bias.LORA_ONLY).initLoraWeights(InitLoraWeights.GAUSSIAN)
                 .layersToTransform(List.of(3)).rankPattern(Map.of("k_proj", 4)).build();
         assertEquals(lora, config.lora());
         assertEquals(Optional.of(DType.BF16), config.torchDtype());
+    }
+
+    @Test
+    void variantsOfLoraHaveTheKeysOfPeft() {
+        TrainConfig config = parse(DATASET + """
+                loraplus_lr_ratio: 16
+                loraplus_lr_embedding: 1e-5
+                pissa_convert: true
+                lora:
+                  use_dora: true
+                  init_lora_weights: pissa_niter_16
+                """);
+        assertEquals(SftConfig.builder().loraplusLrRatio(16).loraplusLrEmbedding(1e-5).pissaConvert(true).build(), config.training());
+        assertEquals(LoraConfig.builder().useDora(true).initLoraWeights(new InitLoraWeights(InitLoraWeights.Method.PISSA, 16)).build(),
+                config.lora());
+        assertEquals(LoraConfig.builder().initLoraWeights(InitLoraWeights.LOFTQ).loftqConfig(new LoftqConfig(4, 5)).build(),
+                parse(DATASET + "lora: {init_lora_weights: loftq, loftq_config: {loftq_iter: 5}}\n").lora());
+        assertEquals(new EvaConfig(1.5, 0.99, true, -100, true, true),
+                parse(DATASET + "lora:\n  init_lora_weights: eva\n  eva_config: {rho: 1.5, whiten: true}\n").lora().evaConfig());
+        assertTrue(parse(DATASET + "lora: {lora_bias: true}\n").lora().loraBias());
+        assertRefused("run.yaml, line 3: init_lora_weights must be true, false, gaussian, orthogonal, pissa,",
+                "lora:\n  init_lora_weights: pisa\n");
+        assertRefused("run.yaml, line 4: unknown key 'lora.loftq_config.loftq_iters', did you mean 'lora.loftq_config.loftq_iter'?",
+                "lora:\n  loftq_config:\n    loftq_iters: 2\n");
+        assertRefused("run.yaml, line 4: LoRA: loftq_iter must be at least 1", "lora:\n  loftq_config:\n    loftq_iter: 0\n");
+        assertRefused("run.yaml, line 4: LoRA: rho of eva_config must be at least 1", "lora:\n  eva_config:\n    rho: 0.5\n");
+        assertRefused("run.yaml, line 2: LoRA: lora_bias and use_dora exclude each other", "lora: {lora_bias: true, use_dora: true}\n");
+        assertRefused("run.yaml, line 2: loraplus_lr_ratio must be above 0", "loraplus_lr_ratio: 0\n");
     }
 
     @Test
