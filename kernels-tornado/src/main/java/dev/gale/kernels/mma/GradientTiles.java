@@ -30,6 +30,22 @@ public final class GradientTiles {
         return weight == 0f ? 0f : weight * (dot - delta);
     }
 
+    /// Whether a key is in a range.
+    public static int sees(int key, int start, int stop) {
+        int sees = 0;
+        if (key >= start) {
+            if (key < stop) sees = 1;
+        }
+        return sees;
+    }
+
+    /// The nearest BF16, of two the even one, for a magnitude from 1e-35 to 1e33; NaN for larger ones. No product here needs
+    /// rounding, so it does not matter whether compilers fuse it with a difference.
+    public static float rounded(float value) {
+        float shifted = value * 65536f;              // its last bit is one of the 8 that stay
+        return shifted - (shifted - value);
+    }
+
     /// Two numbers rounded to BF16 side by side.
     ///
     /// @param none 0 that the compiler does not know, as nil is: TornadoVM takes the kind of a difference from its first

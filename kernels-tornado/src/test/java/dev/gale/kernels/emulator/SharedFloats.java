@@ -11,6 +11,7 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.reflect.Method;
@@ -20,10 +21,10 @@ import java.util.function.Consumer;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
-/// Lets `(FloatArray) (Object) shared`, with which a kernel hands local memory to `mmaStore`, run on the JVM. The CUDA
-/// backend emits no code for that cast and takes the address as that of an array with a header: element i of the
-/// `FloatArray` is `shared[i + 4]`. Here the kernel's class is loaded again with such casts turned into calls of
-/// `cast`. Helpers that it calls in other classes must be public.
+/// Lets `(FloatArray) (Object) array`, with which a kernel hands local memory or a private array to `mmaStore`, run on the
+/// JVM. The CUDA backend emits no code for that cast and takes the address as that of an array with a header: element i of
+/// the `FloatArray` is `array[i + 4]`, its bits if that is an int. Here the kernel's class is loaded again with such casts
+/// turned into calls of `cast`. Helpers that it calls in other classes must be public.
 public final class SharedFloats extends ClassLoader {
     private static final ClassDesc ARRAY = FloatArray.class.describeConstable().orElseThrow();
     private static final ClassDesc SELF = SharedFloats.class.describeConstable().orElseThrow();
@@ -41,10 +42,17 @@ public final class SharedFloats extends ClassLoader {
 
     /// What the cast means on the device.
     public static FloatArray cast(Object value) {
-        if (!(value instanceof float[] shared)) return (FloatArray) value;
-        float first = shared[0];
-        FloatArray view = FloatArray.fromSegmentShallow(MemorySegment.ofArray(shared));
-        shared[0] = first;                            // the view wrote its size there, which the device does not
+        return switch (value) {
+            case float[] floats -> view(MemorySegment.ofArray(floats));
+            case int[] ints -> view(MemorySegment.ofArray(ints));
+            default -> (FloatArray) value;
+        };
+    }
+
+    private static FloatArray view(MemorySegment array) {
+        int first = array.get(ValueLayout.JAVA_INT, 0);
+        FloatArray view = FloatArray.fromSegmentShallow(array);
+        array.set(ValueLayout.JAVA_INT, 0, first);    // the view wrote its size there, which the device does not
         return view;
     }
 

@@ -19,6 +19,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -271,20 +273,27 @@ class AttentionGradientTest {
     void gradientsMatchTheReference(Layout layout) {
         for (int dims : new int[] {64, 128}) {
             Case c = new Case(layout, dims);
-            assertOfKeys(AttentionGradient.ofKeys(dims), c, c.stats());
-            assertOfQueries(AttentionGradient.ofQueries(dims), c, c.stats());
+            AttentionGradient.OF_KEYS.stream().filter(each -> each.dims() == dims)
+                    .forEach(each -> assertOfKeys(each, c, c.stats()));
+            AttentionGradient.OF_QUERIES.stream().filter(each -> each.dims() == dims)
+                    .forEach(each -> assertOfQueries(each, c, c.stats()));
         }
     }
 
+    /// Kernels take the upper halves of what `rounded` gives for BF16 elements.
     @Test
-    void everyVariantMatchesTheReference() {
-        for (int dims : new int[] {64, 128}) {
-            Case c = new Case(Layout.PACKED, dims);
-            AttentionGradient.OF_KEYS.stream().filter(each -> each.dims() == dims && each != AttentionGradient.ofKeys(dims))
-                    .forEach(each -> assertOfKeys(each, c, c.stats()));
-            AttentionGradient.OF_QUERIES.stream().filter(each -> each.dims() == dims && each != AttentionGradient.ofQueries(dims))
-                    .forEach(each -> assertOfQueries(each, c, c.stats()));
+    void roundsToTheNearestElement() {
+        SplittableRandom random = new SplittableRandom(3);
+        for (int i = 0; i < 1_000_000; i++) {
+            int lower = random.nextInt(4) == 0 ? 0x8000 + random.nextInt(-1, 2) : random.nextInt(1 << 16);
+            int upper = random.nextInt(128 - 116, 127 + 110) << 7 | (random.nextInt(4) == 0 ? 127 : random.nextInt(128));
+            float value = Float.intBitsToFloat(random.nextInt(2) << 31 | upper << 16 | lower & 0xffff);
+            float rounded = GradientTiles.rounded(value);
+            assertEquals(Convert.fromBf16(Convert.toBf16(value)), rounded, () -> value + " is rounded");
+            assertEquals(0, Float.floatToRawIntBits(rounded) & 0xffff, () -> value + " has lower bits");
         }
+        assertEquals(0f, GradientTiles.rounded(0f));
+        assertTrue(Float.isNaN(GradientTiles.rounded(Float.NaN)));
     }
 
     /// The bounds are tight enough to notice weights that are wrong by a third.
@@ -299,25 +308,35 @@ class AttentionGradientTest {
 
     @Test
     void sourcesAreWhatTheGeneratorWrites() throws IOException {
-        for (AttentionGradientGenerator.Variant variant : AttentionGradientGenerator.VARIANTS) {
-            String message = variant.name() + " was changed by hand, or its generator was and its main did not run";
-            String source = AttentionGradientGenerator.source(variant);
-            assertEquals(source, Files.readString(SOURCES.resolve(variant.name() + ".java")), message);
-            assertTrue(Arrays.stream(source.split("\n")).allMatch(line -> line.length() <= 128), variant.name());
-            assertTrue(variant.localBytes() <= 48 << 10, variant.name());
+        for (Written kernel : written()) {
+            String message = kernel.name + " was changed by hand, or its generator was and its main did not run";
+            assertEquals(kernel.source, Files.readString(SOURCES.resolve(kernel.name + ".java")), message);
+            assertTrue(Arrays.stream(kernel.source.split("\n")).allMatch(line -> line.length() <= 128), kernel.name);
+            assertTrue(kernel.localBytes <= 48 << 10, kernel.name);
         }
+    }
+
+    /// What the generators write.
+    private record Written(String name, String source, int localBytes, int dims, int rows, int threads) {}
+
+    private static List<Written> written() {
+        return Stream.concat(
+                AttentionGradientGenerator.VARIANTS.stream().map(each -> new Written(each.name(),
+                        AttentionGradientGenerator.source(each), each.localBytes(), each.dims(), each.rows(), each.threads())),
+                WarpGradientGenerator.VARIANTS.stream().map(each -> new Written(each.name(),
+                        WarpGradientGenerator.source(each), each.localBytes(), each.dims(), each.rows(), each.threads())))
+                .toList();
     }
 
     @Test
     void launchesAreThoseOfTheKernels() {
-        assertEquals(AttentionGradientGenerator.VARIANTS.size(),
-                AttentionGradient.OF_KEYS.size() + AttentionGradient.OF_QUERIES.size());
+        List<Written> written = written();
+        assertEquals(written.size(), AttentionGradient.OF_KEYS.size() + AttentionGradient.OF_QUERIES.size());
         Stream.concat(AttentionGradient.OF_KEYS.stream(), AttentionGradient.OF_QUERIES.stream()).forEach(gradient -> {
-            AttentionGradientGenerator.Variant variant = AttentionGradientGenerator.VARIANTS.stream()
-                    .filter(each -> each.name().equals(gradient.name())).findFirst().orElseThrow();
-            assertEquals(variant.dims(), gradient.dims(), gradient.name());
-            assertEquals(variant.rows(), gradient.rows(), gradient.name());
-            assertEquals(variant.threads(), gradient.threads(), gradient.name());
+            Written kernel = written.stream().filter(each -> each.name.equals(gradient.name())).findFirst().orElseThrow();
+            assertEquals(kernel.dims, gradient.dims(), gradient.name());
+            assertEquals(kernel.rows, gradient.rows(), gradient.name());
+            assertEquals(kernel.threads, gradient.threads(), gradient.name());
         });
     }
 }
