@@ -20,7 +20,7 @@ class ArchitectureTest {
     private static final Path ROOT = Path.of(System.getProperty("gale.root", ".."));
     private static final int LONGEST_FILE = 500;
     /// Those that write kernels without loops are mostly lines of the kernels.
-    private static final int LONGEST_GENERATOR = 650;
+    private static final int LONGEST_GENERATOR = 680;
 
     /// A module's own package and the prefixes that it may name beside `java`.
     private static final Map<String, List<String>> MAY_SEE = Map.of(

@@ -8,7 +8,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
-/// Written by `AttentionGradientGenerator`: change that, not this. 64 keys a work-group, 32 a pair of warps.
+/// Written by `AttentionGradientGenerator`: change that, not this. 64 keys a work-group, 16 a warp.
 public final class AttentionDkDv64 {
     private AttentionDkDv64() {}
 
@@ -17,32 +17,39 @@ public final class AttentionDkDv64 {
     /// Shapes: q, dO BF16 `[queries, heads * 64]`, k, v, dk, dv BF16 `[keys, kvHeads * 64]`;
     /// those that are read are seen as longs of four elements, those that are written as ints of two; stats from
     /// `attentionDelta`, ranges from `attentionRanges`. Operands in the table: dk, dv, q, k, v, dO, stats, ranges.
-    /// Launch: `ceil(keys / 64) * kvHeads` groups of 128 threads; 33.5 KB of local memory.
+    /// Launch: `ceil(keys / 64) * kvHeads` groups of 128 threads; 36.0 KB of local memory.
     /// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 queries at a time, head by head. A NaN may reach
-    /// all that shares its tile of 64 keys and 32 queries. Writes: `=`.
+    /// all that shares its tile of 16 keys and 32 queries, and so may what exceeds 1e33. Writes: `=`.
     /// Source: Dao et al. 2022, arXiv 2205.14135.
     public static void attentionDkDv64(KernelContext context, IntArray table, int slot, IntArray dk, IntArray dv,
             LongArray q, LongArray k, LongArray v, LongArray dO, FloatArray stats, IntArray ranges, int heads,
             int kvHeads, int queries, int keys, float scale, float softcap) {
-        int[] tiles = context.allocateIntLocalArray(2304);
-        int[] weights = context.allocateIntLocalArray(2048);
-        float[] values = context.allocateFloatLocalArray(4100);
+        int[] tiles = context.allocateIntLocalArray(4864);
+        int[] weights = context.allocateIntLocalArray(3072);
+        float[] values = context.allocateFloatLocalArray(1028);
         FloatArray target = (FloatArray) (Object) values;      // its element i is values[i + 4]
-        float[] marks = context.allocateFloatLocalArray(64);
-        int[] bounds = context.allocateIntLocalArray(64);
-        float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
-        pin[0] = 0f;
-        float zero = pin[0];
+        float[] marks = context.allocateFloatLocalArray(128);
+        int[] bounds = context.allocateIntLocalArray(128);
+        float[] made = new float[36];                // elements of products: as FloatArray, i is made[i + 4]
+        int[] bits = new int[36];
+        float[] less0 = new float[4];
+        float[] less1 = new float[4];
+        float[] pack0 = new float[4];
+        float[] pack1 = new float[4];
+        float[] pack2 = new float[4];
+        float[] pack3 = new float[4];
+        float[] pack4 = new float[4];
+        float[] pack5 = new float[4];
+        float[] pack6 = new float[4];
+        float[] pack7 = new float[4];
         int thread = context.localIdx;
         int place = context.groupIdx;
-        int none = thread >> 10;                     // two zeros that TornadoVM does not know: see GradientTiles.pair
-        int nil = thread >> 11;
         int lane = thread & 31;
-        int pair = thread >> 5 & 1;
-        int partner = thread >> 6 & 1;               // 0: makes scores and p, 1: makes ds
-        int warp = partner * 2 + pair;
-        int column = (lane & 3) * 2;                 // of a lane's first element in a piece of 16 x 8, and its row
-        int row = pair * 32 + (lane >> 2 & 7);
+        int warp = thread >> 5 & 3;
+        int down = -(lane >> 2 & 7);                 // of a fragment's element, less its place: see the generator
+        int across = (lane & 3) * -2;
+        int column = (lane & 3) * 2;                 // of a lane's first element in a piece of 16 x 8, and its rows
+        int row = lane >> 2 & 7;
         int width = heads * 16;                       // longs of a row
         int kvWidth = kvHeads * 16;
         int shared = heads / kvHeads;
@@ -62,146 +69,119 @@ public final class AttentionDkDv64 {
             end = Math.max(end, blockEnd);
         }
         int perHead = (Math.max(end - begin, 0) + 31) / 32;
-        int steps = perHead * shared;
+        int steps = perHead * shared & 16777215;
+        int warpTop = top + warp * 16;
 
         // Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte
         // offsets, less those that the loads add by themselves.
-        int put = (thread >> 4 & 7) * 36 + (thread & 15) * 2;
-        int fixed = (lane & 15) * 32 + (lane >> 4 & 1) * 16;
-        int get = partner * 4608 + (lane & 7) * 144 + (lane >> 3 & 1) * 16 - fixed;
-        int getOther = (1 - partner) * 4608 + (lane & 15) * 128;
-        int own = warp * 1024 + 4 + lane * 2;
-        int ownTarget = warp * 1024;
-        int pPut = pair * 512 + lane;
-        int dsPut = pPut + 1024;
-        int weightGet = warp * 2048 + lane * 16 - fixed;
+        int putKept = (thread >> 4 & 7) * 36 + (thread & 15) * 2;
+        int put = putKept;
+        int getLeft = (lane & 15) * 112 + (lane >> 3 & 1) * 64;
+        int getRight = (lane >> 1 & 7) * 112 + (lane & 1) * 1200;
+        int own = warp * 256 + 4 + lane * 2;
+        int ownTarget = warp * 256;
+        int weightPut = warp * 768 + column * 12 + row;
+        int weightGet = warp * 3072 + (lane & 15) * 16;
 
         // The rows that this warp keeps.
         int lastKept = keys - 1;
-        int keptRow = top + pair * 32 + (lane >> 4 & 1);
-        int keptAt = table.get(slot + 3 + partner) / 4 + kvHead * 16 + (lane & 15);
-        int keptPut = warp * 576 + (lane >> 4 & 1) * 36 + (lane & 15) * 2;
-        int keptGet = warp * 2304 + (lane & 15) * 112;
+        int keptRow = top + (thread >> 4 & 7);
+        int keptAt = kvHead * 16 + (thread & 15);
+        int getKept = (warp * 16 + (lane & 7)) * 144 + (lane >> 3 & 1) * 16
+                - (lane & 15) * 32 - (lane >> 4 & 1) * 16;
+        int atK = table.get(slot + 3) / 4 + keptAt;
+        long kept0_0 = k.get(atK + Math.min(keptRow, lastKept) * kvWidth);
+        long kept0_1 = k.get(atK + Math.min(keptRow + 8, lastKept) * kvWidth);
+        long kept0_2 = k.get(atK + Math.min(keptRow + 16, lastKept) * kvWidth);
+        long kept0_3 = k.get(atK + Math.min(keptRow + 24, lastKept) * kvWidth);
+        long kept0_4 = k.get(atK + Math.min(keptRow + 32, lastKept) * kvWidth);
+        long kept0_5 = k.get(atK + Math.min(keptRow + 40, lastKept) * kvWidth);
+        long kept0_6 = k.get(atK + Math.min(keptRow + 48, lastKept) * kvWidth);
+        long kept0_7 = k.get(atK + Math.min(keptRow + 56, lastKept) * kvWidth);
+        tiles[putKept] = (int) kept0_0;
+        tiles[putKept + 1] = (int) (kept0_0 >>> 32);
+        tiles[putKept + 288] = (int) kept0_1;
+        tiles[putKept + 289] = (int) (kept0_1 >>> 32);
+        tiles[putKept + 576] = (int) kept0_2;
+        tiles[putKept + 577] = (int) (kept0_2 >>> 32);
+        tiles[putKept + 864] = (int) kept0_3;
+        tiles[putKept + 865] = (int) (kept0_3 >>> 32);
+        tiles[putKept + 1152] = (int) kept0_4;
+        tiles[putKept + 1153] = (int) (kept0_4 >>> 32);
+        tiles[putKept + 1440] = (int) kept0_5;
+        tiles[putKept + 1441] = (int) (kept0_5 >>> 32);
+        tiles[putKept + 1728] = (int) kept0_6;
+        tiles[putKept + 1729] = (int) (kept0_6 >>> 32);
+        tiles[putKept + 2016] = (int) kept0_7;
+        tiles[putKept + 2017] = (int) (kept0_7 >>> 32);
         context.localBarrier();
-        long kept000;
-        long kept001;
-        long kept002;
-        long kept003;
-        long kept004;
-        long kept005;
-        long kept006;
-        long kept007;
-        if (partner == 0) {
-            kept000 = k.get(keptAt + Math.min(keptRow, lastKept) * kvWidth);
-            kept001 = k.get(keptAt + Math.min(keptRow + 2, lastKept) * kvWidth);
-            kept002 = k.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth);
-            kept003 = k.get(keptAt + Math.min(keptRow + 6, lastKept) * kvWidth);
-            kept004 = k.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth);
-            kept005 = k.get(keptAt + Math.min(keptRow + 10, lastKept) * kvWidth);
-            kept006 = k.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth);
-            kept007 = k.get(keptAt + Math.min(keptRow + 14, lastKept) * kvWidth);
-        } else {
-            kept000 = v.get(keptAt + Math.min(keptRow, lastKept) * kvWidth);
-            kept001 = v.get(keptAt + Math.min(keptRow + 2, lastKept) * kvWidth);
-            kept002 = v.get(keptAt + Math.min(keptRow + 4, lastKept) * kvWidth);
-            kept003 = v.get(keptAt + Math.min(keptRow + 6, lastKept) * kvWidth);
-            kept004 = v.get(keptAt + Math.min(keptRow + 8, lastKept) * kvWidth);
-            kept005 = v.get(keptAt + Math.min(keptRow + 10, lastKept) * kvWidth);
-            kept006 = v.get(keptAt + Math.min(keptRow + 12, lastKept) * kvWidth);
-            kept007 = v.get(keptAt + Math.min(keptRow + 14, lastKept) * kvWidth);
-        }
-        tiles[keptPut] = (int) kept000;
-        tiles[keptPut + 1] = (int) (kept000 >>> 32);
-        tiles[keptPut + 72] = (int) kept001;
-        tiles[keptPut + 73] = (int) (kept001 >>> 32);
-        tiles[keptPut + 144] = (int) kept002;
-        tiles[keptPut + 145] = (int) (kept002 >>> 32);
-        tiles[keptPut + 216] = (int) kept003;
-        tiles[keptPut + 217] = (int) (kept003 >>> 32);
-        tiles[keptPut + 288] = (int) kept004;
-        tiles[keptPut + 289] = (int) (kept004 >>> 32);
-        tiles[keptPut + 360] = (int) kept005;
-        tiles[keptPut + 361] = (int) (kept005 >>> 32);
-        tiles[keptPut + 432] = (int) kept006;
-        tiles[keptPut + 433] = (int) (kept006 >>> 32);
-        tiles[keptPut + 504] = (int) kept007;
-        tiles[keptPut + 505] = (int) (kept007 >>> 32);
+        HalfFloat[] x0_0_0 = context.mmaLoadA(tiles, 16, getKept);
+        HalfFloat[] x0_0_1 = context.mmaLoadA(tiles, 16, getKept + 32);
+        HalfFloat[] x0_0_2 = context.mmaLoadA(tiles, 16, getKept + 64);
+        HalfFloat[] x0_0_3 = context.mmaLoadA(tiles, 16, getKept + 96);
+        HalfFloat[] x0_1_0 = context.mmaLoadA(tiles, 16, getKept + 1152);
+        HalfFloat[] x0_1_1 = context.mmaLoadA(tiles, 16, getKept + 1184);
+        HalfFloat[] x0_1_2 = context.mmaLoadA(tiles, 16, getKept + 1216);
+        HalfFloat[] x0_1_3 = context.mmaLoadA(tiles, 16, getKept + 1248);
+        int atV = table.get(slot + 4) / 4 + keptAt;
+        long kept1_0 = v.get(atV + Math.min(keptRow, lastKept) * kvWidth);
+        long kept1_1 = v.get(atV + Math.min(keptRow + 8, lastKept) * kvWidth);
+        long kept1_2 = v.get(atV + Math.min(keptRow + 16, lastKept) * kvWidth);
+        long kept1_3 = v.get(atV + Math.min(keptRow + 24, lastKept) * kvWidth);
+        long kept1_4 = v.get(atV + Math.min(keptRow + 32, lastKept) * kvWidth);
+        long kept1_5 = v.get(atV + Math.min(keptRow + 40, lastKept) * kvWidth);
+        long kept1_6 = v.get(atV + Math.min(keptRow + 48, lastKept) * kvWidth);
+        long kept1_7 = v.get(atV + Math.min(keptRow + 56, lastKept) * kvWidth);
         context.localBarrier();
-        HalfFloat[] x0_0 = context.mmaLoadA(tiles, 16, keptGet);
-        HalfFloat[] x0_1 = context.mmaLoadA(tiles, 16, keptGet + 32);
-        HalfFloat[] x0_2 = context.mmaLoadA(tiles, 16, keptGet + 64);
-        HalfFloat[] x0_3 = context.mmaLoadA(tiles, 16, keptGet + 96);
+        tiles[putKept] = (int) kept1_0;
+        tiles[putKept + 1] = (int) (kept1_0 >>> 32);
+        tiles[putKept + 288] = (int) kept1_1;
+        tiles[putKept + 289] = (int) (kept1_1 >>> 32);
+        tiles[putKept + 576] = (int) kept1_2;
+        tiles[putKept + 577] = (int) (kept1_2 >>> 32);
+        tiles[putKept + 864] = (int) kept1_3;
+        tiles[putKept + 865] = (int) (kept1_3 >>> 32);
+        tiles[putKept + 1152] = (int) kept1_4;
+        tiles[putKept + 1153] = (int) (kept1_4 >>> 32);
+        tiles[putKept + 1440] = (int) kept1_5;
+        tiles[putKept + 1441] = (int) (kept1_5 >>> 32);
+        tiles[putKept + 1728] = (int) kept1_6;
+        tiles[putKept + 1729] = (int) (kept1_6 >>> 32);
+        tiles[putKept + 2016] = (int) kept1_7;
+        tiles[putKept + 2017] = (int) (kept1_7 >>> 32);
         context.localBarrier();
-        long kept100;
-        long kept101;
-        long kept102;
-        long kept103;
-        long kept104;
-        long kept105;
-        long kept106;
-        long kept107;
-        if (partner == 0) {
-            kept100 = k.get(keptAt + Math.min(keptRow + 16, lastKept) * kvWidth);
-            kept101 = k.get(keptAt + Math.min(keptRow + 18, lastKept) * kvWidth);
-            kept102 = k.get(keptAt + Math.min(keptRow + 20, lastKept) * kvWidth);
-            kept103 = k.get(keptAt + Math.min(keptRow + 22, lastKept) * kvWidth);
-            kept104 = k.get(keptAt + Math.min(keptRow + 24, lastKept) * kvWidth);
-            kept105 = k.get(keptAt + Math.min(keptRow + 26, lastKept) * kvWidth);
-            kept106 = k.get(keptAt + Math.min(keptRow + 28, lastKept) * kvWidth);
-            kept107 = k.get(keptAt + Math.min(keptRow + 30, lastKept) * kvWidth);
-        } else {
-            kept100 = v.get(keptAt + Math.min(keptRow + 16, lastKept) * kvWidth);
-            kept101 = v.get(keptAt + Math.min(keptRow + 18, lastKept) * kvWidth);
-            kept102 = v.get(keptAt + Math.min(keptRow + 20, lastKept) * kvWidth);
-            kept103 = v.get(keptAt + Math.min(keptRow + 22, lastKept) * kvWidth);
-            kept104 = v.get(keptAt + Math.min(keptRow + 24, lastKept) * kvWidth);
-            kept105 = v.get(keptAt + Math.min(keptRow + 26, lastKept) * kvWidth);
-            kept106 = v.get(keptAt + Math.min(keptRow + 28, lastKept) * kvWidth);
-            kept107 = v.get(keptAt + Math.min(keptRow + 30, lastKept) * kvWidth);
-        }
-        tiles[keptPut] = (int) kept100;
-        tiles[keptPut + 1] = (int) (kept100 >>> 32);
-        tiles[keptPut + 72] = (int) kept101;
-        tiles[keptPut + 73] = (int) (kept101 >>> 32);
-        tiles[keptPut + 144] = (int) kept102;
-        tiles[keptPut + 145] = (int) (kept102 >>> 32);
-        tiles[keptPut + 216] = (int) kept103;
-        tiles[keptPut + 217] = (int) (kept103 >>> 32);
-        tiles[keptPut + 288] = (int) kept104;
-        tiles[keptPut + 289] = (int) (kept104 >>> 32);
-        tiles[keptPut + 360] = (int) kept105;
-        tiles[keptPut + 361] = (int) (kept105 >>> 32);
-        tiles[keptPut + 432] = (int) kept106;
-        tiles[keptPut + 433] = (int) (kept106 >>> 32);
-        tiles[keptPut + 504] = (int) kept107;
-        tiles[keptPut + 505] = (int) (kept107 >>> 32);
-        context.localBarrier();
-        HalfFloat[] x1_0 = context.mmaLoadA(tiles, 16, keptGet);
-        HalfFloat[] x1_1 = context.mmaLoadA(tiles, 16, keptGet + 32);
-        HalfFloat[] x1_2 = context.mmaLoadA(tiles, 16, keptGet + 64);
-        HalfFloat[] x1_3 = context.mmaLoadA(tiles, 16, keptGet + 96);
+        HalfFloat[] x1_0_0 = context.mmaLoadA(tiles, 16, getKept);
+        HalfFloat[] x1_0_1 = context.mmaLoadA(tiles, 16, getKept + 32);
+        HalfFloat[] x1_0_2 = context.mmaLoadA(tiles, 16, getKept + 64);
+        HalfFloat[] x1_0_3 = context.mmaLoadA(tiles, 16, getKept + 96);
+        HalfFloat[] x1_1_0 = context.mmaLoadA(tiles, 16, getKept + 1152);
+        HalfFloat[] x1_1_1 = context.mmaLoadA(tiles, 16, getKept + 1184);
+        HalfFloat[] x1_1_2 = context.mmaLoadA(tiles, 16, getKept + 1216);
+        HalfFloat[] x1_1_3 = context.mmaLoadA(tiles, 16, getKept + 1248);
 
-        float[] s0_0 = context.mmaFragment(zero);
-        float[] s0_1 = context.mmaFragment(zero);
-        float[] s0_2 = context.mmaFragment(zero);
-        float[] s0_3 = context.mmaFragment(zero);
-        float[] s0_4 = context.mmaFragment(zero);
-        float[] s0_5 = context.mmaFragment(zero);
-        float[] s0_6 = context.mmaFragment(zero);
-        float[] s0_7 = context.mmaFragment(zero);
-        float[] s1_0 = context.mmaFragment(zero);
-        float[] s1_1 = context.mmaFragment(zero);
-        float[] s1_2 = context.mmaFragment(zero);
-        float[] s1_3 = context.mmaFragment(zero);
-        float[] s1_4 = context.mmaFragment(zero);
-        float[] s1_5 = context.mmaFragment(zero);
-        float[] s1_6 = context.mmaFragment(zero);
-        float[] s1_7 = context.mmaFragment(zero);
+        float[] s0_0 = context.mmaFragment(0f);
+        float[] s0_1 = context.mmaFragment(0f);
+        float[] s0_2 = context.mmaFragment(0f);
+        float[] s0_3 = context.mmaFragment(0f);
+        float[] s0_4 = context.mmaFragment(0f);
+        float[] s0_5 = context.mmaFragment(0f);
+        float[] s0_6 = context.mmaFragment(0f);
+        float[] s0_7 = context.mmaFragment(0f);
+        float[] s1_0 = context.mmaFragment(0f);
+        float[] s1_1 = context.mmaFragment(0f);
+        float[] s1_2 = context.mmaFragment(0f);
+        float[] s1_3 = context.mmaFragment(0f);
+        float[] s1_4 = context.mmaFragment(0f);
+        float[] s1_5 = context.mmaFragment(0f);
+        float[] s1_6 = context.mmaFragment(0f);
+        float[] s1_7 = context.mmaFragment(0f);
 
         int qAt = table.get(slot + 2) / 4;
         int dOAt = table.get(slot + 5) / 4;
-        int head = kvHead * shared + 0 / Math.max(perHead, 1);
-        int first = begin + 0 % Math.max(perHead, 1) * 32;
+        int head = kvHead * shared;
+        int lastFirst = begin + (perHead - 1) * 32;
+        int odd = thread >> 5 & 1;                   // 0: reads lse and where ranges start; 1: delta and where they stop
+        int first = begin;
         int streamRow = Math.min(first + (thread >> 4 & 7), queries - 1);
         int room = queries - 1 - streamRow;
         int index = streamRow * width + head * 16 + (thread & 15);
@@ -214,34 +194,51 @@ public final class AttentionDkDv64 {
         long next12 = dO.get(dOAt + index + Math.min(16, room) * width);
         long next13 = dO.get(dOAt + index + Math.min(24, room) * width);
         int query = Math.min(first + lane, queries - 1);
-        int odd = thread >> 5 & 1;
         float nextMark = GradientTiles.finite(stats.get(atStats + (odd * heads + head) * queries + query));
         int nextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;
+        context.localBarrier();
+        tiles[put] = (int) next00;
+        tiles[put + 1] = (int) (next00 >>> 32);
+        tiles[put + 304] = (int) next01;
+        tiles[put + 305] = (int) (next01 >>> 32);
+        tiles[put + 608] = (int) next02;
+        tiles[put + 609] = (int) (next02 >>> 32);
+        tiles[put + 912] = (int) next03;
+        tiles[put + 913] = (int) (next03 >>> 32);
+        if (thread < 64) {
+            marks[0 + thread] = nextMark;
+            bounds[0 + thread] = nextBound;
+        }
+        tiles[put + 1216] = (int) next10;
+        tiles[put + 1217] = (int) (next10 >>> 32);
+        tiles[put + 1520] = (int) next11;
+        tiles[put + 1521] = (int) (next11 >>> 32);
+        tiles[put + 1824] = (int) next12;
+        tiles[put + 1825] = (int) (next12 >>> 32);
+        tiles[put + 2128] = (int) next13;
+        tiles[put + 2129] = (int) (next13 >>> 32);
         for (int step = 0; step < steps; step++) {
             context.localBarrier();
-            tiles[put] = (int) next00;
-            tiles[put + 1] = (int) (next00 >>> 32);
-            tiles[put + 288] = (int) next01;
-            tiles[put + 289] = (int) (next01 >>> 32);
-            tiles[put + 576] = (int) next02;
-            tiles[put + 577] = (int) (next02 >>> 32);
-            tiles[put + 864] = (int) next03;
-            tiles[put + 865] = (int) (next03 >>> 32);
-            tiles[put + 1152] = (int) next10;
-            tiles[put + 1153] = (int) (next10 >>> 32);
-            tiles[put + 1440] = (int) next11;
-            tiles[put + 1441] = (int) (next11 >>> 32);
-            tiles[put + 1728] = (int) next12;
-            tiles[put + 1729] = (int) (next12 >>> 32);
-            tiles[put + 2016] = (int) next13;
-            tiles[put + 2017] = (int) (next13 >>> 32);
-            if (thread < 64) {
-                marks[thread] = nextMark;
-                bounds[thread] = nextBound;
+            Object asMade = made;                        // see the generator
+            Object asBits = bits;
+            if (step >= heads + 16777216) {
+                asMade = tiles;
+                asBits = tiles;
             }
-            int next = Math.min(step + 1, steps - 1);
-            head = kvHead * shared + next / Math.max(perHead, 1);
-            first = begin + next % Math.max(perHead, 1) * 32;
+            FloatArray intoMade = (FloatArray) asMade;
+            FloatArray intoBits = (FloatArray) asBits;
+            int side = step & 1;
+            int left = getLeft + side * 9728;
+            int right = getRight + side * 9728;
+            int putNext = put + (1 - side) * 2432;
+            int atMark = side * 64 + row;
+            int low = bounds[side * 64 + lane] <= warpTop ? 1 : 0;
+            int high = bounds[side * 64 + 32 + lane] >= Math.min(warpTop + 16, keys) ? 1 : 0;
+            float seen = context.simdSum((float) (low * high));
+            int whole = seen == 32f ? 1 : 0;
+            int turn = first >= lastFirst ? 1 : 0;
+            first = turn == 1 ? begin : first + 32;
+            head = Math.min(head + turn, kvHead * shared + shared - 1);
             streamRow = Math.min(first + (thread >> 4 & 7), queries - 1);
             room = queries - 1 - streamRow;
             index = streamRow * width + head * 16 + (thread & 15);
@@ -249,709 +246,611 @@ public final class AttentionDkDv64 {
             next01 = q.get(qAt + index + Math.min(8, room) * width);
             next02 = q.get(qAt + index + Math.min(16, room) * width);
             next03 = q.get(qAt + index + Math.min(24, room) * width);
+            query = Math.min(first + lane, queries - 1);
+            nextMark = GradientTiles.finite(stats.get(atStats + (odd * heads + head) * queries + query));
+            nextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;
+            float[] t000 = context.mmaFragment(0f);
+            float[] t010 = context.mmaFragment(0f);
+            float delta00 = marks[atMark + 32];
+            less0[0] = -delta00;
+            less0[1] = -delta00;
+            float delta01 = marks[atMark + 40];
+            less0[2] = -delta01;
+            less0[3] = -delta01;
+            HalfFloat[] y00_0 = context.mmaLoadA(tiles, 16, left);
+            t000 = context.mmaBF16(y00_0, x0_0_0, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_0, x0_1_0, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_0 = context.mmaLoadA(tiles, 16, left + 4864);
+            float[] t001 = context.mmaBF16(y01_0, x1_0_0, less0, MMAShape.M16N8K16);
+            float[] t011 = context.mmaBF16(y01_0, x1_1_0, less0, MMAShape.M16N8K16);
+            HalfFloat[] y00_1 = context.mmaLoadA(tiles, 16, left + 32);
+            t000 = context.mmaBF16(y00_1, x0_0_1, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_1, x0_1_1, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_1 = context.mmaLoadA(tiles, 16, left + 4896);
+            t001 = context.mmaBF16(y01_1, x1_0_1, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_1, x1_1_1, t011, MMAShape.M16N8K16);
+            HalfFloat[] y00_2 = context.mmaLoadA(tiles, 16, left + 64);
+            t000 = context.mmaBF16(y00_2, x0_0_2, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_2, x0_1_2, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_2 = context.mmaLoadA(tiles, 16, left + 4928);
+            t001 = context.mmaBF16(y01_2, x1_0_2, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_2, x1_1_2, t011, MMAShape.M16N8K16);
+            HalfFloat[] y00_3 = context.mmaLoadA(tiles, 16, left + 96);
+            t000 = context.mmaBF16(y00_3, x0_0_3, t000, MMAShape.M16N8K16);
+            t010 = context.mmaBF16(y00_3, x0_1_3, t010, MMAShape.M16N8K16);
+            HalfFloat[] y01_3 = context.mmaLoadA(tiles, 16, left + 4960);
+            t001 = context.mmaBF16(y01_3, x1_0_3, t001, MMAShape.M16N8K16);
+            t011 = context.mmaBF16(y01_3, x1_1_3, t011, MMAShape.M16N8K16);
+            context.mmaStore(t000, intoMade, down, across, 1);
+            context.mmaStore(t010, intoMade, down, across + 2, 1);
+            context.mmaStore(t001, intoMade, down, across + 4, 1);
+            context.mmaStore(t011, intoMade, down, across + 6, 1);
+            float[] t100 = context.mmaFragment(0f);
+            float[] t110 = context.mmaFragment(0f);
+            float delta10 = marks[atMark + 48];
+            less1[0] = -delta10;
+            less1[1] = -delta10;
+            float delta11 = marks[atMark + 56];
+            less1[2] = -delta11;
+            less1[3] = -delta11;
+            HalfFloat[] y10_0 = context.mmaLoadA(tiles, 16, left + 2432);
+            t100 = context.mmaBF16(y10_0, x0_0_0, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_0, x0_1_0, t110, MMAShape.M16N8K16);
+            HalfFloat[] y11_0 = context.mmaLoadA(tiles, 16, left + 7296);
+            float[] t101 = context.mmaBF16(y11_0, x1_0_0, less1, MMAShape.M16N8K16);
+            float[] t111 = context.mmaBF16(y11_0, x1_1_0, less1, MMAShape.M16N8K16);
+            HalfFloat[] y10_1 = context.mmaLoadA(tiles, 16, left + 2464);
+            t100 = context.mmaBF16(y10_1, x0_0_1, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_1, x0_1_1, t110, MMAShape.M16N8K16);
+            HalfFloat[] y11_1 = context.mmaLoadA(tiles, 16, left + 7328);
+            t101 = context.mmaBF16(y11_1, x1_0_1, t101, MMAShape.M16N8K16);
+            t111 = context.mmaBF16(y11_1, x1_1_1, t111, MMAShape.M16N8K16);
+            HalfFloat[] y10_2 = context.mmaLoadA(tiles, 16, left + 2496);
+            t100 = context.mmaBF16(y10_2, x0_0_2, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_2, x0_1_2, t110, MMAShape.M16N8K16);
+            HalfFloat[] y11_2 = context.mmaLoadA(tiles, 16, left + 7360);
+            t101 = context.mmaBF16(y11_2, x1_0_2, t101, MMAShape.M16N8K16);
+            t111 = context.mmaBF16(y11_2, x1_1_2, t111, MMAShape.M16N8K16);
+            HalfFloat[] y10_3 = context.mmaLoadA(tiles, 16, left + 2528);
+            t100 = context.mmaBF16(y10_3, x0_0_3, t100, MMAShape.M16N8K16);
+            t110 = context.mmaBF16(y10_3, x0_1_3, t110, MMAShape.M16N8K16);
+            HalfFloat[] y11_3 = context.mmaLoadA(tiles, 16, left + 7392);
+            t101 = context.mmaBF16(y11_3, x1_0_3, t101, MMAShape.M16N8K16);
+            t111 = context.mmaBF16(y11_3, x1_1_3, t111, MMAShape.M16N8K16);
+            context.mmaStore(t100, intoMade, down, across + 16, 1);
+            context.mmaStore(t110, intoMade, down, across + 18, 1);
+            context.mmaStore(t101, intoMade, down, across + 20, 1);
+            context.mmaStore(t111, intoMade, down, across + 22, 1);
+
+            float mark00 = marks[atMark];
+            float mark01 = marks[atMark + 8];
+            if (whole == 0) {
+                int start00 = bounds[atMark];
+                int stop00 = bounds[atMark + 32];
+                int start01 = bounds[atMark + 8];
+                int stop01 = bounds[atMark + 8 + 32];
+                int key000 = warpTop + column;
+                if (GradientTiles.sees(key000, start00, stop00) == 0) {
+                    made[4] = GradientTiles.UNSEEN;
+                    made[8] = 0f;
+                }
+                if (GradientTiles.sees(key000, start01, stop01) == 0) {
+                    made[12] = GradientTiles.UNSEEN;
+                    made[16] = 0f;
+                }
+                int key001 = warpTop + column + 1;
+                if (GradientTiles.sees(key001, start00, stop00) == 0) {
+                    made[5] = GradientTiles.UNSEEN;
+                    made[9] = 0f;
+                }
+                if (GradientTiles.sees(key001, start01, stop01) == 0) {
+                    made[13] = GradientTiles.UNSEEN;
+                    made[17] = 0f;
+                }
+                int key010 = warpTop + column + 8;
+                if (GradientTiles.sees(key010, start00, stop00) == 0) {
+                    made[6] = GradientTiles.UNSEEN;
+                    made[10] = 0f;
+                }
+                if (GradientTiles.sees(key010, start01, stop01) == 0) {
+                    made[14] = GradientTiles.UNSEEN;
+                    made[18] = 0f;
+                }
+                int key011 = warpTop + column + 9;
+                if (GradientTiles.sees(key011, start00, stop00) == 0) {
+                    made[7] = GradientTiles.UNSEEN;
+                    made[11] = 0f;
+                }
+                if (GradientTiles.sees(key011, start01, stop01) == 0) {
+                    made[15] = GradientTiles.UNSEEN;
+                    made[19] = 0f;
+                }
+            }
+            float score0000 = made[4] * scale;
+            float p0000 = TornadoMath.exp(score0000 - mark00);
+            float w0000 = p0000;
+            if (softcap > 0f) {
+                float bend0000 = TornadoMath.tanh(score0000 / cap);
+                p0000 = GradientTiles.seen(score0000, TornadoMath.exp(cap * bend0000 - mark00));
+                w0000 = p0000 * (1f - bend0000 * bend0000);
+            }
+            float ds0000 = w0000 * made[8];
+            pack0[0] = GradientTiles.rounded(p0000);
+            pack1[0] = GradientTiles.rounded(ds0000);
+            float score0001 = made[5] * scale;
+            float p0001 = TornadoMath.exp(score0001 - mark00);
+            float w0001 = p0001;
+            if (softcap > 0f) {
+                float bend0001 = TornadoMath.tanh(score0001 / cap);
+                p0001 = GradientTiles.seen(score0001, TornadoMath.exp(cap * bend0001 - mark00));
+                w0001 = p0001 * (1f - bend0001 * bend0001);
+            }
+            float ds0001 = w0001 * made[9];
+            pack0[1] = GradientTiles.rounded(p0001);
+            pack1[1] = GradientTiles.rounded(ds0001);
+            float score0010 = made[12] * scale;
+            float p0010 = TornadoMath.exp(score0010 - mark01);
+            float w0010 = p0010;
+            if (softcap > 0f) {
+                float bend0010 = TornadoMath.tanh(score0010 / cap);
+                p0010 = GradientTiles.seen(score0010, TornadoMath.exp(cap * bend0010 - mark01));
+                w0010 = p0010 * (1f - bend0010 * bend0010);
+            }
+            float ds0010 = w0010 * made[16];
+            pack0[2] = GradientTiles.rounded(p0010);
+            pack1[2] = GradientTiles.rounded(ds0010);
+            float score0011 = made[13] * scale;
+            float p0011 = TornadoMath.exp(score0011 - mark01);
+            float w0011 = p0011;
+            if (softcap > 0f) {
+                float bend0011 = TornadoMath.tanh(score0011 / cap);
+                p0011 = GradientTiles.seen(score0011, TornadoMath.exp(cap * bend0011 - mark01));
+                w0011 = p0011 * (1f - bend0011 * bend0011);
+            }
+            float ds0011 = w0011 * made[17];
+            pack0[3] = GradientTiles.rounded(p0011);
+            pack1[3] = GradientTiles.rounded(ds0011);
+            context.mmaStore(pack0, intoBits, down, across, 1);
+            weights[weightPut] = MmaTiles.upper(bits[4], bits[12]);
+            weights[weightPut + 12] = MmaTiles.upper(bits[5], bits[13]);
+            context.mmaStore(pack1, intoBits, down, across + 4, 1);
+            weights[weightPut + 384] = MmaTiles.upper(bits[8], bits[16]);
+            weights[weightPut + 396] = MmaTiles.upper(bits[9], bits[17]);
+            float score0100 = made[6] * scale;
+            float p0100 = TornadoMath.exp(score0100 - mark00);
+            float w0100 = p0100;
+            if (softcap > 0f) {
+                float bend0100 = TornadoMath.tanh(score0100 / cap);
+                p0100 = GradientTiles.seen(score0100, TornadoMath.exp(cap * bend0100 - mark00));
+                w0100 = p0100 * (1f - bend0100 * bend0100);
+            }
+            float ds0100 = w0100 * made[10];
+            pack2[0] = GradientTiles.rounded(p0100);
+            pack3[0] = GradientTiles.rounded(ds0100);
+            float score0101 = made[7] * scale;
+            float p0101 = TornadoMath.exp(score0101 - mark00);
+            float w0101 = p0101;
+            if (softcap > 0f) {
+                float bend0101 = TornadoMath.tanh(score0101 / cap);
+                p0101 = GradientTiles.seen(score0101, TornadoMath.exp(cap * bend0101 - mark00));
+                w0101 = p0101 * (1f - bend0101 * bend0101);
+            }
+            float ds0101 = w0101 * made[11];
+            pack2[1] = GradientTiles.rounded(p0101);
+            pack3[1] = GradientTiles.rounded(ds0101);
+            float score0110 = made[14] * scale;
+            float p0110 = TornadoMath.exp(score0110 - mark01);
+            float w0110 = p0110;
+            if (softcap > 0f) {
+                float bend0110 = TornadoMath.tanh(score0110 / cap);
+                p0110 = GradientTiles.seen(score0110, TornadoMath.exp(cap * bend0110 - mark01));
+                w0110 = p0110 * (1f - bend0110 * bend0110);
+            }
+            float ds0110 = w0110 * made[18];
+            pack2[2] = GradientTiles.rounded(p0110);
+            pack3[2] = GradientTiles.rounded(ds0110);
+            float score0111 = made[15] * scale;
+            float p0111 = TornadoMath.exp(score0111 - mark01);
+            float w0111 = p0111;
+            if (softcap > 0f) {
+                float bend0111 = TornadoMath.tanh(score0111 / cap);
+                p0111 = GradientTiles.seen(score0111, TornadoMath.exp(cap * bend0111 - mark01));
+                w0111 = p0111 * (1f - bend0111 * bend0111);
+            }
+            float ds0111 = w0111 * made[19];
+            pack2[3] = GradientTiles.rounded(p0111);
+            pack3[3] = GradientTiles.rounded(ds0111);
+            context.mmaStore(pack2, intoBits, down, across + 2, 1);
+            weights[weightPut + 96] = MmaTiles.upper(bits[6], bits[14]);
+            weights[weightPut + 108] = MmaTiles.upper(bits[7], bits[15]);
+            context.mmaStore(pack3, intoBits, down, across + 6, 1);
+            weights[weightPut + 480] = MmaTiles.upper(bits[10], bits[18]);
+            weights[weightPut + 492] = MmaTiles.upper(bits[11], bits[19]);
+            tiles[putNext] = (int) next00;
+            tiles[putNext + 1] = (int) (next00 >>> 32);
+            tiles[putNext + 304] = (int) next01;
+            tiles[putNext + 305] = (int) (next01 >>> 32);
+            tiles[putNext + 608] = (int) next02;
+            tiles[putNext + 609] = (int) (next02 >>> 32);
+            tiles[putNext + 912] = (int) next03;
+            tiles[putNext + 913] = (int) (next03 >>> 32);
+            if (thread < 64) {
+                marks[(1 - side) * 64 + thread] = nextMark;
+                bounds[(1 - side) * 64 + thread] = nextBound;
+            }
             next10 = dO.get(dOAt + index);
             next11 = dO.get(dOAt + index + Math.min(8, room) * width);
             next12 = dO.get(dOAt + index + Math.min(16, room) * width);
             next13 = dO.get(dOAt + index + Math.min(24, room) * width);
-            query = Math.min(first + lane, queries - 1);
-            odd = thread >> 5 & 1;
-            nextMark = GradientTiles.finite(stats.get(atStats + (odd * heads + head) * queries + query));
-            nextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;
-            context.localBarrier();
-            float[] t0_0 = context.mmaFragment(zero);
-            float[] t0_1 = context.mmaFragment(zero);
-            float[] t1_0 = context.mmaFragment(zero);
-            float[] t1_1 = context.mmaFragment(zero);
-            HalfFloat[] y0_0 = context.mmaLoadA(tiles, 16, get);
-            HalfFloat[] y0_1 = context.mmaLoadA(tiles, 16, get + 1152);
-            t0_0 = context.mmaBF16(x0_0, y0_0, t0_0, MMAShape.M16N8K16);
-            t0_1 = context.mmaBF16(x0_0, y0_1, t0_1, MMAShape.M16N8K16);
-            t1_1 = context.mmaBF16(x1_0, y0_1, t1_1, MMAShape.M16N8K16);
-            t1_0 = context.mmaBF16(x1_0, y0_0, t1_0, MMAShape.M16N8K16);
-            HalfFloat[] y1_0 = context.mmaLoadA(tiles, 16, get + 32);
-            HalfFloat[] y1_1 = context.mmaLoadA(tiles, 16, get + 1184);
-            t0_0 = context.mmaBF16(x0_1, y1_0, t0_0, MMAShape.M16N8K16);
-            t0_1 = context.mmaBF16(x0_1, y1_1, t0_1, MMAShape.M16N8K16);
-            t1_1 = context.mmaBF16(x1_1, y1_1, t1_1, MMAShape.M16N8K16);
-            t1_0 = context.mmaBF16(x1_1, y1_0, t1_0, MMAShape.M16N8K16);
-            HalfFloat[] y2_0 = context.mmaLoadA(tiles, 16, get + 64);
-            HalfFloat[] y2_1 = context.mmaLoadA(tiles, 16, get + 1216);
-            t0_0 = context.mmaBF16(x0_2, y2_0, t0_0, MMAShape.M16N8K16);
-            t0_1 = context.mmaBF16(x0_2, y2_1, t0_1, MMAShape.M16N8K16);
-            t1_1 = context.mmaBF16(x1_2, y2_1, t1_1, MMAShape.M16N8K16);
-            t1_0 = context.mmaBF16(x1_2, y2_0, t1_0, MMAShape.M16N8K16);
-            HalfFloat[] y3_0 = context.mmaLoadA(tiles, 16, get + 96);
-            HalfFloat[] y3_1 = context.mmaLoadA(tiles, 16, get + 1248);
-            t0_0 = context.mmaBF16(x0_3, y3_0, t0_0, MMAShape.M16N8K16);
-            t0_1 = context.mmaBF16(x0_3, y3_1, t0_1, MMAShape.M16N8K16);
-            t1_1 = context.mmaBF16(x1_3, y3_1, t1_1, MMAShape.M16N8K16);
-            t1_0 = context.mmaBF16(x1_3, y3_0, t1_0, MMAShape.M16N8K16);
-            context.mmaStore(t0_0, target, 0, ownTarget, 8);
-            context.mmaStore(t0_1, target, 0, ownTarget + 128, 8);
-            context.mmaStore(t1_0, target, 0, ownTarget + 512, 8);
-            context.mmaStore(t1_1, target, 0, ownTarget + 640, 8);
-            float[] t0_2 = context.mmaFragment(zero);
-            float[] t0_3 = context.mmaFragment(zero);
-            float[] t1_2 = context.mmaFragment(zero);
-            float[] t1_3 = context.mmaFragment(zero);
-            HalfFloat[] y0_2 = context.mmaLoadA(tiles, 16, get + 2304);
-            HalfFloat[] y0_3 = context.mmaLoadA(tiles, 16, get + 3456);
-            t0_2 = context.mmaBF16(x0_0, y0_2, t0_2, MMAShape.M16N8K16);
-            t0_3 = context.mmaBF16(x0_0, y0_3, t0_3, MMAShape.M16N8K16);
-            t1_3 = context.mmaBF16(x1_0, y0_3, t1_3, MMAShape.M16N8K16);
-            t1_2 = context.mmaBF16(x1_0, y0_2, t1_2, MMAShape.M16N8K16);
-            HalfFloat[] y1_2 = context.mmaLoadA(tiles, 16, get + 2336);
-            HalfFloat[] y1_3 = context.mmaLoadA(tiles, 16, get + 3488);
-            t0_2 = context.mmaBF16(x0_1, y1_2, t0_2, MMAShape.M16N8K16);
-            t0_3 = context.mmaBF16(x0_1, y1_3, t0_3, MMAShape.M16N8K16);
-            t1_3 = context.mmaBF16(x1_1, y1_3, t1_3, MMAShape.M16N8K16);
-            t1_2 = context.mmaBF16(x1_1, y1_2, t1_2, MMAShape.M16N8K16);
-            HalfFloat[] y2_2 = context.mmaLoadA(tiles, 16, get + 2368);
-            HalfFloat[] y2_3 = context.mmaLoadA(tiles, 16, get + 3520);
-            t0_2 = context.mmaBF16(x0_2, y2_2, t0_2, MMAShape.M16N8K16);
-            t0_3 = context.mmaBF16(x0_2, y2_3, t0_3, MMAShape.M16N8K16);
-            t1_3 = context.mmaBF16(x1_2, y2_3, t1_3, MMAShape.M16N8K16);
-            t1_2 = context.mmaBF16(x1_2, y2_2, t1_2, MMAShape.M16N8K16);
-            HalfFloat[] y3_2 = context.mmaLoadA(tiles, 16, get + 2400);
-            HalfFloat[] y3_3 = context.mmaLoadA(tiles, 16, get + 3552);
-            t0_2 = context.mmaBF16(x0_3, y3_2, t0_2, MMAShape.M16N8K16);
-            t0_3 = context.mmaBF16(x0_3, y3_3, t0_3, MMAShape.M16N8K16);
-            t1_3 = context.mmaBF16(x1_3, y3_3, t1_3, MMAShape.M16N8K16);
-            t1_2 = context.mmaBF16(x1_3, y3_2, t1_2, MMAShape.M16N8K16);
-            context.mmaStore(t0_2, target, 0, ownTarget + 256, 8);
-            context.mmaStore(t0_3, target, 0, ownTarget + 384, 8);
-            context.mmaStore(t1_2, target, 0, ownTarget + 768, 8);
-            context.mmaStore(t1_3, target, 0, ownTarget + 896, 8);
+            HalfFloat[] w00 = context.mmaLoadA(weights, 16, weightGet);
+            HalfFloat[] z00_0 = context.mmaLoadB(tiles, 16, right + 4864);
+            s0_0 = context.mmaBF16(w00, z00_0, s0_0, MMAShape.M16N8K16);
+            HalfFloat[] z00_1 = context.mmaLoadB(tiles, 16, right + 4880);
+            s0_1 = context.mmaBF16(w00, z00_1, s0_1, MMAShape.M16N8K16);
+            HalfFloat[] z00_2 = context.mmaLoadB(tiles, 16, right + 4896);
+            s0_2 = context.mmaBF16(w00, z00_2, s0_2, MMAShape.M16N8K16);
+            HalfFloat[] z00_3 = context.mmaLoadB(tiles, 16, right + 4912);
+            s0_3 = context.mmaBF16(w00, z00_3, s0_3, MMAShape.M16N8K16);
+            HalfFloat[] z00_4 = context.mmaLoadB(tiles, 16, right + 4928);
+            s0_4 = context.mmaBF16(w00, z00_4, s0_4, MMAShape.M16N8K16);
+            HalfFloat[] z00_5 = context.mmaLoadB(tiles, 16, right + 4944);
+            s0_5 = context.mmaBF16(w00, z00_5, s0_5, MMAShape.M16N8K16);
+            HalfFloat[] z00_6 = context.mmaLoadB(tiles, 16, right + 4960);
+            s0_6 = context.mmaBF16(w00, z00_6, s0_6, MMAShape.M16N8K16);
+            HalfFloat[] z00_7 = context.mmaLoadB(tiles, 16, right + 4976);
+            s0_7 = context.mmaBF16(w00, z00_7, s0_7, MMAShape.M16N8K16);
+            HalfFloat[] w01 = context.mmaLoadA(weights, 16, weightGet + 1536);
+            HalfFloat[] z01_0 = context.mmaLoadB(tiles, 16, right);
+            s1_0 = context.mmaBF16(w01, z01_0, s1_0, MMAShape.M16N8K16);
+            HalfFloat[] z01_1 = context.mmaLoadB(tiles, 16, right + 16);
+            s1_1 = context.mmaBF16(w01, z01_1, s1_1, MMAShape.M16N8K16);
+            HalfFloat[] z01_2 = context.mmaLoadB(tiles, 16, right + 32);
+            s1_2 = context.mmaBF16(w01, z01_2, s1_2, MMAShape.M16N8K16);
+            HalfFloat[] z01_3 = context.mmaLoadB(tiles, 16, right + 48);
+            s1_3 = context.mmaBF16(w01, z01_3, s1_3, MMAShape.M16N8K16);
+            HalfFloat[] z01_4 = context.mmaLoadB(tiles, 16, right + 64);
+            s1_4 = context.mmaBF16(w01, z01_4, s1_4, MMAShape.M16N8K16);
+            HalfFloat[] z01_5 = context.mmaLoadB(tiles, 16, right + 80);
+            s1_5 = context.mmaBF16(w01, z01_5, s1_5, MMAShape.M16N8K16);
+            HalfFloat[] z01_6 = context.mmaLoadB(tiles, 16, right + 96);
+            s1_6 = context.mmaBF16(w01, z01_6, s1_6, MMAShape.M16N8K16);
+            HalfFloat[] z01_7 = context.mmaLoadB(tiles, 16, right + 112);
+            s1_7 = context.mmaBF16(w01, z01_7, s1_7, MMAShape.M16N8K16);
 
-            int low = bounds[lane] <= top + pair * 32 ? 1 : 0;
-            int high = bounds[32 + lane] >= Math.min(top + 32 + pair * 32, keys) ? 1 : 0;
-            float seen = context.simdSum((float) (low * high));
-            int whole = seen == 32f ? 1 : 0;
-            if (partner == 0) {
-                if (whole == 0) {
-                    int key = top + row;
-                    int start00 = bounds[column];
-                    int stop00 = bounds[column + 32];
-                    int start01 = bounds[column + 1];
-                    int stop01 = bounds[column + 33];
-                    int start10 = bounds[column + 8];
-                    int stop10 = bounds[column + 40];
-                    int start11 = bounds[column + 9];
-                    int stop11 = bounds[column + 41];
-                    int start20 = bounds[column + 16];
-                    int stop20 = bounds[column + 48];
-                    int start21 = bounds[column + 17];
-                    int stop21 = bounds[column + 49];
-                    int start30 = bounds[column + 24];
-                    int stop30 = bounds[column + 56];
-                    int start31 = bounds[column + 25];
-                    int stop31 = bounds[column + 57];
-                    if (key < start00) values[own] = GradientTiles.UNSEEN;
-                    if (key >= stop00) values[own] = GradientTiles.UNSEEN;
-                    if (key < start01) values[own + 1] = GradientTiles.UNSEEN;
-                    if (key >= stop01) values[own + 1] = GradientTiles.UNSEEN;
-                    if (key < start10) values[own + 128] = GradientTiles.UNSEEN;
-                    if (key >= stop10) values[own + 128] = GradientTiles.UNSEEN;
-                    if (key < start11) values[own + 129] = GradientTiles.UNSEEN;
-                    if (key >= stop11) values[own + 129] = GradientTiles.UNSEEN;
-                    if (key < start20) values[own + 256] = GradientTiles.UNSEEN;
-                    if (key >= stop20) values[own + 256] = GradientTiles.UNSEEN;
-                    if (key < start21) values[own + 257] = GradientTiles.UNSEEN;
-                    if (key >= stop21) values[own + 257] = GradientTiles.UNSEEN;
-                    if (key < start30) values[own + 384] = GradientTiles.UNSEEN;
-                    if (key >= stop30) values[own + 384] = GradientTiles.UNSEEN;
-                    if (key < start31) values[own + 385] = GradientTiles.UNSEEN;
-                    if (key >= stop31) values[own + 385] = GradientTiles.UNSEEN;
-                    if (key + 8 < start00) values[own + 64] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop00) values[own + 64] = GradientTiles.UNSEEN;
-                    if (key + 8 < start01) values[own + 65] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop01) values[own + 65] = GradientTiles.UNSEEN;
-                    if (key + 8 < start10) values[own + 192] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop10) values[own + 192] = GradientTiles.UNSEEN;
-                    if (key + 8 < start11) values[own + 193] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop11) values[own + 193] = GradientTiles.UNSEEN;
-                    if (key + 8 < start20) values[own + 320] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop20) values[own + 320] = GradientTiles.UNSEEN;
-                    if (key + 8 < start21) values[own + 321] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop21) values[own + 321] = GradientTiles.UNSEEN;
-                    if (key + 8 < start30) values[own + 448] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop30) values[own + 448] = GradientTiles.UNSEEN;
-                    if (key + 8 < start31) values[own + 449] = GradientTiles.UNSEEN;
-                    if (key + 8 >= stop31) values[own + 449] = GradientTiles.UNSEEN;
-                    if (key + 16 < start00) values[own + 512] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop00) values[own + 512] = GradientTiles.UNSEEN;
-                    if (key + 16 < start01) values[own + 513] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop01) values[own + 513] = GradientTiles.UNSEEN;
-                    if (key + 16 < start10) values[own + 640] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop10) values[own + 640] = GradientTiles.UNSEEN;
-                    if (key + 16 < start11) values[own + 641] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop11) values[own + 641] = GradientTiles.UNSEEN;
-                    if (key + 16 < start20) values[own + 768] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop20) values[own + 768] = GradientTiles.UNSEEN;
-                    if (key + 16 < start21) values[own + 769] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop21) values[own + 769] = GradientTiles.UNSEEN;
-                    if (key + 16 < start30) values[own + 896] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop30) values[own + 896] = GradientTiles.UNSEEN;
-                    if (key + 16 < start31) values[own + 897] = GradientTiles.UNSEEN;
-                    if (key + 16 >= stop31) values[own + 897] = GradientTiles.UNSEEN;
-                    if (key + 24 < start00) values[own + 576] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop00) values[own + 576] = GradientTiles.UNSEEN;
-                    if (key + 24 < start01) values[own + 577] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop01) values[own + 577] = GradientTiles.UNSEEN;
-                    if (key + 24 < start10) values[own + 704] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop10) values[own + 704] = GradientTiles.UNSEEN;
-                    if (key + 24 < start11) values[own + 705] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop11) values[own + 705] = GradientTiles.UNSEEN;
-                    if (key + 24 < start20) values[own + 832] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop20) values[own + 832] = GradientTiles.UNSEEN;
-                    if (key + 24 < start21) values[own + 833] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop21) values[own + 833] = GradientTiles.UNSEEN;
-                    if (key + 24 < start30) values[own + 960] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop30) values[own + 960] = GradientTiles.UNSEEN;
-                    if (key + 24 < start31) values[own + 961] = GradientTiles.UNSEEN;
-                    if (key + 24 >= stop31) values[own + 961] = GradientTiles.UNSEEN;
+            float mark10 = marks[atMark + 16];
+            float mark11 = marks[atMark + 24];
+            if (whole == 0) {
+                int start10 = bounds[atMark + 16];
+                int stop10 = bounds[atMark + 16 + 32];
+                int start11 = bounds[atMark + 24];
+                int stop11 = bounds[atMark + 24 + 32];
+                int key100 = warpTop + column;
+                if (GradientTiles.sees(key100, start10, stop10) == 0) {
+                    made[20] = GradientTiles.UNSEEN;
+                    made[24] = 0f;
                 }
-                float mark00 = marks[column];
-                float mark01 = marks[column + 1];
-                float score0000 = values[own] * scale;
-                float p0000 = TornadoMath.exp(score0000 - mark00);
-                float score0001 = values[own + 1] * scale;
-                float p0001 = TornadoMath.exp(score0001 - mark01);
-                if (softcap > 0f) {
-                    float bend0000 = TornadoMath.tanh(score0000 / cap);
-                    p0000 = GradientTiles.seen(score0000, TornadoMath.exp(cap * bend0000 - mark00));
-                    float bent0000 = p0000 * (1f - bend0000 * bend0000);
-                    float bend0001 = TornadoMath.tanh(score0001 / cap);
-                    p0001 = GradientTiles.seen(score0001, TornadoMath.exp(cap * bend0001 - mark01));
-                    float bent0001 = p0001 * (1f - bend0001 * bend0001);
-                    weights[dsPut] = GradientTiles.pair(bent0000, bent0001, none, nil);
+                if (GradientTiles.sees(key100, start11, stop11) == 0) {
+                    made[28] = GradientTiles.UNSEEN;
+                    made[32] = 0f;
                 }
-                weights[pPut] = GradientTiles.pair(p0000, p0001, none, nil);
-                float score0010 = values[own + 64] * scale;
-                float p0010 = TornadoMath.exp(score0010 - mark00);
-                float score0011 = values[own + 65] * scale;
-                float p0011 = TornadoMath.exp(score0011 - mark01);
-                if (softcap > 0f) {
-                    float bend0010 = TornadoMath.tanh(score0010 / cap);
-                    p0010 = GradientTiles.seen(score0010, TornadoMath.exp(cap * bend0010 - mark00));
-                    float bent0010 = p0010 * (1f - bend0010 * bend0010);
-                    float bend0011 = TornadoMath.tanh(score0011 / cap);
-                    p0011 = GradientTiles.seen(score0011, TornadoMath.exp(cap * bend0011 - mark01));
-                    float bent0011 = p0011 * (1f - bend0011 * bend0011);
-                    weights[dsPut + 32] = GradientTiles.pair(bent0010, bent0011, none, nil);
+                int key101 = warpTop + column + 1;
+                if (GradientTiles.sees(key101, start10, stop10) == 0) {
+                    made[21] = GradientTiles.UNSEEN;
+                    made[25] = 0f;
                 }
-                weights[pPut + 32] = GradientTiles.pair(p0010, p0011, none, nil);
-                float score1000 = values[own + 512] * scale;
-                float p1000 = TornadoMath.exp(score1000 - mark00);
-                float score1001 = values[own + 513] * scale;
-                float p1001 = TornadoMath.exp(score1001 - mark01);
-                if (softcap > 0f) {
-                    float bend1000 = TornadoMath.tanh(score1000 / cap);
-                    p1000 = GradientTiles.seen(score1000, TornadoMath.exp(cap * bend1000 - mark00));
-                    float bent1000 = p1000 * (1f - bend1000 * bend1000);
-                    float bend1001 = TornadoMath.tanh(score1001 / cap);
-                    p1001 = GradientTiles.seen(score1001, TornadoMath.exp(cap * bend1001 - mark01));
-                    float bent1001 = p1001 * (1f - bend1001 * bend1001);
-                    weights[dsPut + 256] = GradientTiles.pair(bent1000, bent1001, none, nil);
+                if (GradientTiles.sees(key101, start11, stop11) == 0) {
+                    made[29] = GradientTiles.UNSEEN;
+                    made[33] = 0f;
                 }
-                weights[pPut + 256] = GradientTiles.pair(p1000, p1001, none, nil);
-                float score1010 = values[own + 576] * scale;
-                float p1010 = TornadoMath.exp(score1010 - mark00);
-                float score1011 = values[own + 577] * scale;
-                float p1011 = TornadoMath.exp(score1011 - mark01);
-                if (softcap > 0f) {
-                    float bend1010 = TornadoMath.tanh(score1010 / cap);
-                    p1010 = GradientTiles.seen(score1010, TornadoMath.exp(cap * bend1010 - mark00));
-                    float bent1010 = p1010 * (1f - bend1010 * bend1010);
-                    float bend1011 = TornadoMath.tanh(score1011 / cap);
-                    p1011 = GradientTiles.seen(score1011, TornadoMath.exp(cap * bend1011 - mark01));
-                    float bent1011 = p1011 * (1f - bend1011 * bend1011);
-                    weights[dsPut + 288] = GradientTiles.pair(bent1010, bent1011, none, nil);
+                int key110 = warpTop + column + 8;
+                if (GradientTiles.sees(key110, start10, stop10) == 0) {
+                    made[22] = GradientTiles.UNSEEN;
+                    made[26] = 0f;
                 }
-                weights[pPut + 288] = GradientTiles.pair(p1010, p1011, none, nil);
-                float mark10 = marks[column + 8];
-                float mark11 = marks[column + 9];
-                float score0100 = values[own + 128] * scale;
-                float p0100 = TornadoMath.exp(score0100 - mark10);
-                float score0101 = values[own + 129] * scale;
-                float p0101 = TornadoMath.exp(score0101 - mark11);
-                if (softcap > 0f) {
-                    float bend0100 = TornadoMath.tanh(score0100 / cap);
-                    p0100 = GradientTiles.seen(score0100, TornadoMath.exp(cap * bend0100 - mark10));
-                    float bent0100 = p0100 * (1f - bend0100 * bend0100);
-                    float bend0101 = TornadoMath.tanh(score0101 / cap);
-                    p0101 = GradientTiles.seen(score0101, TornadoMath.exp(cap * bend0101 - mark11));
-                    float bent0101 = p0101 * (1f - bend0101 * bend0101);
-                    weights[dsPut + 64] = GradientTiles.pair(bent0100, bent0101, none, nil);
+                if (GradientTiles.sees(key110, start11, stop11) == 0) {
+                    made[30] = GradientTiles.UNSEEN;
+                    made[34] = 0f;
                 }
-                weights[pPut + 64] = GradientTiles.pair(p0100, p0101, none, nil);
-                float score0110 = values[own + 192] * scale;
-                float p0110 = TornadoMath.exp(score0110 - mark10);
-                float score0111 = values[own + 193] * scale;
-                float p0111 = TornadoMath.exp(score0111 - mark11);
-                if (softcap > 0f) {
-                    float bend0110 = TornadoMath.tanh(score0110 / cap);
-                    p0110 = GradientTiles.seen(score0110, TornadoMath.exp(cap * bend0110 - mark10));
-                    float bent0110 = p0110 * (1f - bend0110 * bend0110);
-                    float bend0111 = TornadoMath.tanh(score0111 / cap);
-                    p0111 = GradientTiles.seen(score0111, TornadoMath.exp(cap * bend0111 - mark11));
-                    float bent0111 = p0111 * (1f - bend0111 * bend0111);
-                    weights[dsPut + 96] = GradientTiles.pair(bent0110, bent0111, none, nil);
+                int key111 = warpTop + column + 9;
+                if (GradientTiles.sees(key111, start10, stop10) == 0) {
+                    made[23] = GradientTiles.UNSEEN;
+                    made[27] = 0f;
                 }
-                weights[pPut + 96] = GradientTiles.pair(p0110, p0111, none, nil);
-                float score1100 = values[own + 640] * scale;
-                float p1100 = TornadoMath.exp(score1100 - mark10);
-                float score1101 = values[own + 641] * scale;
-                float p1101 = TornadoMath.exp(score1101 - mark11);
-                if (softcap > 0f) {
-                    float bend1100 = TornadoMath.tanh(score1100 / cap);
-                    p1100 = GradientTiles.seen(score1100, TornadoMath.exp(cap * bend1100 - mark10));
-                    float bent1100 = p1100 * (1f - bend1100 * bend1100);
-                    float bend1101 = TornadoMath.tanh(score1101 / cap);
-                    p1101 = GradientTiles.seen(score1101, TornadoMath.exp(cap * bend1101 - mark11));
-                    float bent1101 = p1101 * (1f - bend1101 * bend1101);
-                    weights[dsPut + 320] = GradientTiles.pair(bent1100, bent1101, none, nil);
+                if (GradientTiles.sees(key111, start11, stop11) == 0) {
+                    made[31] = GradientTiles.UNSEEN;
+                    made[35] = 0f;
                 }
-                weights[pPut + 320] = GradientTiles.pair(p1100, p1101, none, nil);
-                float score1110 = values[own + 704] * scale;
-                float p1110 = TornadoMath.exp(score1110 - mark10);
-                float score1111 = values[own + 705] * scale;
-                float p1111 = TornadoMath.exp(score1111 - mark11);
-                if (softcap > 0f) {
-                    float bend1110 = TornadoMath.tanh(score1110 / cap);
-                    p1110 = GradientTiles.seen(score1110, TornadoMath.exp(cap * bend1110 - mark10));
-                    float bent1110 = p1110 * (1f - bend1110 * bend1110);
-                    float bend1111 = TornadoMath.tanh(score1111 / cap);
-                    p1111 = GradientTiles.seen(score1111, TornadoMath.exp(cap * bend1111 - mark11));
-                    float bent1111 = p1111 * (1f - bend1111 * bend1111);
-                    weights[dsPut + 352] = GradientTiles.pair(bent1110, bent1111, none, nil);
-                }
-                weights[pPut + 352] = GradientTiles.pair(p1110, p1111, none, nil);
-                float mark20 = marks[column + 16];
-                float mark21 = marks[column + 17];
-                float score0200 = values[own + 256] * scale;
-                float p0200 = TornadoMath.exp(score0200 - mark20);
-                float score0201 = values[own + 257] * scale;
-                float p0201 = TornadoMath.exp(score0201 - mark21);
-                if (softcap > 0f) {
-                    float bend0200 = TornadoMath.tanh(score0200 / cap);
-                    p0200 = GradientTiles.seen(score0200, TornadoMath.exp(cap * bend0200 - mark20));
-                    float bent0200 = p0200 * (1f - bend0200 * bend0200);
-                    float bend0201 = TornadoMath.tanh(score0201 / cap);
-                    p0201 = GradientTiles.seen(score0201, TornadoMath.exp(cap * bend0201 - mark21));
-                    float bent0201 = p0201 * (1f - bend0201 * bend0201);
-                    weights[dsPut + 128] = GradientTiles.pair(bent0200, bent0201, none, nil);
-                }
-                weights[pPut + 128] = GradientTiles.pair(p0200, p0201, none, nil);
-                float score0210 = values[own + 320] * scale;
-                float p0210 = TornadoMath.exp(score0210 - mark20);
-                float score0211 = values[own + 321] * scale;
-                float p0211 = TornadoMath.exp(score0211 - mark21);
-                if (softcap > 0f) {
-                    float bend0210 = TornadoMath.tanh(score0210 / cap);
-                    p0210 = GradientTiles.seen(score0210, TornadoMath.exp(cap * bend0210 - mark20));
-                    float bent0210 = p0210 * (1f - bend0210 * bend0210);
-                    float bend0211 = TornadoMath.tanh(score0211 / cap);
-                    p0211 = GradientTiles.seen(score0211, TornadoMath.exp(cap * bend0211 - mark21));
-                    float bent0211 = p0211 * (1f - bend0211 * bend0211);
-                    weights[dsPut + 160] = GradientTiles.pair(bent0210, bent0211, none, nil);
-                }
-                weights[pPut + 160] = GradientTiles.pair(p0210, p0211, none, nil);
-                float score1200 = values[own + 768] * scale;
-                float p1200 = TornadoMath.exp(score1200 - mark20);
-                float score1201 = values[own + 769] * scale;
-                float p1201 = TornadoMath.exp(score1201 - mark21);
-                if (softcap > 0f) {
-                    float bend1200 = TornadoMath.tanh(score1200 / cap);
-                    p1200 = GradientTiles.seen(score1200, TornadoMath.exp(cap * bend1200 - mark20));
-                    float bent1200 = p1200 * (1f - bend1200 * bend1200);
-                    float bend1201 = TornadoMath.tanh(score1201 / cap);
-                    p1201 = GradientTiles.seen(score1201, TornadoMath.exp(cap * bend1201 - mark21));
-                    float bent1201 = p1201 * (1f - bend1201 * bend1201);
-                    weights[dsPut + 384] = GradientTiles.pair(bent1200, bent1201, none, nil);
-                }
-                weights[pPut + 384] = GradientTiles.pair(p1200, p1201, none, nil);
-                float score1210 = values[own + 832] * scale;
-                float p1210 = TornadoMath.exp(score1210 - mark20);
-                float score1211 = values[own + 833] * scale;
-                float p1211 = TornadoMath.exp(score1211 - mark21);
-                if (softcap > 0f) {
-                    float bend1210 = TornadoMath.tanh(score1210 / cap);
-                    p1210 = GradientTiles.seen(score1210, TornadoMath.exp(cap * bend1210 - mark20));
-                    float bent1210 = p1210 * (1f - bend1210 * bend1210);
-                    float bend1211 = TornadoMath.tanh(score1211 / cap);
-                    p1211 = GradientTiles.seen(score1211, TornadoMath.exp(cap * bend1211 - mark21));
-                    float bent1211 = p1211 * (1f - bend1211 * bend1211);
-                    weights[dsPut + 416] = GradientTiles.pair(bent1210, bent1211, none, nil);
-                }
-                weights[pPut + 416] = GradientTiles.pair(p1210, p1211, none, nil);
-                float mark30 = marks[column + 24];
-                float mark31 = marks[column + 25];
-                float score0300 = values[own + 384] * scale;
-                float p0300 = TornadoMath.exp(score0300 - mark30);
-                float score0301 = values[own + 385] * scale;
-                float p0301 = TornadoMath.exp(score0301 - mark31);
-                if (softcap > 0f) {
-                    float bend0300 = TornadoMath.tanh(score0300 / cap);
-                    p0300 = GradientTiles.seen(score0300, TornadoMath.exp(cap * bend0300 - mark30));
-                    float bent0300 = p0300 * (1f - bend0300 * bend0300);
-                    float bend0301 = TornadoMath.tanh(score0301 / cap);
-                    p0301 = GradientTiles.seen(score0301, TornadoMath.exp(cap * bend0301 - mark31));
-                    float bent0301 = p0301 * (1f - bend0301 * bend0301);
-                    weights[dsPut + 192] = GradientTiles.pair(bent0300, bent0301, none, nil);
-                }
-                weights[pPut + 192] = GradientTiles.pair(p0300, p0301, none, nil);
-                float score0310 = values[own + 448] * scale;
-                float p0310 = TornadoMath.exp(score0310 - mark30);
-                float score0311 = values[own + 449] * scale;
-                float p0311 = TornadoMath.exp(score0311 - mark31);
-                if (softcap > 0f) {
-                    float bend0310 = TornadoMath.tanh(score0310 / cap);
-                    p0310 = GradientTiles.seen(score0310, TornadoMath.exp(cap * bend0310 - mark30));
-                    float bent0310 = p0310 * (1f - bend0310 * bend0310);
-                    float bend0311 = TornadoMath.tanh(score0311 / cap);
-                    p0311 = GradientTiles.seen(score0311, TornadoMath.exp(cap * bend0311 - mark31));
-                    float bent0311 = p0311 * (1f - bend0311 * bend0311);
-                    weights[dsPut + 224] = GradientTiles.pair(bent0310, bent0311, none, nil);
-                }
-                weights[pPut + 224] = GradientTiles.pair(p0310, p0311, none, nil);
-                float score1300 = values[own + 896] * scale;
-                float p1300 = TornadoMath.exp(score1300 - mark30);
-                float score1301 = values[own + 897] * scale;
-                float p1301 = TornadoMath.exp(score1301 - mark31);
-                if (softcap > 0f) {
-                    float bend1300 = TornadoMath.tanh(score1300 / cap);
-                    p1300 = GradientTiles.seen(score1300, TornadoMath.exp(cap * bend1300 - mark30));
-                    float bent1300 = p1300 * (1f - bend1300 * bend1300);
-                    float bend1301 = TornadoMath.tanh(score1301 / cap);
-                    p1301 = GradientTiles.seen(score1301, TornadoMath.exp(cap * bend1301 - mark31));
-                    float bent1301 = p1301 * (1f - bend1301 * bend1301);
-                    weights[dsPut + 448] = GradientTiles.pair(bent1300, bent1301, none, nil);
-                }
-                weights[pPut + 448] = GradientTiles.pair(p1300, p1301, none, nil);
-                float score1310 = values[own + 960] * scale;
-                float p1310 = TornadoMath.exp(score1310 - mark30);
-                float score1311 = values[own + 961] * scale;
-                float p1311 = TornadoMath.exp(score1311 - mark31);
-                if (softcap > 0f) {
-                    float bend1310 = TornadoMath.tanh(score1310 / cap);
-                    p1310 = GradientTiles.seen(score1310, TornadoMath.exp(cap * bend1310 - mark30));
-                    float bent1310 = p1310 * (1f - bend1310 * bend1310);
-                    float bend1311 = TornadoMath.tanh(score1311 / cap);
-                    p1311 = GradientTiles.seen(score1311, TornadoMath.exp(cap * bend1311 - mark31));
-                    float bent1311 = p1311 * (1f - bend1311 * bend1311);
-                    weights[dsPut + 480] = GradientTiles.pair(bent1310, bent1311, none, nil);
-                }
-                weights[pPut + 480] = GradientTiles.pair(p1310, p1311, none, nil);
             }
-            context.localBarrier();
-            if (partner == 1) {
-                int weightAt = softcap > 0f ? dsPut : pPut;
-                float mark00 = marks[column + 32];
-                float mark01 = marks[column + 33];
-                int both000 = weights[weightAt];
-                float ds0000 = GradientTiles.gradient(GradientTiles.low(both000), values[own], mark00);
-                float ds0001 = GradientTiles.gradient(GradientTiles.high(both000), values[own + 1], mark01);
-                weights[dsPut] = GradientTiles.pair(ds0000, ds0001, none, nil);
-                int both001 = weights[weightAt + 32];
-                float ds0010 = GradientTiles.gradient(GradientTiles.low(both001), values[own + 64], mark00);
-                float ds0011 = GradientTiles.gradient(GradientTiles.high(both001), values[own + 65], mark01);
-                weights[dsPut + 32] = GradientTiles.pair(ds0010, ds0011, none, nil);
-                int both100 = weights[weightAt + 256];
-                float ds1000 = GradientTiles.gradient(GradientTiles.low(both100), values[own + 512], mark00);
-                float ds1001 = GradientTiles.gradient(GradientTiles.high(both100), values[own + 513], mark01);
-                weights[dsPut + 256] = GradientTiles.pair(ds1000, ds1001, none, nil);
-                int both101 = weights[weightAt + 288];
-                float ds1010 = GradientTiles.gradient(GradientTiles.low(both101), values[own + 576], mark00);
-                float ds1011 = GradientTiles.gradient(GradientTiles.high(both101), values[own + 577], mark01);
-                weights[dsPut + 288] = GradientTiles.pair(ds1010, ds1011, none, nil);
-                float mark10 = marks[column + 40];
-                float mark11 = marks[column + 41];
-                int both010 = weights[weightAt + 64];
-                float ds0100 = GradientTiles.gradient(GradientTiles.low(both010), values[own + 128], mark10);
-                float ds0101 = GradientTiles.gradient(GradientTiles.high(both010), values[own + 129], mark11);
-                weights[dsPut + 64] = GradientTiles.pair(ds0100, ds0101, none, nil);
-                int both011 = weights[weightAt + 96];
-                float ds0110 = GradientTiles.gradient(GradientTiles.low(both011), values[own + 192], mark10);
-                float ds0111 = GradientTiles.gradient(GradientTiles.high(both011), values[own + 193], mark11);
-                weights[dsPut + 96] = GradientTiles.pair(ds0110, ds0111, none, nil);
-                int both110 = weights[weightAt + 320];
-                float ds1100 = GradientTiles.gradient(GradientTiles.low(both110), values[own + 640], mark10);
-                float ds1101 = GradientTiles.gradient(GradientTiles.high(both110), values[own + 641], mark11);
-                weights[dsPut + 320] = GradientTiles.pair(ds1100, ds1101, none, nil);
-                int both111 = weights[weightAt + 352];
-                float ds1110 = GradientTiles.gradient(GradientTiles.low(both111), values[own + 704], mark10);
-                float ds1111 = GradientTiles.gradient(GradientTiles.high(both111), values[own + 705], mark11);
-                weights[dsPut + 352] = GradientTiles.pair(ds1110, ds1111, none, nil);
-                float mark20 = marks[column + 48];
-                float mark21 = marks[column + 49];
-                int both020 = weights[weightAt + 128];
-                float ds0200 = GradientTiles.gradient(GradientTiles.low(both020), values[own + 256], mark20);
-                float ds0201 = GradientTiles.gradient(GradientTiles.high(both020), values[own + 257], mark21);
-                weights[dsPut + 128] = GradientTiles.pair(ds0200, ds0201, none, nil);
-                int both021 = weights[weightAt + 160];
-                float ds0210 = GradientTiles.gradient(GradientTiles.low(both021), values[own + 320], mark20);
-                float ds0211 = GradientTiles.gradient(GradientTiles.high(both021), values[own + 321], mark21);
-                weights[dsPut + 160] = GradientTiles.pair(ds0210, ds0211, none, nil);
-                int both120 = weights[weightAt + 384];
-                float ds1200 = GradientTiles.gradient(GradientTiles.low(both120), values[own + 768], mark20);
-                float ds1201 = GradientTiles.gradient(GradientTiles.high(both120), values[own + 769], mark21);
-                weights[dsPut + 384] = GradientTiles.pair(ds1200, ds1201, none, nil);
-                int both121 = weights[weightAt + 416];
-                float ds1210 = GradientTiles.gradient(GradientTiles.low(both121), values[own + 832], mark20);
-                float ds1211 = GradientTiles.gradient(GradientTiles.high(both121), values[own + 833], mark21);
-                weights[dsPut + 416] = GradientTiles.pair(ds1210, ds1211, none, nil);
-                float mark30 = marks[column + 56];
-                float mark31 = marks[column + 57];
-                int both030 = weights[weightAt + 192];
-                float ds0300 = GradientTiles.gradient(GradientTiles.low(both030), values[own + 384], mark30);
-                float ds0301 = GradientTiles.gradient(GradientTiles.high(both030), values[own + 385], mark31);
-                weights[dsPut + 192] = GradientTiles.pair(ds0300, ds0301, none, nil);
-                int both031 = weights[weightAt + 224];
-                float ds0310 = GradientTiles.gradient(GradientTiles.low(both031), values[own + 448], mark30);
-                float ds0311 = GradientTiles.gradient(GradientTiles.high(both031), values[own + 449], mark31);
-                weights[dsPut + 224] = GradientTiles.pair(ds0310, ds0311, none, nil);
-                int both130 = weights[weightAt + 448];
-                float ds1300 = GradientTiles.gradient(GradientTiles.low(both130), values[own + 896], mark30);
-                float ds1301 = GradientTiles.gradient(GradientTiles.high(both130), values[own + 897], mark31);
-                weights[dsPut + 448] = GradientTiles.pair(ds1300, ds1301, none, nil);
-                int both131 = weights[weightAt + 480];
-                float ds1310 = GradientTiles.gradient(GradientTiles.low(both131), values[own + 960], mark30);
-                float ds1311 = GradientTiles.gradient(GradientTiles.high(both131), values[own + 961], mark31);
-                weights[dsPut + 480] = GradientTiles.pair(ds1310, ds1311, none, nil);
+            float score1000 = made[20] * scale;
+            float p1000 = TornadoMath.exp(score1000 - mark10);
+            float w1000 = p1000;
+            if (softcap > 0f) {
+                float bend1000 = TornadoMath.tanh(score1000 / cap);
+                p1000 = GradientTiles.seen(score1000, TornadoMath.exp(cap * bend1000 - mark10));
+                w1000 = p1000 * (1f - bend1000 * bend1000);
             }
-            HalfFloat[] w0_0 = context.mmaLoadA(weights, 16, weightGet);
-            HalfFloat[] w1_0 = context.mmaLoadA(weights, 16, weightGet + 1024);
-            HalfFloat[] z0_0 = context.mmaLoadB(tiles, 16, getOther);
-            s0_0 = context.mmaBF16(w0_0, z0_0, s0_0, MMAShape.M16N8K16);
-            s1_0 = context.mmaBF16(w1_0, z0_0, s1_0, MMAShape.M16N8K16);
-            HalfFloat[] z0_1 = context.mmaLoadB(tiles, 16, getOther + 16);
-            s0_1 = context.mmaBF16(w0_0, z0_1, s0_1, MMAShape.M16N8K16);
-            s1_1 = context.mmaBF16(w1_0, z0_1, s1_1, MMAShape.M16N8K16);
-            HalfFloat[] z0_2 = context.mmaLoadB(tiles, 16, getOther + 32);
-            s0_2 = context.mmaBF16(w0_0, z0_2, s0_2, MMAShape.M16N8K16);
-            s1_2 = context.mmaBF16(w1_0, z0_2, s1_2, MMAShape.M16N8K16);
-            HalfFloat[] z0_3 = context.mmaLoadB(tiles, 16, getOther + 48);
-            s0_3 = context.mmaBF16(w0_0, z0_3, s0_3, MMAShape.M16N8K16);
-            s1_3 = context.mmaBF16(w1_0, z0_3, s1_3, MMAShape.M16N8K16);
-            HalfFloat[] z0_4 = context.mmaLoadB(tiles, 16, getOther + 64);
-            s0_4 = context.mmaBF16(w0_0, z0_4, s0_4, MMAShape.M16N8K16);
-            s1_4 = context.mmaBF16(w1_0, z0_4, s1_4, MMAShape.M16N8K16);
-            HalfFloat[] z0_5 = context.mmaLoadB(tiles, 16, getOther + 80);
-            s0_5 = context.mmaBF16(w0_0, z0_5, s0_5, MMAShape.M16N8K16);
-            s1_5 = context.mmaBF16(w1_0, z0_5, s1_5, MMAShape.M16N8K16);
-            HalfFloat[] z0_6 = context.mmaLoadB(tiles, 16, getOther + 96);
-            s0_6 = context.mmaBF16(w0_0, z0_6, s0_6, MMAShape.M16N8K16);
-            s1_6 = context.mmaBF16(w1_0, z0_6, s1_6, MMAShape.M16N8K16);
-            HalfFloat[] z0_7 = context.mmaLoadB(tiles, 16, getOther + 112);
-            s0_7 = context.mmaBF16(w0_0, z0_7, s0_7, MMAShape.M16N8K16);
-            s1_7 = context.mmaBF16(w1_0, z0_7, s1_7, MMAShape.M16N8K16);
-            HalfFloat[] w0_1 = context.mmaLoadA(weights, 16, weightGet + 512);
-            HalfFloat[] w1_1 = context.mmaLoadA(weights, 16, weightGet + 1536);
-            HalfFloat[] z1_0 = context.mmaLoadB(tiles, 16, getOther + 2304);
-            s0_0 = context.mmaBF16(w0_1, z1_0, s0_0, MMAShape.M16N8K16);
-            s1_0 = context.mmaBF16(w1_1, z1_0, s1_0, MMAShape.M16N8K16);
-            HalfFloat[] z1_1 = context.mmaLoadB(tiles, 16, getOther + 2320);
-            s0_1 = context.mmaBF16(w0_1, z1_1, s0_1, MMAShape.M16N8K16);
-            s1_1 = context.mmaBF16(w1_1, z1_1, s1_1, MMAShape.M16N8K16);
-            HalfFloat[] z1_2 = context.mmaLoadB(tiles, 16, getOther + 2336);
-            s0_2 = context.mmaBF16(w0_1, z1_2, s0_2, MMAShape.M16N8K16);
-            s1_2 = context.mmaBF16(w1_1, z1_2, s1_2, MMAShape.M16N8K16);
-            HalfFloat[] z1_3 = context.mmaLoadB(tiles, 16, getOther + 2352);
-            s0_3 = context.mmaBF16(w0_1, z1_3, s0_3, MMAShape.M16N8K16);
-            s1_3 = context.mmaBF16(w1_1, z1_3, s1_3, MMAShape.M16N8K16);
-            HalfFloat[] z1_4 = context.mmaLoadB(tiles, 16, getOther + 2368);
-            s0_4 = context.mmaBF16(w0_1, z1_4, s0_4, MMAShape.M16N8K16);
-            s1_4 = context.mmaBF16(w1_1, z1_4, s1_4, MMAShape.M16N8K16);
-            HalfFloat[] z1_5 = context.mmaLoadB(tiles, 16, getOther + 2384);
-            s0_5 = context.mmaBF16(w0_1, z1_5, s0_5, MMAShape.M16N8K16);
-            s1_5 = context.mmaBF16(w1_1, z1_5, s1_5, MMAShape.M16N8K16);
-            HalfFloat[] z1_6 = context.mmaLoadB(tiles, 16, getOther + 2400);
-            s0_6 = context.mmaBF16(w0_1, z1_6, s0_6, MMAShape.M16N8K16);
-            s1_6 = context.mmaBF16(w1_1, z1_6, s1_6, MMAShape.M16N8K16);
-            HalfFloat[] z1_7 = context.mmaLoadB(tiles, 16, getOther + 2416);
-            s0_7 = context.mmaBF16(w0_1, z1_7, s0_7, MMAShape.M16N8K16);
-            s1_7 = context.mmaBF16(w1_1, z1_7, s1_7, MMAShape.M16N8K16);
+            float ds1000 = w1000 * made[24];
+            pack4[0] = GradientTiles.rounded(p1000);
+            pack5[0] = GradientTiles.rounded(ds1000);
+            float score1001 = made[21] * scale;
+            float p1001 = TornadoMath.exp(score1001 - mark10);
+            float w1001 = p1001;
+            if (softcap > 0f) {
+                float bend1001 = TornadoMath.tanh(score1001 / cap);
+                p1001 = GradientTiles.seen(score1001, TornadoMath.exp(cap * bend1001 - mark10));
+                w1001 = p1001 * (1f - bend1001 * bend1001);
+            }
+            float ds1001 = w1001 * made[25];
+            pack4[1] = GradientTiles.rounded(p1001);
+            pack5[1] = GradientTiles.rounded(ds1001);
+            float score1010 = made[28] * scale;
+            float p1010 = TornadoMath.exp(score1010 - mark11);
+            float w1010 = p1010;
+            if (softcap > 0f) {
+                float bend1010 = TornadoMath.tanh(score1010 / cap);
+                p1010 = GradientTiles.seen(score1010, TornadoMath.exp(cap * bend1010 - mark11));
+                w1010 = p1010 * (1f - bend1010 * bend1010);
+            }
+            float ds1010 = w1010 * made[32];
+            pack4[2] = GradientTiles.rounded(p1010);
+            pack5[2] = GradientTiles.rounded(ds1010);
+            float score1011 = made[29] * scale;
+            float p1011 = TornadoMath.exp(score1011 - mark11);
+            float w1011 = p1011;
+            if (softcap > 0f) {
+                float bend1011 = TornadoMath.tanh(score1011 / cap);
+                p1011 = GradientTiles.seen(score1011, TornadoMath.exp(cap * bend1011 - mark11));
+                w1011 = p1011 * (1f - bend1011 * bend1011);
+            }
+            float ds1011 = w1011 * made[33];
+            pack4[3] = GradientTiles.rounded(p1011);
+            pack5[3] = GradientTiles.rounded(ds1011);
+            context.mmaStore(pack4, intoBits, down, across + 16, 1);
+            weights[weightPut + 192] = MmaTiles.upper(bits[20], bits[28]);
+            weights[weightPut + 204] = MmaTiles.upper(bits[21], bits[29]);
+            context.mmaStore(pack5, intoBits, down, across + 20, 1);
+            weights[weightPut + 576] = MmaTiles.upper(bits[24], bits[32]);
+            weights[weightPut + 588] = MmaTiles.upper(bits[25], bits[33]);
+            float score1100 = made[22] * scale;
+            float p1100 = TornadoMath.exp(score1100 - mark10);
+            float w1100 = p1100;
+            if (softcap > 0f) {
+                float bend1100 = TornadoMath.tanh(score1100 / cap);
+                p1100 = GradientTiles.seen(score1100, TornadoMath.exp(cap * bend1100 - mark10));
+                w1100 = p1100 * (1f - bend1100 * bend1100);
+            }
+            float ds1100 = w1100 * made[26];
+            pack6[0] = GradientTiles.rounded(p1100);
+            pack7[0] = GradientTiles.rounded(ds1100);
+            float score1101 = made[23] * scale;
+            float p1101 = TornadoMath.exp(score1101 - mark10);
+            float w1101 = p1101;
+            if (softcap > 0f) {
+                float bend1101 = TornadoMath.tanh(score1101 / cap);
+                p1101 = GradientTiles.seen(score1101, TornadoMath.exp(cap * bend1101 - mark10));
+                w1101 = p1101 * (1f - bend1101 * bend1101);
+            }
+            float ds1101 = w1101 * made[27];
+            pack6[1] = GradientTiles.rounded(p1101);
+            pack7[1] = GradientTiles.rounded(ds1101);
+            float score1110 = made[30] * scale;
+            float p1110 = TornadoMath.exp(score1110 - mark11);
+            float w1110 = p1110;
+            if (softcap > 0f) {
+                float bend1110 = TornadoMath.tanh(score1110 / cap);
+                p1110 = GradientTiles.seen(score1110, TornadoMath.exp(cap * bend1110 - mark11));
+                w1110 = p1110 * (1f - bend1110 * bend1110);
+            }
+            float ds1110 = w1110 * made[34];
+            pack6[2] = GradientTiles.rounded(p1110);
+            pack7[2] = GradientTiles.rounded(ds1110);
+            float score1111 = made[31] * scale;
+            float p1111 = TornadoMath.exp(score1111 - mark11);
+            float w1111 = p1111;
+            if (softcap > 0f) {
+                float bend1111 = TornadoMath.tanh(score1111 / cap);
+                p1111 = GradientTiles.seen(score1111, TornadoMath.exp(cap * bend1111 - mark11));
+                w1111 = p1111 * (1f - bend1111 * bend1111);
+            }
+            float ds1111 = w1111 * made[35];
+            pack6[3] = GradientTiles.rounded(p1111);
+            pack7[3] = GradientTiles.rounded(ds1111);
+            context.mmaStore(pack6, intoBits, down, across + 18, 1);
+            weights[weightPut + 288] = MmaTiles.upper(bits[22], bits[30]);
+            weights[weightPut + 300] = MmaTiles.upper(bits[23], bits[31]);
+            context.mmaStore(pack7, intoBits, down, across + 22, 1);
+            weights[weightPut + 672] = MmaTiles.upper(bits[26], bits[34]);
+            weights[weightPut + 684] = MmaTiles.upper(bits[27], bits[35]);
+            HalfFloat[] w10 = context.mmaLoadA(weights, 16, weightGet + 768);
+            HalfFloat[] z10_0 = context.mmaLoadB(tiles, 16, right + 7296);
+            s0_0 = context.mmaBF16(w10, z10_0, s0_0, MMAShape.M16N8K16);
+            HalfFloat[] z10_1 = context.mmaLoadB(tiles, 16, right + 7312);
+            s0_1 = context.mmaBF16(w10, z10_1, s0_1, MMAShape.M16N8K16);
+            HalfFloat[] z10_2 = context.mmaLoadB(tiles, 16, right + 7328);
+            s0_2 = context.mmaBF16(w10, z10_2, s0_2, MMAShape.M16N8K16);
+            HalfFloat[] z10_3 = context.mmaLoadB(tiles, 16, right + 7344);
+            s0_3 = context.mmaBF16(w10, z10_3, s0_3, MMAShape.M16N8K16);
+            HalfFloat[] z10_4 = context.mmaLoadB(tiles, 16, right + 7360);
+            s0_4 = context.mmaBF16(w10, z10_4, s0_4, MMAShape.M16N8K16);
+            HalfFloat[] z10_5 = context.mmaLoadB(tiles, 16, right + 7376);
+            s0_5 = context.mmaBF16(w10, z10_5, s0_5, MMAShape.M16N8K16);
+            HalfFloat[] z10_6 = context.mmaLoadB(tiles, 16, right + 7392);
+            s0_6 = context.mmaBF16(w10, z10_6, s0_6, MMAShape.M16N8K16);
+            HalfFloat[] z10_7 = context.mmaLoadB(tiles, 16, right + 7408);
+            s0_7 = context.mmaBF16(w10, z10_7, s0_7, MMAShape.M16N8K16);
+            HalfFloat[] w11 = context.mmaLoadA(weights, 16, weightGet + 2304);
+            HalfFloat[] z11_0 = context.mmaLoadB(tiles, 16, right + 2432);
+            s1_0 = context.mmaBF16(w11, z11_0, s1_0, MMAShape.M16N8K16);
+            HalfFloat[] z11_1 = context.mmaLoadB(tiles, 16, right + 2448);
+            s1_1 = context.mmaBF16(w11, z11_1, s1_1, MMAShape.M16N8K16);
+            HalfFloat[] z11_2 = context.mmaLoadB(tiles, 16, right + 2464);
+            s1_2 = context.mmaBF16(w11, z11_2, s1_2, MMAShape.M16N8K16);
+            HalfFloat[] z11_3 = context.mmaLoadB(tiles, 16, right + 2480);
+            s1_3 = context.mmaBF16(w11, z11_3, s1_3, MMAShape.M16N8K16);
+            HalfFloat[] z11_4 = context.mmaLoadB(tiles, 16, right + 2496);
+            s1_4 = context.mmaBF16(w11, z11_4, s1_4, MMAShape.M16N8K16);
+            HalfFloat[] z11_5 = context.mmaLoadB(tiles, 16, right + 2512);
+            s1_5 = context.mmaBF16(w11, z11_5, s1_5, MMAShape.M16N8K16);
+            HalfFloat[] z11_6 = context.mmaLoadB(tiles, 16, right + 2528);
+            s1_6 = context.mmaBF16(w11, z11_6, s1_6, MMAShape.M16N8K16);
+            HalfFloat[] z11_7 = context.mmaLoadB(tiles, 16, right + 2544);
+            s1_7 = context.mmaBF16(w11, z11_7, s1_7, MMAShape.M16N8K16);
+            tiles[putNext + 1216] = (int) next10;
+            tiles[putNext + 1217] = (int) (next10 >>> 32);
+            tiles[putNext + 1520] = (int) next11;
+            tiles[putNext + 1521] = (int) (next11 >>> 32);
+            tiles[putNext + 1824] = (int) next12;
+            tiles[putNext + 1825] = (int) (next12 >>> 32);
+            tiles[putNext + 2128] = (int) next13;
+            tiles[putNext + 2129] = (int) (next13 >>> 32);
         }
 
-        float factor = partner == 0 ? 1f : scale;
-        int out = table.get(slot + 1 - partner) / 2 + kvHead * 32 + (lane & 3);
         int outWidth = 2 * kvWidth;
+        int dvAt = table.get(slot + 1) / 2 + kvHead * 32 + (lane & 3);
         context.mmaStore(s0_0, target, 0, ownTarget, 8);
-        int both0_0_0 = GradientTiles.pair(values[own] * factor, values[own + 1] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth, both0_0_0);
-            else dk.set(out + (top + row) * outWidth, both0_0_0);
+        int both0_0_0 = AttentionTiles.pair(values[own], values[own + 1]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth, both0_0_0);
         }
-        int both0_0_1 = GradientTiles.pair(values[own + 64] * factor, values[own + 65] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth, both0_0_1);
-            else dk.set(out + (top + row + 8) * outWidth, both0_0_1);
+        int both0_0_1 = AttentionTiles.pair(values[own + 64], values[own + 65]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth, both0_0_1);
         }
         context.mmaStore(s0_1, target, 0, ownTarget + 128, 8);
-        int both0_1_0 = GradientTiles.pair(values[own + 128] * factor, values[own + 129] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth + 4, both0_1_0);
-            else dk.set(out + (top + row) * outWidth + 4, both0_1_0);
+        int both0_1_0 = AttentionTiles.pair(values[own + 128], values[own + 129]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth + 4, both0_1_0);
         }
-        int both0_1_1 = GradientTiles.pair(values[own + 192] * factor, values[own + 193] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 4, both0_1_1);
-            else dk.set(out + (top + row + 8) * outWidth + 4, both0_1_1);
+        int both0_1_1 = AttentionTiles.pair(values[own + 192], values[own + 193]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth + 4, both0_1_1);
         }
-        context.mmaStore(s0_2, target, 0, ownTarget + 256, 8);
-        int both0_2_0 = GradientTiles.pair(values[own + 256] * factor, values[own + 257] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth + 8, both0_2_0);
-            else dk.set(out + (top + row) * outWidth + 8, both0_2_0);
+        context.mmaStore(s0_2, target, 0, ownTarget, 8);
+        int both0_2_0 = AttentionTiles.pair(values[own], values[own + 1]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth + 8, both0_2_0);
         }
-        int both0_2_1 = GradientTiles.pair(values[own + 320] * factor, values[own + 321] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 8, both0_2_1);
-            else dk.set(out + (top + row + 8) * outWidth + 8, both0_2_1);
+        int both0_2_1 = AttentionTiles.pair(values[own + 64], values[own + 65]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth + 8, both0_2_1);
         }
-        context.mmaStore(s0_3, target, 0, ownTarget + 384, 8);
-        int both0_3_0 = GradientTiles.pair(values[own + 384] * factor, values[own + 385] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth + 12, both0_3_0);
-            else dk.set(out + (top + row) * outWidth + 12, both0_3_0);
+        context.mmaStore(s0_3, target, 0, ownTarget + 128, 8);
+        int both0_3_0 = AttentionTiles.pair(values[own + 128], values[own + 129]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth + 12, both0_3_0);
         }
-        int both0_3_1 = GradientTiles.pair(values[own + 448] * factor, values[own + 449] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 12, both0_3_1);
-            else dk.set(out + (top + row + 8) * outWidth + 12, both0_3_1);
+        int both0_3_1 = AttentionTiles.pair(values[own + 192], values[own + 193]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth + 12, both0_3_1);
         }
-        context.mmaStore(s0_4, target, 0, ownTarget + 512, 8);
-        int both0_4_0 = GradientTiles.pair(values[own + 512] * factor, values[own + 513] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth + 16, both0_4_0);
-            else dk.set(out + (top + row) * outWidth + 16, both0_4_0);
+        context.mmaStore(s0_4, target, 0, ownTarget, 8);
+        int both0_4_0 = AttentionTiles.pair(values[own], values[own + 1]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth + 16, both0_4_0);
         }
-        int both0_4_1 = GradientTiles.pair(values[own + 576] * factor, values[own + 577] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 16, both0_4_1);
-            else dk.set(out + (top + row + 8) * outWidth + 16, both0_4_1);
+        int both0_4_1 = AttentionTiles.pair(values[own + 64], values[own + 65]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth + 16, both0_4_1);
         }
-        context.mmaStore(s0_5, target, 0, ownTarget + 640, 8);
-        int both0_5_0 = GradientTiles.pair(values[own + 640] * factor, values[own + 641] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth + 20, both0_5_0);
-            else dk.set(out + (top + row) * outWidth + 20, both0_5_0);
+        context.mmaStore(s0_5, target, 0, ownTarget + 128, 8);
+        int both0_5_0 = AttentionTiles.pair(values[own + 128], values[own + 129]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth + 20, both0_5_0);
         }
-        int both0_5_1 = GradientTiles.pair(values[own + 704] * factor, values[own + 705] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 20, both0_5_1);
-            else dk.set(out + (top + row + 8) * outWidth + 20, both0_5_1);
+        int both0_5_1 = AttentionTiles.pair(values[own + 192], values[own + 193]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth + 20, both0_5_1);
         }
-        context.mmaStore(s0_6, target, 0, ownTarget + 768, 8);
-        int both0_6_0 = GradientTiles.pair(values[own + 768] * factor, values[own + 769] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth + 24, both0_6_0);
-            else dk.set(out + (top + row) * outWidth + 24, both0_6_0);
+        context.mmaStore(s0_6, target, 0, ownTarget, 8);
+        int both0_6_0 = AttentionTiles.pair(values[own], values[own + 1]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth + 24, both0_6_0);
         }
-        int both0_6_1 = GradientTiles.pair(values[own + 832] * factor, values[own + 833] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 24, both0_6_1);
-            else dk.set(out + (top + row + 8) * outWidth + 24, both0_6_1);
+        int both0_6_1 = AttentionTiles.pair(values[own + 64], values[own + 65]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth + 24, both0_6_1);
         }
-        context.mmaStore(s0_7, target, 0, ownTarget + 896, 8);
-        int both0_7_0 = GradientTiles.pair(values[own + 896] * factor, values[own + 897] * factor, none, nil);
-        if (top + row < keys) {
-            if (partner == 0) dv.set(out + (top + row) * outWidth + 28, both0_7_0);
-            else dk.set(out + (top + row) * outWidth + 28, both0_7_0);
+        context.mmaStore(s0_7, target, 0, ownTarget + 128, 8);
+        int both0_7_0 = AttentionTiles.pair(values[own + 128], values[own + 129]);
+        if (warpTop + row < keys) {
+            dv.set(dvAt + (warpTop + row) * outWidth + 28, both0_7_0);
         }
-        int both0_7_1 = GradientTiles.pair(values[own + 960] * factor, values[own + 961] * factor, none, nil);
-        if (top + row + 8 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 8) * outWidth + 28, both0_7_1);
-            else dk.set(out + (top + row + 8) * outWidth + 28, both0_7_1);
+        int both0_7_1 = AttentionTiles.pair(values[own + 192], values[own + 193]);
+        if (warpTop + row + 8 < keys) {
+            dv.set(dvAt + (warpTop + row + 8) * outWidth + 28, both0_7_1);
         }
+        int dkAt = table.get(slot + 0) / 2 + kvHead * 32 + (lane & 3);
         context.mmaStore(s1_0, target, 0, ownTarget, 8);
-        int both1_0_0 = GradientTiles.pair(values[own] * factor, values[own + 1] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth, both1_0_0);
-            else dk.set(out + (top + row + 16) * outWidth, both1_0_0);
+        int both1_0_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth, both1_0_0);
         }
-        int both1_0_1 = GradientTiles.pair(values[own + 64] * factor, values[own + 65] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth, both1_0_1);
-            else dk.set(out + (top + row + 24) * outWidth, both1_0_1);
+        int both1_0_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth, both1_0_1);
         }
         context.mmaStore(s1_1, target, 0, ownTarget + 128, 8);
-        int both1_1_0 = GradientTiles.pair(values[own + 128] * factor, values[own + 129] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth + 4, both1_1_0);
-            else dk.set(out + (top + row + 16) * outWidth + 4, both1_1_0);
+        int both1_1_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth + 4, both1_1_0);
         }
-        int both1_1_1 = GradientTiles.pair(values[own + 192] * factor, values[own + 193] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth + 4, both1_1_1);
-            else dk.set(out + (top + row + 24) * outWidth + 4, both1_1_1);
+        int both1_1_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth + 4, both1_1_1);
         }
-        context.mmaStore(s1_2, target, 0, ownTarget + 256, 8);
-        int both1_2_0 = GradientTiles.pair(values[own + 256] * factor, values[own + 257] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth + 8, both1_2_0);
-            else dk.set(out + (top + row + 16) * outWidth + 8, both1_2_0);
+        context.mmaStore(s1_2, target, 0, ownTarget, 8);
+        int both1_2_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth + 8, both1_2_0);
         }
-        int both1_2_1 = GradientTiles.pair(values[own + 320] * factor, values[own + 321] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth + 8, both1_2_1);
-            else dk.set(out + (top + row + 24) * outWidth + 8, both1_2_1);
+        int both1_2_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth + 8, both1_2_1);
         }
-        context.mmaStore(s1_3, target, 0, ownTarget + 384, 8);
-        int both1_3_0 = GradientTiles.pair(values[own + 384] * factor, values[own + 385] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth + 12, both1_3_0);
-            else dk.set(out + (top + row + 16) * outWidth + 12, both1_3_0);
+        context.mmaStore(s1_3, target, 0, ownTarget + 128, 8);
+        int both1_3_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth + 12, both1_3_0);
         }
-        int both1_3_1 = GradientTiles.pair(values[own + 448] * factor, values[own + 449] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth + 12, both1_3_1);
-            else dk.set(out + (top + row + 24) * outWidth + 12, both1_3_1);
+        int both1_3_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth + 12, both1_3_1);
         }
-        context.mmaStore(s1_4, target, 0, ownTarget + 512, 8);
-        int both1_4_0 = GradientTiles.pair(values[own + 512] * factor, values[own + 513] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth + 16, both1_4_0);
-            else dk.set(out + (top + row + 16) * outWidth + 16, both1_4_0);
+        context.mmaStore(s1_4, target, 0, ownTarget, 8);
+        int both1_4_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth + 16, both1_4_0);
         }
-        int both1_4_1 = GradientTiles.pair(values[own + 576] * factor, values[own + 577] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth + 16, both1_4_1);
-            else dk.set(out + (top + row + 24) * outWidth + 16, both1_4_1);
+        int both1_4_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth + 16, both1_4_1);
         }
-        context.mmaStore(s1_5, target, 0, ownTarget + 640, 8);
-        int both1_5_0 = GradientTiles.pair(values[own + 640] * factor, values[own + 641] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth + 20, both1_5_0);
-            else dk.set(out + (top + row + 16) * outWidth + 20, both1_5_0);
+        context.mmaStore(s1_5, target, 0, ownTarget + 128, 8);
+        int both1_5_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth + 20, both1_5_0);
         }
-        int both1_5_1 = GradientTiles.pair(values[own + 704] * factor, values[own + 705] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth + 20, both1_5_1);
-            else dk.set(out + (top + row + 24) * outWidth + 20, both1_5_1);
+        int both1_5_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth + 20, both1_5_1);
         }
-        context.mmaStore(s1_6, target, 0, ownTarget + 768, 8);
-        int both1_6_0 = GradientTiles.pair(values[own + 768] * factor, values[own + 769] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth + 24, both1_6_0);
-            else dk.set(out + (top + row + 16) * outWidth + 24, both1_6_0);
+        context.mmaStore(s1_6, target, 0, ownTarget, 8);
+        int both1_6_0 = AttentionTiles.pair(values[own] * scale, values[own + 1] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth + 24, both1_6_0);
         }
-        int both1_6_1 = GradientTiles.pair(values[own + 832] * factor, values[own + 833] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth + 24, both1_6_1);
-            else dk.set(out + (top + row + 24) * outWidth + 24, both1_6_1);
+        int both1_6_1 = AttentionTiles.pair(values[own + 64] * scale, values[own + 65] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth + 24, both1_6_1);
         }
-        context.mmaStore(s1_7, target, 0, ownTarget + 896, 8);
-        int both1_7_0 = GradientTiles.pair(values[own + 896] * factor, values[own + 897] * factor, none, nil);
-        if (top + row + 16 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 16) * outWidth + 28, both1_7_0);
-            else dk.set(out + (top + row + 16) * outWidth + 28, both1_7_0);
+        context.mmaStore(s1_7, target, 0, ownTarget + 128, 8);
+        int both1_7_0 = AttentionTiles.pair(values[own + 128] * scale, values[own + 129] * scale);
+        if (warpTop + row < keys) {
+            dk.set(dkAt + (warpTop + row) * outWidth + 28, both1_7_0);
         }
-        int both1_7_1 = GradientTiles.pair(values[own + 960] * factor, values[own + 961] * factor, none, nil);
-        if (top + row + 24 < keys) {
-            if (partner == 0) dv.set(out + (top + row + 24) * outWidth + 28, both1_7_1);
-            else dk.set(out + (top + row + 24) * outWidth + 28, both1_7_1);
+        int both1_7_1 = AttentionTiles.pair(values[own + 192] * scale, values[own + 193] * scale);
+        if (warpTop + row + 8 < keys) {
+            dk.set(dkAt + (warpTop + row + 8) * outWidth + 28, both1_7_1);
         }
     }
 }

@@ -28,17 +28,9 @@ public record AttentionGradient<K>(String name, K kernel, int dims, int rows, in
 
     public static final List<AttentionGradient<OfKeys>> OF_KEYS = List.of(
             new AttentionGradient<>("AttentionDkDv128", AttentionDkDv128::attentionDkDv128, 128, 64, 128),
-            new AttentionGradient<>("AttentionDkDv128Halves", AttentionDkDv128Halves::attentionDkDv128Halves, 128, 64, 128),
-            new AttentionGradient<>("AttentionDkDv64Tiles", AttentionDkDv64Tiles::attentionDkDv64Tiles, 64, 64, 128),
-            new AttentionGradient<>("AttentionDkDv64Halves", AttentionDkDv64Halves::attentionDkDv64Halves, 64, 64, 128),
-            new AttentionGradient<>("AttentionDkDv64Piped", AttentionDkDv64Piped::attentionDkDv64Piped, 64, 64, 128),
             new AttentionGradient<>("AttentionDkDv64", AttentionDkDv64::attentionDkDv64, 64, 64, 128));
     public static final List<AttentionGradient<OfQueries>> OF_QUERIES = List.of(
             new AttentionGradient<>("AttentionDq128", AttentionDq128::attentionDq128, 128, 64, 128),
-            new AttentionGradient<>("AttentionDq128Halves", AttentionDq128Halves::attentionDq128Halves, 128, 64, 128),
-            new AttentionGradient<>("AttentionDq64Tiles", AttentionDq64Tiles::attentionDq64Tiles, 64, 64, 128),
-            new AttentionGradient<>("AttentionDq64Halves", AttentionDq64Halves::attentionDq64Halves, 64, 64, 128),
-            new AttentionGradient<>("AttentionDq64Piped", AttentionDq64Piped::attentionDq64Piped, 64, 64, 128),
             new AttentionGradient<>("AttentionDq64", AttentionDq64::attentionDq64, 64, 64, 128));
 
     /// Whether there are kernels for heads of this width.

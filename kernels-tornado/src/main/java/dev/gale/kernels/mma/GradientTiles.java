@@ -1,7 +1,5 @@
 package dev.gale.kernels.mma;
 
-import dev.gale.kernels.Halves;
-
 /// What the kernels of attention's gradients do with single elements. Public, as tests load those kernels in a class loader
 /// of their own.
 public final class GradientTiles {
@@ -25,11 +23,6 @@ public final class GradientTiles {
         return score < UNSEEN_SCORE ? 0f : weight;
     }
 
-    /// `weight * (dot - delta)`, 0 for a key that is not seen, whatever its value.
-    public static float gradient(float weight, float dot, float delta) {
-        return weight == 0f ? 0f : weight * (dot - delta);
-    }
-
     /// Whether a key is in a range.
     public static int sees(int key, int start, int stop) {
         int sees = 0;
@@ -44,21 +37,5 @@ public final class GradientTiles {
     public static float rounded(float value) {
         float shifted = value * 65536f;              // its last bit is one of the 8 that stay
         return shifted - (shifted - value);
-    }
-
-    /// Two numbers rounded to BF16 side by side.
-    ///
-    /// @param none 0 that the compiler does not know, as nil is: TornadoVM takes the kind of a difference from its first
-    ///             operand, and would shift 16 bits out of a short
-    public static int pair(float low, float high, int none, int nil) {
-        return (nil - (none - Halves.toBf16(low))) & 0xffff | (nil - (none - Halves.toBf16(high))) << 16;
-    }
-
-    public static float low(int both) {
-        return Halves.fromBf16((short) both);
-    }
-
-    public static float high(int both) {
-        return Halves.fromBf16((short) (both >> 16));
     }
 }

@@ -3,50 +3,62 @@ package dev.gale.kernels.mma;
 import java.io.IOException;
 import java.util.List;
 
-/// Writes the kernels that make attention's gradients on the matrix unit, one class each, for the reasons that
-/// `MmaGenerator` gives. `main` rewrites the sources; a test checks that they are what this writes.
+/// Writes the kernels of attention's gradients in which a warp works alone: it keeps 16 rows, keys or queries, and makes
+/// the scores, `dO vᵀ`, p, ds and its sums from tiles of the others, which its work-group streams. For the reasons that
+/// `MmaGenerator` gives these are written out; `main` rewrites the sources, and a test checks that they are what this writes.
 ///
-/// A work-group keeps some rows, keys or queries, and streams tiles of the others. Half of its warps are scorers: they make
-/// the scores of their rows and from them p; the other half, their partners, make `dO vᵀ` of the same rows and, with p from
-/// local memory, ds. So a warp has the operands of one product in its registers, and half of the sums of a row.
+/// Streamed rows are the left operand of the first products and kept rows the right one, which takes the fewest loads from
+/// local memory. A lane then has, of a piece of 16 x 8, the rows g = lane / 4 and g + 8 in two columns. What it packs of one
+/// column, the two rows side by side, is a pair of terms of the second products: their left operand has kept rows, and their
+/// term 2 g belongs to streamed row g, 2 g + 1 to g + 8.
+///
+/// Elements of fragments stay in registers. `mmaStore` writes them to a private array at places that CUDA's compiler finds to
+/// be constants: the row and the column that it is given cancel those of the lane. So that TornadoVM 5.2.0 lets the private
+/// array pass for a `FloatArray`, it must not see before it drops the checks of casts that nothing else is ever cast. It
+/// sees that late if that follows from the bounds of the loop's counter and one of the kernel's constants. The same way numbers
+/// that are computed become their bits: in an array of ints.
 ///
 /// Helpers never get a parameter of a kernel as it is: TornadoVM 5.2.0 looks at how callees use those in a field that its
 /// threads share, and now and then takes one callee's for another's.
 public final class AttentionGradientGenerator extends KernelSource {
     /// Rows of a streamed tile: the lanes of a warp, and `AttentionKernels.BLOCK`.
     private static final int TILE = 32;
+    /// Rows that a warp keeps.
+    private static final int KEPT = 16;
+    /// Bytes from row to row of packed weights, an odd number of 16, so that eight rows lie in different banks.
+    private static final int WEIGHT_STRIDE = 48;
+    /// Ints of the packed weights of 16 x 16 pairs.
+    private static final int WEIGHTS = 16 * WEIGHT_STRIDE / 4;
+    /// Pairs of tiles that are kept: what is worked on and what comes next.
+    private static final int SIDES = 2;
+    /// More steps than any loop has.
+    private static final int FOREVER = 1 << 24;
 
-    /// When a tile is read.
-    private enum Reads {
-        /// While the one before is worked on.
-        AHEAD,
-        /// When it is needed. Addresses are computed each time, too: this takes the fewest registers.
-        LATE
+    /// What a step is, and what follows what in it.
+    enum Order {
+        /// A tile: first products of both halves, then weights and sums of each.
+        TILES,
+        /// Half a tile: first products, weights, sums.
+        HALVES
     }
 
     /// One kernel.
     ///
-    /// @param ofKeys   whether it makes dk and dv rather than dq
-    /// @param dims     width of a head
-    /// @param warpRows that a warp keeps, a multiple of 16
-    /// @param pairs    of a scorer and its partner in a work-group
-    record Variant(String name, boolean ofKeys, int dims, int warpRows, int pairs, Reads reads) {
+    /// @param ofKeys whether it makes dk and dv rather than dq
+    /// @param dims   width of a head
+    /// @param warps  of a work-group
+    record Variant(String name, boolean ofKeys, int dims, int warps, Order order) {
         int threads() {
-            return pairs * 64;
+            return warps * 32;
         }
 
         /// Rows that a work-group keeps.
         int rows() {
-            return pairs * warpRows;
+            return warps * KEPT;
         }
 
         String method() {
             return Character.toLowerCase(name.charAt(0)) + name.substring(1);
-        }
-
-        /// Columns of the sums of a warp.
-        int cols() {
-            return ofKeys ? dims : dims / 2;
         }
 
         /// Bytes from row to row of a tile: 16 more than it has, so that eight rows lie in different banks.
@@ -54,33 +66,47 @@ public final class AttentionGradientGenerator extends KernelSource {
             return 2 * dims + 16;
         }
 
-        /// Columns of the piece of 16 rows that each warp has room for in the tiles.
-        int pieceCols() {
-            return pairs * 2 * 16 * (2 * 64 + 16) <= 2 * TILE * stride() ? 64 : 32;
+        /// Bytes of the tile of one operand.
+        int tileBytes() {
+            return at(TILE);
         }
 
-        int pieceStride() {
-            return 2 * pieceCols() + 16;
+        /// Where a row of a tile begins. 64 bytes after every eight rows bring row g + 8 into other banks than those near
+        /// row g.
+        int at(int row) {
+            return row * stride() + row / 8 * 64;
         }
 
-        /// Ints of the weights of a warp.
+        /// Halves of a tile in a step.
+        int halves() {
+            return order == Order.TILES ? 2 : 1;
+        }
+
+        /// Matrices of weights: p and ds, or ds.
+        int kinds() {
+            return ofKeys ? 2 : 1;
+        }
+
+        int tilesInts() {
+            return Math.max(SIDES * 2 * tileBytes(), rows() * stride()) / 4;
+        }
+
         int weightInts() {
-            return warpRows * TILE / 2;
+            return warps * halves() * kinds() * WEIGHTS;
         }
 
         int localBytes() {
-            int bounds = ofKeys ? 2 * TILE : 2 * rows();
-            return 2 * TILE * stride() + 2 * pairs * weightInts() * 4 + (2 * pairs * warpRows * TILE + 4) * 4 + 2 * TILE * 4
-                    + bounds * 4;
+            int marks = ofKeys ? SIDES * 4 * TILE : 2 * rows();
+            return (tilesInts() + weightInts() + warps * 256 + 4 + marks) * 4;
         }
     }
 
     /// Every kernel there is.
     static final List<Variant> VARIANTS = List.of(
-            new Variant("AttentionDkDv128", true, 128, 32, 2, Reads.LATE),
-            new Variant("AttentionDkDv64", true, 64, 32, 2, Reads.AHEAD),
-            new Variant("AttentionDq128", false, 128, 32, 2, Reads.AHEAD),
-            new Variant("AttentionDq64", false, 64, 32, 2, Reads.LATE));
+            new Variant("AttentionDkDv64", true, 64, 4, Order.TILES),
+            new Variant("AttentionDq64", false, 64, 4, Order.HALVES),
+            new Variant("AttentionDkDv128", true, 128, 4, Order.HALVES),
+            new Variant("AttentionDq128", false, 128, 4, Order.HALVES));
 
     private final Variant v;
 
@@ -101,13 +127,10 @@ public final class AttentionGradientGenerator extends KernelSource {
         generator.places();
         generator.keptRows();
         generator.sums();
+        generator.firstTile();
         generator.loop();
         generator.results();
         return generator.text();
-    }
-
-    private int down() {
-        return v.warpRows / 16;
     }
 
     private String streamed() {
@@ -116,6 +139,22 @@ public final class AttentionGradientGenerator extends KernelSource {
 
     private String kept() {
         return v.ofKeys ? "keys" : "queries";
+    }
+
+    /// Operands of the first products, and of the second ones.
+    private String streamed(int operand) {
+        if (v.ofKeys) return operand == 0 ? "q" : "dO";
+        return operand == 0 ? "k" : "v";
+    }
+
+    private String kept(int operand) {
+        if (v.ofKeys) return operand == 0 ? "k" : "v";
+        return operand == 0 ? "q" : "dO";
+    }
+
+    /// Where an operand's offset stands in the table.
+    private int slot(String operand) {
+        return v.kinds() + List.of("q", "k", "v", "dO", "stats", "ranges").indexOf(operand);
     }
 
     private void head() {
@@ -128,8 +167,7 @@ public final class AttentionGradientGenerator extends KernelSource {
             line("import uk.ac.manchester.tornado.api.types.%s;", name);
         }
         line("");
-        line("/// Written by `AttentionGradientGenerator`: change that, not this. %d %s a work-group, %d a pair of warps.",
-                v.rows(), kept(), v.warpRows);
+        line("/// Written by `AttentionGradientGenerator`: change that, not this. %d %s a work-group, %d a warp.", v.rows(), kept(), KEPT);
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
         line("");
@@ -146,9 +184,10 @@ public final class AttentionGradientGenerator extends KernelSource {
                 v.ofKeys ? "dk, dv" : "dq");
         line("/// Launch: `ceil(%s / %d) * %s` groups of %d threads; %.1f KB of local memory.", kept(), v.rows(), v.ofKeys
                 ? "kvHeads" : "heads", v.threads(), v.localBytes() / 1024.0);
-        line("/// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 %s at a time%s. A NaN may reach",
-                streamed(), v.ofKeys ? ", head by head" : "");
-        line("/// all that shares its tile of %d %s and %d %s. Writes: `=`.", v.rows(), kept(), TILE, streamed());
+        line("/// Numerics: p and ds round to BF16; the matrix unit's F32 sums, 16 %s at a time%s. A NaN may reach", streamed(),
+                v.ofKeys ? ", head by head" : "");
+        line("/// all that shares its tile of %d %s and %d %s, and so may what exceeds 1e33. Writes: `=`.", KEPT, kept(), TILE,
+                streamed());
         line("/// Source: Dao et al. 2022, arXiv 2205.14135.");
         line("public static void %s(KernelContext context, IntArray table, int slot, %s,", v.method(),
                 v.ofKeys ? "IntArray dk, IntArray dv" : "IntArray dq");
@@ -157,32 +196,31 @@ public final class AttentionGradientGenerator extends KernelSource {
     }
 
     private void setUp() {
-        int outs = v.ofKeys ? 2 : 1;
-        line("int[] tiles = context.allocateIntLocalArray(%d);", 2 * TILE * v.stride() / 4);
-        line("int[] weights = context.allocateIntLocalArray(%d);", 2 * v.pairs * v.weightInts());
-        line("float[] values = context.allocateFloatLocalArray(%d);", 2 * v.pairs * v.warpRows * TILE + 4);
+        line("int[] tiles = context.allocateIntLocalArray(%d);", v.tilesInts());
+        line("int[] weights = context.allocateIntLocalArray(%d);", v.weightInts());
+        line("float[] values = context.allocateFloatLocalArray(%d);", v.warps * 256 + 4);
         line("FloatArray target = (FloatArray) (Object) values;      // its element i is values[i + 4]");
-        if (v.ofKeys) line("float[] marks = context.allocateFloatLocalArray(%d);", 2 * TILE);
-        line("int[] bounds = context.allocateIntLocalArray(%d);", v.ofKeys ? 2 * TILE : 2 * v.rows());
-        line("float[] pin = new float[1];                  // keeps reads where they stand: see Reduce");
-        line("pin[0] = 0f;");
-        line("float zero = pin[0];");
+        if (v.ofKeys) line("float[] marks = context.allocateFloatLocalArray(%d);", SIDES * 2 * TILE);
+        line("int[] bounds = context.allocateIntLocalArray(%d);", v.ofKeys ? SIDES * 2 * TILE : 2 * v.rows());
+        line("float[] made = new float[%d];                // elements of products: as FloatArray, i is made[i + 4]",
+                4 + 16 * v.halves());
+        line("int[] bits = new int[%d];", 4 + 16 * Math.max(v.kinds() * v.halves() / 2, 1));
+        for (int i = 0; i < (v.ofKeys ? v.halves() : 2); i++) line("float[] less%d = new float[4];", i);
+        for (int i = 0; i < 2 * v.halves() * v.kinds(); i++) line("float[] pack%d = new float[4];", i);
         line("int thread = context.localIdx;");
         line("int place = context.groupIdx;");
-        line("int none = thread >> 10;                     // two zeros that TornadoVM does not know: see GradientTiles.pair");
-        line("int nil = thread >> 11;");
         line("int lane = thread & 31;");
-        line("int pair = thread >> 5 & %d;", v.pairs - 1);
-        line("int partner = thread >> %d & 1;               // 0: makes scores and p, 1: makes ds", 5 + log(v.pairs));
-        line("int warp = partner * %d + pair;", v.pairs);
-        line("int column = (lane & 3) * 2;                 // of a lane's first element in a piece of 16 x 8, and its row");
-        line("int row = pair * %d + (lane >> 2 & 7);", v.warpRows);
+        line("int warp = thread >> 5 & %d;", v.warps - 1);
+        line("int down = -(lane >> 2 & 7);                 // of a fragment's element, less its place: see the generator");
+        line("int across = (lane & 3) * -2;");
+        line("int column = (lane & 3) * 2;                 // of a lane's first element in a piece of 16 x 8, and its rows");
+        line("int row = lane >> 2 & 7;");
         line("int width = heads * %d;                       // longs of a row", v.dims / 4);
         line("int kvWidth = kvHeads * %d;", v.dims / 4);
         line("int shared = heads / kvHeads;");
         line("float cap = TornadoMath.max(softcap, 1e-9f);");
-        line("int atStats = table.get(slot + %d);", outs + 4);
-        line("int atRanges = table.get(slot + %d);", outs + 5);
+        line("int atStats = table.get(slot + %d);", slot("stats"));
+        line("int atRanges = table.get(slot + %d);", slot("ranges"));
         line("");
         line("// The rows that this work-group keeps, and what sees them or is seen by them.");
         if (v.ofKeys) {
@@ -203,64 +241,69 @@ public final class AttentionGradientGenerator extends KernelSource {
         line("end = Math.max(end, blockEnd);");
         line("}");
         line("int perHead = (Math.max(end - begin, 0) + %d) / %d;", TILE - 1, TILE);
-        line("int steps = perHead%s;", v.ofKeys ? " * shared" : "");
+        line("int steps = perHead%s%s & %d;", v.ofKeys ? " * shared" : "", v.halves() == 2 ? "" : " * 2", FOREVER - 1);
+        line("int warpTop = top + warp * %d;", KEPT);
+    }
+
+    private int longs() {
+        return v.dims / 4;
     }
 
     private int rowsAtOnce() {
-        return v.threads() / (v.dims / 4);
+        return v.threads() / longs();
     }
 
-    /// Where a thread's share of tiles stands in local memory, and from where a lane's registers are loaded: byte offsets,
-    /// less those that the loads add by themselves.
     private void places() {
         int stride = v.stride();
-        int loadA = 32;
-        int loadB = 16;
         line("");
         line("// Where things stand in local memory, and where the lane's registers of the matrix unit come from: byte");
         line("// offsets, less those that the loads add by themselves.");
-        line("int put = (thread >> %d & %d) * %d + (thread & %d) * 2;", log(v.dims / 4), rowsAtOnce() - 1, stride / 4,
-                v.dims / 4 - 1);
-        line("int fixed = (lane & 15) * %d + (lane >> 4 & 1) * 16;", loadA);
-        line("int get = partner * %d + (lane & 7) * %d + (lane >> 3 & 1) * 16 - fixed;", TILE * stride, stride);
-        if (v.ofKeys) {
-            line("int getOther = (1 - partner) * %d + (lane & 15) * %d;", TILE * stride, stride - loadB);
-        } else {
-            line("int getOther = partner * %d + (lane & 15) * %d;", v.dims, stride - loadB);
-        }
-        line("int own = warp * %d + %d + lane * 2;", v.warpRows * TILE, 4);
-        line("int ownTarget = warp * %d;", v.warpRows * TILE);
-        line("int pPut = pair * %d + lane;", v.weightInts());
-        line("int dsPut = pPut + %d;", v.pairs * v.weightInts());
-        line("int weightGet = %s * %d + lane * 16 - fixed;", v.ofKeys ? "warp" : "(pair + %d)".formatted(v.pairs),
-                v.weightInts() * 4);
+        line("int putKept = (thread >> %d & %d) * %d + (thread & %d) * 2;", log(longs()), rowsAtOnce() - 1, stride / 4,
+                longs() - 1);
+        line("int put = putKept%s;", rowsAtOnce() <= 8 ? "" : " + (thread >> %d & %d) * 16".formatted(log(longs()) + 3,
+                rowsAtOnce() / 8 - 1));
+        line("int getLeft = (lane & 15) * %d + (lane >> 3 & 1) * 64;", stride - 32);
+        line("int getRight = (lane >> 1 & 7) * %d + (lane & 1) * %d;", stride - 32, v.at(8) - 16);
+        line("int own = warp * 256 + 4 + lane * 2;");
+        line("int ownTarget = warp * 256;");
+        line("int weightPut = warp * %d + column * %d + row;", v.halves() * v.kinds() * WEIGHTS, WEIGHT_STRIDE / 4);
+        line("int weightGet = warp * %d + (lane & 15) * %d;", 4 * v.halves() * v.kinds() * WEIGHTS,
+                WEIGHT_STRIDE - 32);
     }
 
-    /// Rows of k and v, or of q and dO, as the left operands of products: piece by piece through local memory.
+    /// Kept rows as right operands of products, through the local memory of the tiles.
     private void keptRows() {
-        int longs = v.pieceCols() / 4;
-        int atOnce = 32 / longs;
         String width = v.ofKeys ? "kvWidth" : "width";
-        String scored = v.ofKeys ? "k" : "q";
-        String other = v.ofKeys ? "v" : "dO";
-        int outs = v.ofKeys ? 2 : 1;
         line("");
         line("// The rows that this warp keeps.");
         line("int lastKept = %s - 1;", kept());
-        line("int keptRow = top + pair * %d + (lane >> %d & %d);", v.warpRows, log(longs), atOnce - 1);
-        line("int keptAt = table.get(slot + %s) / 4 + %s * %d + (lane & %d);", v.ofKeys ? outs + 1 + " + partner"
-                : outs + " + 3 * partner", v.ofKeys ? "kvHead" : "head", v.dims / 4, longs - 1);
-        line("int keptPut = warp * %d + (lane >> %d & %d) * %d + (lane & %d) * 2;", 16 * v.pieceStride() / 4, log(longs),
-                atOnce - 1, v.pieceStride() / 4, longs - 1);
-        line("int keptGet = warp * %d + (lane & 15) * %d;", 16 * v.pieceStride(), v.pieceStride() - 32);
-        for (int m = 0; m < down(); m++) {
-            for (int piece = 0; piece < v.dims / v.pieceCols(); piece++) {
-                keptPiece(m, piece, longs, atOnce, width, scored, other);
+        line("int keptRow = top + (thread >> %d & %d);", log(longs()), rowsAtOnce() - 1);
+        line("int keptAt = %s * %d + (thread & %d);", v.ofKeys ? "kvHead" : "head", longs(), longs() - 1);
+        line("int getKept = (warp * %d + (lane & 7)) * %d + (lane >> 3 & 1) * 16",
+                KEPT, v.stride());
+        line("        - (lane & 15) * 32 - (lane >> 4 & 1) * 16;");
+        for (int o = 0; o < 2; o++) {
+            String at = "at" + Character.toUpperCase(kept(o).charAt(0)) + kept(o).substring(1);
+            line("int %s = table.get(slot + %d) / 4 + keptAt;", at, slot(kept(o)));
+            for (int i = 0; i < v.rows() / rowsAtOnce(); i++) {
+                line("long kept%d_%d = %s.get(%s + Math.min(keptRow%s, lastKept) * %s);", o, i, kept(o), at,
+                        plus(i * rowsAtOnce()), width);
+            }
+            if (o > 0) line("context.localBarrier();");
+            for (int i = 0; i < v.rows() / rowsAtOnce(); i++) {
+                putLong("putKept", i * rowsAtOnce() * v.stride() / 4, "kept%d_%d".formatted(o, i));
+            }
+            line("context.localBarrier();");
+            for (int n = 0; n < 2; n++) {
+                for (int s = 0; s < v.dims / 16; s++) {
+                    line("HalfFloat[] x%d_%d_%d = context.mmaLoadA(tiles, 16, getKept%s);", o, n, s,
+                            plus(n * 8 * v.stride() + s * 32));
+                }
             }
         }
         if (v.ofKeys) return;
         line("");
-        line("// What this warp's rows see, and their marks: lse for scores, delta for their partners.");
+        line("// What this warp's rows see, and their marks: lse for scores, delta for dO vᵀ.");
         line("if (thread < %d) {", v.rows());
         line("bounds[thread] = top + thread < queries ? ranges.get(atRanges + top + thread) : 0;");
         line("bounds[%d + thread] = top + thread < queries ? ranges.get(atRanges + queries + top + thread) : keys;", v.rows());
@@ -268,35 +311,18 @@ public final class AttentionGradientGenerator extends KernelSource {
         line("context.localBarrier();");
         line("int latestStart = 0;");
         line("int earliestStop = keys;");
-        line("for (int r = 0; r < %d; r++) {", v.warpRows);
-        line("latestStart = Math.max(latestStart, bounds[pair * %d + r]);", v.warpRows);
-        line("earliestStop = Math.min(earliestStop, bounds[%d + pair * %d + r]);", v.rows(), v.warpRows);
+        line("for (int r = 0; r < %d; r++) {", KEPT);
+        line("latestStart = Math.max(latestStart, bounds[warp * %d + r]);", KEPT);
+        line("earliestStop = Math.min(earliestStop, bounds[%d + warp * %d + r]);", v.rows(), KEPT);
         line("}");
-        line("int atMarks = atStats + (partner * heads + head) * queries;");
-        for (int r = 0; r < v.warpRows / 8; r++) {
-            line("float mark%d = GradientTiles.finite(stats.get(atMarks + Math.min(top + row%s, lastKept)));", r, plus(8 * r));
-        }
-    }
-
-    private void keptPiece(int m, int piece, int longs, int atOnce, String width, String scored, String other) {
-        int loads = 16 / atOnce;
-        line("context.localBarrier();");
-        for (int i = 0; i < loads; i++) line("long kept%d%d%d;", m, piece, i);
-        for (String operand : new String[] {scored, other}) {
-            line(operand.equals(scored) ? "if (partner == 0) {" : "} else {");
-            for (int i = 0; i < loads; i++) {
-                line("kept%d%d%d = %s.get(keptAt + Math.min(keptRow%s, lastKept) * %s%s);", m, piece, i, operand,
-                        plus(16 * m + i * atOnce), width, plus(piece * longs));
+        line("int atMarks = atStats + head * queries;");
+        for (int n = 0; n < 2; n++) {
+            for (int e = 0; e < 2; e++) {
+                String at = "Math.min(warpTop + column%s, lastKept)".formatted(plus(8 * n + e));
+                line("float mark%d%d = GradientTiles.finite(stats.get(atMarks + %s));", n, e, at);
+                line("float delta%d%d = GradientTiles.finite(stats.get(atMarks + heads * queries + %s));", n, e, at);
             }
-        }
-        line("}");
-        for (int i = 0; i < loads; i++) {
-            putLong("keptPut", i * atOnce * v.pieceStride() / 4, "kept%d%d%d".formatted(m, piece, i));
-        }
-        line("context.localBarrier();");
-        for (int s = 0; s < v.pieceCols() / 16; s++) {
-            line("HalfFloat[] x%d_%d = context.mmaLoadA(tiles, 16, keptGet%s);", m, piece * v.pieceCols() / 16 + s,
-                    plus(32 * s));
+            for (int i = 0; i < 4; i++) line("less%d[%d] = -delta%d%d;", n, i, n, i % 2);
         }
     }
 
@@ -307,280 +333,338 @@ public final class AttentionGradientGenerator extends KernelSource {
 
     private void sums() {
         line("");
-        for (int m = 0; m < down(); m++) {
-            for (int n = 0; n < v.cols() / 8; n++) line("float[] s%d_%d = context.mmaFragment(zero);", m, n);
+        for (int o = 0; o < v.kinds(); o++) {
+            for (int n = 0; n < v.dims / 8; n++) line("float[] s%d_%d = context.mmaFragment(0f);", o, n);
         }
     }
 
-    // ---- the loop over tiles ----
+    // ---- tiles ----
 
-    private int tileLongs() {
+    private int tileLoads() {
         return TILE / rowsAtOnce();
     }
 
-    private void read(String step, boolean declare) {
-        String ofInt = declare ? "int " : "";
-        String ofLong = declare ? "long " : "";
-        if (v.ofKeys) {
-            line("%shead = kvHead * shared + %s / Math.max(perHead, 1);", ofInt, step);
-            line("%sfirst = begin + %s %% Math.max(perHead, 1) * %d;", ofInt, step, TILE);
-        } else {
-            line("%sfirst = begin + %s * %d;", ofInt, step, TILE);
+    /// @param set of the variables
+    private void readOne(int operand, int set, String ofLong) {
+        for (int i = 0; i < tileLoads(); i++) {
+            String at = i == 0 ? "" : " + Math.min(%d, room) * %s".formatted(i * rowsAtOnce(), v.ofKeys ? "width" : "kvWidth");
+            line("%snext%d%d = %s.get(%sAt + index%s);", ofLong, set, i, streamed(operand), streamed(operand), at);
         }
-        String width = v.ofKeys ? "width" : "kvWidth";
-        line("%sstreamRow = Math.min(first + (thread >> %d & %d), %s - 1);", ofInt, log(v.dims / 4), rowsAtOnce() - 1,
-                streamed());
-        line("%sroom = %s - 1 - streamRow;", ofInt, streamed());
-        line("%sindex = streamRow * %s + %s * %d + (thread & %d);", ofInt, width, v.ofKeys ? "head" : "kvHead", v.dims / 4,
-                v.dims / 4 - 1);
-        readOne(0, ofLong);
-        readOne(1, ofLong);
+    }
+
+    private void putOne(String at, int operand, int set) {
+        for (int i = 0; i < tileLoads(); i++) {
+            putLong(at, (operand * v.tileBytes() + v.at(i * rowsAtOnce())) / 4, "next%d%d".formatted(set, i));
+        }
+    }
+
+    private void place(String declare) {
+        line("%sstreamRow = Math.min(first + (thread >> %d & %d), %s - 1);", declare, log(longs()), rowsAtOnce() - 1, streamed());
+        line("%sroom = %s - 1 - streamRow;", declare, streamed());
+        line("%sindex = streamRow * %s + %s * %d + (thread & %d);", declare, v.ofKeys ? "width" : "kvWidth",
+                v.ofKeys ? "head" : "kvHead", longs(), longs() - 1);
+    }
+
+    private void readMarks(boolean declare) {
         if (!v.ofKeys) return;
-        line("%squery = Math.min(first + lane, queries - 1);", ofInt);
-        line("%sodd = thread >> 5 & 1;", ofInt);
+        line("%squery = Math.min(first + lane, queries - 1);", declare ? "int " : "");
         line("%snextMark = GradientTiles.finite(stats.get(atStats + (odd * heads + head) * queries + query));",
                 declare ? "float " : "");
-        line("%snextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;", ofInt);
+        line("%snextBound = first + lane < queries ? ranges.get(atRanges + odd * queries + query) : 0;", declare ? "int " : "");
     }
 
-    private String streamed(int operand) {
-        if (v.ofKeys) return operand == 0 ? "q" : "dO";
-        return operand == 0 ? "k" : "v";
+    private void putMarks(String at) {
+        if (!v.ofKeys) return;
+        line("if (thread < %d) {", 2 * TILE);
+        line("marks[%s + thread] = nextMark;", at);
+        line("bounds[%s + thread] = nextBound;", at);
+        line("}");
     }
 
-    private String still() {
-        return v.reads == Reads.LATE ? " + still" : "";
-    }
-
-    private void readOne(int operand, String ofLong) {
-        for (int i = 0; i < tileLongs(); i++) {
-            String at = i == 0 ? "" : " + Math.min(%d, room) * %s".formatted(i * rowsAtOnce(), v.ofKeys ? "width" : "kvWidth");
-            line("%snext%d%d = %s.get(%sAt + index%s);", ofLong, operand, i, streamed(operand), streamed(operand), at);
+    private void firstTile() {
+        line("");
+        for (int o = 0; o < 2; o++) line("int %sAt = table.get(slot + %d) / 4;", streamed(o), slot(streamed(o)));
+        if (v.ofKeys) {
+            line("int head = kvHead * shared;");
+            line("int lastFirst = begin + (perHead - 1) * %d;", TILE);
+            line("int odd = thread >> 5 & 1;                   // 0: reads lse and where ranges start; 1: delta and where they stop");
         }
-    }
-
-    private void putOne(int operand) {
-        int longRows = rowsAtOnce() * v.stride() / 4;
-        for (int i = 0; i < tileLongs(); i++) {
-            putLong("put", operand * TILE * v.stride() / 4 + i * longRows, "next%d%d".formatted(operand, i));
+        line("int first = begin;");
+        place("int ");
+        readOne(0, 0, "long ");
+        if (v.order == Order.TILES) readOne(1, 1, "long ");
+        readMarks(true);
+        line("context.localBarrier();");
+        putOne("put", 0, 0);
+        putMarks("0");
+        if (v.order == Order.TILES) {
+            putOne("put", 1, 1);
+            return;
         }
+        readOne(1, 0, "");
+        if (v.ofKeys) line("int whole = 0;");
     }
 
     private void loop() {
-        int outs = v.ofKeys ? 2 : 1;
-        int[] slots = v.ofKeys ? new int[] {outs, outs + 3} : new int[] {outs + 1, outs + 2};
-        line("");
-        for (int o = 0; o < 2; o++) line("int %sAt = table.get(slot + %d) / 4;", streamed(o), slots[o]);
-        if (v.reads == Reads.AHEAD) read("0", true);
         line("for (int step = 0; step < steps; step++) {");
-        if (v.reads == Reads.LATE) {
-            line("int still = step >> 30 & 1;                  // 0, unknown to compilers: addresses do not stay in registers");
-            read("step", true);
+        if (v.order == Order.TILES) line("context.localBarrier();");
+        line("Object asMade = made;                        // see the generator");
+        line("Object asBits = bits;");
+        line("if (step >= heads + %d) {", FOREVER);
+        line("asMade = tiles;");
+        line("asBits = tiles;");
+        line("}");
+        line("FloatArray intoMade = (FloatArray) asMade;");
+        line("FloatArray intoBits = (FloatArray) asBits;");
+        if (v.order == Order.TILES) {
+            tile();
+        } else {
+            half();
         }
-        line("context.localBarrier();");
-        putOne(0);
-        putOne(1);
+        line("}");
+    }
+
+    /// Whether this warp's rows see all rows of a tile or are seen by them.
+    private void whole(String declare) {
+        line("int low = bounds[side * %d + lane] <= warpTop ? 1 : 0;", 2 * TILE);
+        line("int high = bounds[side * %d + lane] >= Math.min(warpTop + %d, keys) ? 1 : 0;".replace("+ lane",
+                "+ %d + lane".formatted(TILE)), 2 * TILE, KEPT);
+        line("float seen = context.simdSum((float) (low * high));");
+        line("%swhole = seen == 32f ? 1 : 0;", declare);
+    }
+
+    private void nextTile() {
+        if (!v.ofKeys) {
+            line("first = first + %d;", TILE);
+        } else {
+            line("int turn = first >= lastFirst ? 1 : 0;");
+            line("first = turn == 1 ? begin : first + %d;", TILE);
+            line("head = Math.min(head + turn, kvHead * shared + shared - 1);");
+        }
+    }
+
+    private void tile() {
+        line("int side = step & 1;");
+        line("int left = getLeft + side * %d;", 2 * v.tileBytes());
+        line("int right = getRight + side * %d;", 2 * v.tileBytes());
+        line("int putNext = put + (1 - side) * %d;", 2 * v.tileBytes() / 4);
         if (v.ofKeys) {
-            line("if (thread < %d) {", 2 * TILE);
-            line("marks[thread] = nextMark;");
-            line("bounds[thread] = nextBound;");
-            line("}");
+            line("int atMark = side * %d + row;", 2 * TILE);
+            whole("int ");
         } else {
             line("int tile = begin + step * %d;", TILE);
-        }
-        if (v.reads == Reads.AHEAD) {
-            line("int next = Math.min(step + 1, steps - 1);");
-            read("next", false);
-        }
-        line("context.localBarrier();");
-        scores();
-        line("");
-        if (v.ofKeys) {
-            line("int low = bounds[lane] <= top + pair * %d ? 1 : 0;", v.warpRows);
-            line("int high = bounds[%d + lane] >= Math.min(top + %d + pair * %d, keys) ? 1 : 0;", TILE, v.warpRows, v.warpRows);
-            line("float seen = context.simdSum((float) (low * high));");
-            line("int whole = seen == 32f ? 1 : 0;");
-        } else {
             line("int whole = tile >= latestStart ? tile + %d <= earliestStop ? 1 : 0 : 0;", TILE);
         }
-        line("if (partner == 0) {");
-        mask();
-        weights();
-        line("}");
+        nextTile();
+        place("");
+        readOne(0, 0, "");
+        readMarks(false);
+        products(0);
+        products(1);
+        weights(0);
+        putOne("putNext", 0, 0);
+        putMarks("(1 - side) * %d".formatted(2 * TILE));         // not last: fragments do not survive a loop with two ends
+        readOne(1, 1, "");
+        multiply(0, "right");
+        weights(1);
+        multiply(1, "right");
+        putOne("putNext", 1, 1);
+    }
+
+    /// Reads of the next tile are put away when the next half begins: they take no registers during products.
+    private void half() {
+        line("int half = step & 1;");
+        line("int side = step >> 1 & 1;");
+        line("int right = getRight + side * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
+        line("int left = getLeft + side * %d + half * %d;", 2 * v.tileBytes(), v.at(16));
+        if (v.ofKeys) {
+            line("int atMark = side * %d + half * 16 + row;", 2 * TILE);
+        } else {
+            line("int tile = begin + step * 16;");
+            line("int whole = tile >= latestStart ? tile + 16 <= earliestStop ? 1 : 0 : 0;");
+        }
+        line("if (half == 0) {");
+        putOne("put + side * %d".formatted(2 * v.tileBytes() / 4), 1, 0);
         line("context.localBarrier();");
-        line("if (partner == 1) {");
-        gradients();
+        if (v.ofKeys) whole("");
+        nextTile();
+        line("} else {");
+        putOne("put + (1 - side) * %d".formatted(2 * v.tileBytes() / 4), 0, 0);
+        putMarks("(1 - side) * %d".formatted(2 * TILE));
         line("}");
-        if (!v.ofKeys) line("context.localBarrier();");
-        multiply();
-        line("}");
+        products(0);
+        readHalf();
+        weights(0);
+        multiply(0, "right");
     }
 
-    /// Products of the kept rows with those of the tile, 16 of it at a time.
-    private void scores() {
-        for (int n = 0; n < TILE / 8; n += 2) {
-            for (int m = 0; m < down(); m++) {
-                for (int j = n; j < n + 2; j++) line("float[] t%d_%d = context.mmaFragment(zero);", m, j);
-            }
-            for (int s = 0; s < v.dims / 16; s++) {
-                for (int j = n; j < n + 2; j++) {
-                    line("HalfFloat[] y%d_%d = context.mmaLoadA(tiles, 16, get%s%s);", s, j, still(),
-                            plus(j * 8 * v.stride() + s * 32));
-                }
-                for (int m = 0; m < down(); m++) {
-                    for (int c = 0; c < 2; c++) {
-                        int j = m % 2 == 0 ? n + c : n + 1 - c;
-                        line("t%d_%d = context.mmaBF16(x%d_%d, y%d_%d, t%d_%d, MMAShape.M16N8K16);", m, j, m, s, s, j, m, j);
-                    }
-                }
-            }
-            for (int m = 0; m < down(); m++) {
-                for (int j = n; j < n + 2; j++) {
-                    line("context.mmaStore(t%d_%d, target, 0, ownTarget%s, 8);", m, j, plus(piece(m, j)));
-                }
-            }
-        }
-    }
-
-    /// Where a piece of 16 x 8 begins among the values of a warp.
-    private static int piece(int m, int n) {
-        return (m * (TILE / 8) + n) * 128;
-    }
-
-    /// Where the pair of weights of a lane stands in the pieces of 16 x 16 that are left operands, as `mmaLoadA` wants them.
-    private static int weight(int m, int n, int h) {
-        return (m * (TILE / 16) + n / 2) * 128 + ((n & 1) * 2 + h) * 32;
-    }
-
-    private void mask() {
-        line("if (whole == 0) {");
-        if (v.ofKeys) line("int key = top + row;");
-        else line("int key = tile + column;");
-        for (int n = 0; n < TILE / 8; n++) {
-            if (v.ofKeys) {
-                for (int e = 0; e < 2; e++) {
-                    line("int start%d%d = bounds[column%s];", n, e, plus(8 * n + e));
-                    line("int stop%d%d = bounds[column%s];", n, e, plus(TILE + 8 * n + e));
-                }
-            }
-        }
-        for (int m = 0; m < down(); m++) {
-            for (int h = 0; h < 2; h++) {
-                int r = 2 * m + h;
-                if (!v.ofKeys) {
-                    line("int start%d = bounds[row%s];", r, plus(8 * r));
-                    line("int stop%d = bounds[row%s];", r, plus(v.rows() + 8 * r));
-                }
-                for (int n = 0; n < TILE / 8; n++) {
-                    for (int e = 0; e < 2; e++) {
-                        String key = "key" + plus(v.ofKeys ? 8 * r : 8 * n + e);
-                        String of = v.ofKeys ? "" + n + e : "" + r;
-                        String at = "own" + plus(piece(m, n) + 64 * h + e);
-                        line("if (%s < start%s) values[%s] = GradientTiles.UNSEEN;", key, of, at);
-                        line("if (%s >= stop%s) values[%s] = GradientTiles.UNSEEN;", key, of, at);
-                    }
-                }
-            }
-        }
+    /// A branch, over which ptxas moves nothing: it would keep more loads than there are registers.
+    private void readHalf() {
+        place("");
+        line("if (half == 0) {");
+        readOne(0, 0, "");
+        readMarks(false);
+        line("} else {");
+        readOne(1, 0, "");
         line("}");
     }
 
-    private String mark(int n, int r, int e) {
-        return v.ofKeys ? "mark%d%d".formatted(n, e) : "mark" + r;
+    /// Products of 16 rows of the tile with the kept ones.
+    private void products(int m) {
+        for (int o = 0; o < 2; o++) starts(m, o);
+        for (int s = 0; s < v.dims / 16; s++) {
+            for (int o = 0; o < 2; o++) product(m, o, s);
+        }
+        for (int o = 0; o < 2; o++) elements(m, o);
     }
 
-    private void marks(int n, int from) {
+    /// What products begin with: 0, or -delta for those with v.
+    private void starts(int m, int o) {
+        if (o == 0) {
+            for (int n = 0; n < 2; n++) line("float[] t%d%d0 = context.mmaFragment(0f);", m, n);
+            return;
+        }
         if (!v.ofKeys) return;
-        for (int e = 0; e < 2; e++) line("float mark%d%d = marks[column%s];", n, e, plus(from + 8 * n + e));
+        for (int h = 0; h < 2; h++) {
+            line("float delta%d%d = marks[atMark%s];", m, h, plus(16 * m + 8 * h + TILE));
+            for (int e = 0; e < 2; e++) line("less%d[%d] = -delta%d%d;", m, 2 * h + e, m, h);
+        }
     }
 
-    private void weights() {
-        for (int n = 0; n < TILE / 8; n++) {
-            marks(n, 0);
-            for (int m = 0; m < down(); m++) {
+    private void product(int m, int o, int s) {
+        line("HalfFloat[] y%d%d_%d = context.mmaLoadA(tiles, 16, left%s);", m, o, s,
+                plus(o * v.tileBytes() + v.at(16 * m) + s * 32));
+        for (int n = 0; n < 2; n++) {
+            boolean first = s == 0 && o == 1;
+            String to = "t%d%d%d".formatted(m, n, o);
+            line("%s%s = context.mmaBF16(y%d%d_%d, x%d_%d_%d, %s, MMAShape.M16N8K16);", first ? "float[] " : "", to, m, o, s, o,
+                    n, s, first ? "less" + (v.ofKeys ? m : n) : to);
+        }
+    }
+
+    private void elements(int m, int o) {
+        for (int n = 0; n < 2; n++) {
+            line("context.mmaStore(t%d%d%d, intoMade, down, across%s, 1);", m, n, o, plus(fragment(m, o, n)));
+        }
+    }
+
+    /// Where a fragment's elements begin in an array as `mmaStore` sees it: they are there and 1, 8 and 9 further.
+    private static int fragment(int m, int o, int n) {
+        return m * 16 + (o * 2 + n) * 2;
+    }
+
+    private static String made(int m, int o, int n, int h, int e) {
+        return "made[%d]".formatted(4 + fragment(m, o, n) + 8 * h + e);
+    }
+
+    private void mask(int m) {
+        line("if (whole == 0) {");
+        for (int h = 0; h < 2; h++) {
+            if (v.ofKeys) {
+                String at = "atMark" + plus(16 * m + 8 * h);
+                line("int start%d%d = bounds[%s];", m, h, at);
+                line("int stop%d%d = bounds[%s + %d];", m, h, at, TILE);
+            } else {
+                line("int key%d%d = tile + %s;", m, h, "row" + plus(16 * m + 8 * h));
+            }
+        }
+        for (int n = 0; n < 2; n++) {
+            for (int e = 0; e < 2; e++) {
+                if (v.ofKeys) {
+                    line("int key%d%d%d = warpTop + column%s;", m, n, e, plus(8 * n + e));
+                } else {
+                    line("int start%d%d%d = bounds[warp * %d + column%s];", m, n, e, KEPT, plus(8 * n + e));
+                    line("int stop%d%d%d = bounds[warp * %d + column%s];", m, n, e, KEPT, plus(v.rows() + 8 * n + e));
+                }
                 for (int h = 0; h < 2; h++) {
-                    String id = "%d%d%d".formatted(m, n, h);
-                    for (int e = 0; e < 2; e++) {
-                        line("float score%s%d = values[own%s] * scale;", id, e, plus(piece(m, n) + 64 * h + e));
-                        line("float p%s%d = TornadoMath.exp(score%s%d - %s);", id, e, id, e, mark(n, 2 * m + h, e));
-                    }
-                    line("if (softcap > 0f) {");
-                    for (int e = 0; e < 2; e++) {
-                        line("float bend%s%d = TornadoMath.tanh(score%s%d / cap);", id, e, id, e);
-                        line("p%s%d = GradientTiles.seen(score%s%d, TornadoMath.exp(cap * bend%s%d - %s));", id, e, id, e,
-                                id, e, mark(n, 2 * m + h, e));
-                        line("float bent%s%d = p%s%d * (1f - bend%s%d * bend%s%d);", id, e, id, e, id, e, id, e);
-                    }
-                    line("weights[dsPut%s] = GradientTiles.pair(bent%s0, bent%s1, none, nil);", plus(weight(m, n, h)), id, id);
+                    String column = "%d%d%d".formatted(m, n, e);
+                    String row = "%d%d".formatted(m, h);
+                    line("if (GradientTiles.sees(key%s, start%s, stop%s) == 0) {", v.ofKeys ? column : row,
+                            v.ofKeys ? row : column, v.ofKeys ? row : column);
+                    line("%s = GradientTiles.UNSEEN;", made(m, 0, n, h, e));
+                    line("%s = 0f;", made(m, 1, n, h, e));
                     line("}");
-                    line("weights[pPut%s] = GradientTiles.pair(p%s0, p%s1, none, nil);", plus(weight(m, n, h)), id, id);
+                }
+            }
+        }
+        line("}");
+    }
+
+    /// p and ds of the products of 16 rows, packed.
+    private void weights(int m) {
+        line("");
+        for (int h = 0; v.ofKeys && h < 2; h++) line("float mark%d%d = marks[atMark%s];", m, h, plus(16 * m + 8 * h));
+        mask(m);
+        for (int n = 0; n < 2; n++) {
+            for (int h = 0; h < 2; h++) {
+                for (int e = 0; e < 2; e++) weight(m, n, h, e);
+            }
+            for (int o = 0; o < v.kinds(); o++) {
+                int at = v.ofKeys ? fragment(m, o, n) : fragment(0, m, n);
+                line("context.mmaStore(pack%d, intoBits, down, across%s, 1);", packed(m, n, o), plus(at));
+                for (int e = 0; e < 2; e++) {
+                    line("weights[weightPut%s] = MmaTiles.upper(bits[%d], bits[%d]);",
+                            plus((o * v.halves() + m) * WEIGHTS + (8 * n + e) * WEIGHT_STRIDE / 4), 4 + at + e, 12 + at + e);
                 }
             }
         }
     }
 
-    private void gradients() {
-        line("int weightAt = softcap > 0f ? dsPut : pPut;");
-        for (int n = 0; n < TILE / 8; n++) {
-            marks(n, TILE);
-            for (int m = 0; m < down(); m++) {
-                for (int h = 0; h < 2; h++) {
-                    String id = "%d%d%d".formatted(m, n, h);
-                    line("int both%s = weights[weightAt%s];", id, plus(weight(m, n, h)));
-                    for (int e = 0; e < 2; e++) {
-                        line("float ds%s%d = GradientTiles.gradient(GradientTiles.%s(both%s), values[own%s], %s);", id, e,
-                                e == 0 ? "low" : "high", id, plus(piece(m, n) + 64 * h + e), mark(n, 2 * m + h, e));
-                    }
-                    line("weights[dsPut%s] = GradientTiles.pair(ds%s0, ds%s1, none, nil);", plus(weight(m, n, h)), id, id);
-                }
-            }
-        }
+    /// Arrays for what is packed: `mmaStore` reads them where it stands, so each is used once a step.
+    private int packed(int m, int n, int o) {
+        return (m * 2 + n) * v.kinds() + o;
     }
 
-    private void multiply() {
-        for (int s = 0; s < TILE / 16; s++) {
-            for (int m = 0; m < down(); m++) {
-                line("HalfFloat[] w%d_%d = context.mmaLoadA(weights, 16, weightGet%s);", m, s,
-                        plus((m * (TILE / 16) + s) * 512));
-            }
-            for (int n = 0; n < v.cols() / 8; n++) {
-                line("HalfFloat[] z%d_%d = context.mmaLoadB(tiles, 16, getOther%s%s);", s, n, still(),
-                        plus(s * 16 * v.stride() + n * 16));
-                for (int m = 0; m < down(); m++) {
-                    line("s%d_%d = context.mmaBF16(w%d_%d, z%d_%d, s%d_%d, MMAShape.M16N8K16);", m, n, m, s, s, n, m, n);
-                }
-            }
+    private void weight(int m, int n, int h, int e) {
+        String id = "%d%d%d%d".formatted(m, n, h, e);
+        String mark = "mark" + (v.ofKeys ? "" + m + h : "" + n + e);
+        line("float score%s = %s * scale;", id, made(m, 0, n, h, e));
+        line("float p%s = TornadoMath.exp(score%s - %s);", id, id, mark);
+        line("float w%s = p%s;", id, id);
+        line("if (softcap > 0f) {");
+        line("float bend%s = TornadoMath.tanh(score%s / cap);", id, id);
+        line("p%s = GradientTiles.seen(score%s, TornadoMath.exp(cap * bend%s - %s));", id, id, id, mark);
+        line("w%s = p%s * (1f - bend%s * bend%s);", id, id, id, id);
+        line("}");
+        line("float ds%s = w%s * %s;", id, id, made(m, 1, n, h, e));
+        int element = 2 * h + e;
+        if (v.ofKeys) line("pack%d[%d] = GradientTiles.rounded(p%s);", packed(m, n, 0), element, id);
+        line("pack%d[%d] = GradientTiles.rounded(ds%s);", packed(m, n, v.kinds() - 1), element, id);
+    }
+
+    /// Adds the products of the weights of 16 rows with those rows.
+    private void multiply(int m, String right) {
+        for (int o = 0; o < v.kinds(); o++) multiply(m, o, right);
+    }
+
+    private void multiply(int m, int o, String right) {
+        line("HalfFloat[] w%d%d = context.mmaLoadA(weights, 16, weightGet%s);", m, o, plus((o * v.halves() + m) * WEIGHTS * 4));
+        int tile = v.ofKeys ? 1 - o : 0;
+        for (int n = 0; n < v.dims / 8; n++) {
+            line("HalfFloat[] z%d%d_%d = context.mmaLoadB(tiles, 16, %s%s);", m, o, n, right,
+                    plus(tile * v.tileBytes() + v.at(16 * m) + n * 16));
+            line("s%d_%d = context.mmaBF16(w%d%d, z%d%d_%d, s%d_%d, MMAShape.M16N8K16);", o, n, m, o, m, o, n, o, n);
         }
     }
 
     private void results() {
         line("");
-        if (v.ofKeys) {
-            line("float factor = partner == 0 ? 1f : scale;");
-            line("int out = table.get(slot + 1 - partner) / 2 + kvHead * %d + (lane & 3);", v.dims / 2);
-            line("int outWidth = 2 * kvWidth;");
-        } else {
-            line("int out = table.get(slot) / 2 + head * %d + partner * %d + (lane & 3);", v.dims / 2, v.dims / 4);
-            line("int outWidth = 2 * width;");
-        }
-        int pieces = v.warpRows * TILE / 128;
-        for (int m = 0; m < down(); m++) {
-            for (int n = 0; n < v.cols() / 8; n++) {
-                int from = (m * v.cols() / 8 + n) % pieces * 128;
-                line("context.mmaStore(s%d_%d, target, 0, ownTarget%s, 8);", m, n, plus(from));
+        line("int outWidth = 2 * %s;", v.ofKeys ? "kvWidth" : "width");
+        List<String> outs = v.ofKeys ? List.of("dv", "dk") : List.of("dq");
+        for (int o = 0; o < outs.size(); o++) {
+            String out = outs.get(o);
+            line("int %sAt = table.get(slot + %d) / 2 + %s * %d + (lane & 3);", out, v.kinds() - 1 - o,
+                    v.ofKeys ? "kvHead" : "head", v.dims / 2);
+            for (int n = 0; n < v.dims / 8; n++) {
+                int from = n % 2 * 128;
+                String factor = out.equals("dv") ? "" : " * scale";
+                line("context.mmaStore(s%d_%d, target, 0, ownTarget%s, 8);", o, n, plus(from));
                 for (int h = 0; h < 2; h++) {
-                    String factor = v.ofKeys ? "factor" : "scale";
-                    line("int both%d_%d_%d = GradientTiles.pair(values[own%s] * %s, values[own%s] * %s, none, nil);", m, n, h,
+                    line("int both%d_%d_%d = AttentionTiles.pair(values[own%s]%s, values[own%s]%s);", o, n, h,
                             plus(from + 64 * h), factor, plus(from + 64 * h + 1), factor);
-                    String at = "out + (top + row%s) * outWidth%s, both%d_%d_%d".formatted(plus(16 * m + 8 * h), plus(4 * n),
-                            m, n, h);
-                    line("if (top + row%s < %s) {", plus(16 * m + 8 * h), kept());
-                    if (v.ofKeys) {
-                        line("if (partner == 0) dv.set(%s);", at);
-                        line("else dk.set(%s);", at);
-                    } else {
-                        line("dq.set(%s);", at);
-                    }
+                    line("if (warpTop + row%s < %s) {", plus(8 * h), kept());
+                    line("%s.set(%sAt + (warpTop + row%s) * outWidth%s, both%d_%d_%d);", out, out, plus(8 * h), plus(4 * n), o,
+                            n, h);
                     line("}");
                 }
             }

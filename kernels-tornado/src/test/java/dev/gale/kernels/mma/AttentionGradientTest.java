@@ -320,12 +320,8 @@ class AttentionGradientTest {
     private record Written(String name, String source, int localBytes, int dims, int rows, int threads) {}
 
     private static List<Written> written() {
-        return Stream.concat(
-                AttentionGradientGenerator.VARIANTS.stream().map(each -> new Written(each.name(),
-                        AttentionGradientGenerator.source(each), each.localBytes(), each.dims(), each.rows(), each.threads())),
-                WarpGradientGenerator.VARIANTS.stream().map(each -> new Written(each.name(),
-                        WarpGradientGenerator.source(each), each.localBytes(), each.dims(), each.rows(), each.threads())))
-                .toList();
+        return AttentionGradientGenerator.VARIANTS.stream().map(each -> new Written(each.name(),
+                AttentionGradientGenerator.source(each), each.localBytes(), each.dims(), each.rows(), each.threads())).toList();
     }
 
     @Test
