@@ -17,6 +17,8 @@ final class Updates8bit {
     private final Team team;
     private final float[] signed = Dynamic8.signed();
     private final float[] unsigned = Dynamic8.unsigned();
+    private final CodeTable signedCodes = new CodeTable(signed);
+    private final CodeTable unsignedCodes = new CodeTable(unsigned);
 
     Updates8bit(Team team) {
         this.team = team;
@@ -59,8 +61,8 @@ final class Updates8bit {
                 if (finite) p[i] = (p[i] - change) * keep;
             }
             Lanes.store(param, at, p, 0, count);
-            store(m, first, signed, true, block, at, count);
-            store(v, second, unsigned, false, block, at, count);
+            store(m, first, true, block, at, count);
+            store(v, second, false, block, at, count);
         });
     }
 
@@ -82,7 +84,7 @@ final class Updates8bit {
                 mean[i] = finite ? h[2] * mean[i] + (1 - h[2]) * gradient : 0;
             }
             Lanes.store(param, at, p, 0, count);
-            store(m, mean, signed, true, block, at, count);
+            store(m, mean, true, block, at, count);
         });
     }
 
@@ -92,14 +94,13 @@ final class Updates8bit {
         for (int i = 0; i < count; i++) to[i] = values[codes.get(BYTE, at + i) & 0xff] * absmax;
     }
 
-    private static void store(Quantized8 to, float[] from, float[] values, boolean sign, int block, long at, int count) {
+    private void store(Quantized8 to, float[] from, boolean sign, int block, long at, int count) {
         MemorySegment codes = to.codes().segment();
         float absmax = 0;
         for (int i = 0; i < count; i++) absmax = Math.max(absmax, Math.abs(from[i]));
         for (int i = 0; i < count; i++) {
             float share = absmax > 0 ? from[i] / absmax : 0;
-            int code = sign ? Dynamic8.nearestSigned(values, share) : Dynamic8.nearest(values, share);
-            codes.set(BYTE, at + i, (byte) code);
+            codes.set(BYTE, at + i, (byte) (sign ? signedCodes.nearestSigned(share) : unsignedCodes.nearest(share)));
         }
         Convert.set(to.absmax().segment(), DType.F32, block, absmax);
     }
