@@ -11,6 +11,7 @@ import dev.gale.tensor.quant.Dynamic8;
 import dev.gale.tensor.quant.Fp4;
 import dev.gale.tensor.quant.Nf4;
 import dev.gale.tensor.quant.Scales;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
@@ -38,7 +39,7 @@ final class QuantizedParts {
         parts.put(name, tensor);
         parts.put(QuantizedTensors.inModule(name, QuantizedTensors.ROW_ABSMAX), tensor.scales().absmax());
         String format = QuantizedTensors.inModule(name, QuantizedTensors.ROW_FORMAT);
-        parts.put(format, bytes(format, MemorySegment.ofArray(new byte[1])));
+        parts.put(format, bytes(format, copy(MemorySegment.ofArray(new byte[1]))));
         return parts;
     }
 
@@ -48,13 +49,13 @@ final class QuantizedParts {
         Map<String, Tensor> parts = new LinkedHashMap<>();
         parts.put(name, new Tensor(name, DType.U8, Shape.of(Math.toIntExact(tensor.byteSize()), 1), tensor.storage()));
         parts.put(name + QuantizedTensors.ABSMAX, scales.absmax());
-        parts.put(name + QuantizedTensors.MAP, floats(name + QuantizedTensors.MAP, MemorySegment.ofArray(values(tensor.dtype()))));
+        parts.put(name + QuantizedTensors.MAP, floats(name + QuantizedTensors.MAP, copy(MemorySegment.ofArray(values(tensor.dtype())))));
         ObjectNode state = JSON.createObjectNode().put("quant_type", type).put("blocksize", Nf4.BLOCK);
         state.put("dtype", HfConfig.dtypeName(dense));
         Arrays.stream(tensor.shape().toArray()).forEach(state.putArray("shape")::add);
         if (scales.nested() != null) nested(name, scales.nested().segment(), state, parts);
         String key = name + QuantizedTensors.STATE + type;
-        parts.put(key, bytes(key, MemorySegment.ofArray(state.toString().getBytes(StandardCharsets.UTF_8))));
+        parts.put(key, bytes(key, copy(MemorySegment.ofArray(state.toString().getBytes(StandardCharsets.UTF_8)))));
         return parts;
     }
 
@@ -65,6 +66,11 @@ final class QuantizedParts {
         String map = name + QuantizedTensors.NESTED_MAP;
         parts.put(absmax, floats(absmax, nested.asSlice(Scales.FACTORS * 4L)));
         parts.put(map, floats(map, nested.asSlice(0, Dynamic8.CODES * 4L)));
+    }
+
+    /// Outside of the heap, where a file takes its bytes from.
+    private static MemorySegment copy(MemorySegment bytes) {
+        return Arena.ofAuto().allocate(bytes.byteSize(), 8).copyFrom(bytes);
     }
 
     private static float[] values(DType dtype) {

@@ -53,7 +53,8 @@ public final class QuantizedTensors {
 
     /// Whether the files have more than numbers for a weight: it is quantized.
     public static boolean isQuantized(WeightFiles files, String name) {
-        return files.has(inModule(name, ROW_ABSMAX)) || files.names().stream().anyMatch(other -> other.startsWith(name + STATE));
+        boolean rows = name.endsWith(".weight") && files.has(inModule(name, ROW_ABSMAX));
+        return rows || files.names().stream().anyMatch(other -> other.startsWith(name + STATE));
     }
 
     /// Whether a tensor is one of the weights, or a part of one.
