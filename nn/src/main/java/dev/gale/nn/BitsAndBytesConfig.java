@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.quant.Quantization;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -19,11 +20,18 @@ public record BitsAndBytesConfig(Quantization quantization, SkipModules skipModu
     private static final String KEY = "quantization_config";
     private static final String METHOD = "bitsandbytes";
 
+    /// What the config.json of a model folder says; empty for a dense model.
+    /// Throws: InputException as the other `read`.
+    public static Optional<BitsAndBytesConfig> read(Path dir) {
+        Path file = dir.resolve("config.json");
+        return read(HfConfig.json(file), file.toString());
+    }
+
     /// What a config.json says; empty for a dense model.
     ///
     /// @param place file name for messages
     /// Throws: InputException when it asks for something that Gale cannot read.
-    public static Optional<BitsAndBytesConfig> read(ObjectNode config, String place) {
+    static Optional<BitsAndBytesConfig> read(ObjectNode config, String place) {
         if (!config.hasNonNull(KEY)) return Optional.empty();
         HfConfig.Fields fields = new HfConfig.Fields(place + ": " + KEY, config.get(KEY));
         if (!fields.json().isObject()) throw fields.bad("must be an object, got " + fields.json());

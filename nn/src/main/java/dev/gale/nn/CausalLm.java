@@ -291,6 +291,19 @@ public final class CausalLm implements AutoCloseable {
         parameters().forEach(this::train);
     }
 
+    /// Makes every quantized weight dense.
+    public void dequantize(DType dtype) {
+        for (Parameter parameter : parameters()) {
+            Tensor value = parameter.value();
+            if (!value.dtype().quantized()) continue;
+            Tensor dense = ops.allocate(value.name(), dtype, value.shape());
+            ops.dequantize(dense, value);
+            owned.add(dense);
+            parameter.setValue(dense);
+            if (owned.remove(value)) ops.release(value);
+        }
+    }
+
     // ---- files ----
 
     /// Writes a Hugging Face model folder: `config.json` with every field it had, the weights, and

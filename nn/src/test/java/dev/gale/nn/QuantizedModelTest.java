@@ -81,6 +81,26 @@ class QuantizedModelTest {
         }
     }
 
+    /// The files were made with PyTorch by bitsandbytes' formulas, the logits by Transformers on the weights made dense again.
+    @ParameterizedTest
+    @CsvSource({"llama-nf4, NF4_NESTED", "llama-fp4, FP4_NESTED"})
+    void filesOfOthersGiveTheLogitsOfOthers(String name, Quantization quantization) {
+        Path dir = Fixtures.folder(name);
+        try (TensorOps ops = new CpuOps(); CausalLm model = CausalLm.load(dir, LoadOptions.defaults(), ops);
+             CausalLm own = CausalLm.load(Fixtures.folder("llama"), quantized(quantization), ops);
+             Safetensors expected = Safetensors.open(dir.resolve("expected.safetensors"))) {
+            int[][] sequences = Fixtures.sequences(expected, "input_ids", 2);
+            double worst = Fixtures.worst(Fixtures.logits(model, sequences), expected.readFloats("logits"), sequences, 24, 320);
+            assertTrue(worst <= 2e-5, "largest difference of a logit " + worst);
+            assertEquals(quantization, Quantization.of(model.parameter(UP).value()));
+            assertEquals(DType.F32, model.parameter("model.layers.0.mlp.down_proj.weight").value().dtype(), "llm_int8_skip_modules");
+            if (quantization == Quantization.NF4_NESTED) {                                        // the other zero of fp4 is the same value
+                assertArrayEquals(bytes(own.parameter(UP).value()), bytes(model.parameter(UP).value()));
+            }
+            assertArrayEquals(bytes(own.parameter(UP).value().scales().absmax()), bytes(model.parameter(UP).value().scales().absmax()));
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(Quantization.class)
     void whatIsSavedAndLoadedHasTheBitsOfQuantizingAtLoad(Quantization quantization) {
