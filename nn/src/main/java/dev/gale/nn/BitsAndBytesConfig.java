@@ -27,6 +27,14 @@ public record BitsAndBytesConfig(Quantization quantization, SkipModules skipModu
         return read(HfConfig.json(file), file.toString());
     }
 
+    /// Throws: InputException when the weights of a model folder are quantized.
+    public static void requireDense(Path dir) {
+        read(dir).ifPresent(config -> {
+            throw new InputException("%s is quantized already (%s): take the model it was made from"
+                    .formatted(dir, name(config.quantization.dtype())));
+        });
+    }
+
     /// What a config.json says; empty for a dense model.
     ///
     /// @param place file name for messages

@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -52,11 +51,7 @@ final class QuantizeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         LoadOptions options = LoadOptions.defaults().withQuantization(quantization()).withSkipModules(new SkipModules(skipModules));
         OutputFolder.requireNew("--output", output);
-        Optional<BitsAndBytesConfig> before = BitsAndBytesConfig.read(model);
-        if (before.isPresent()) {
-            throw new InputException("--model %s is quantized already (%s): take the model it was made from"
-                    .formatted(model, BitsAndBytesConfig.name(before.get().quantization().dtype())));
-        }
+        BitsAndBytesConfig.requireDense(model);
         try (TensorOps ops = new CpuOps(); CausalLm quantized = CausalLm.load(model, options, ops)) {
             Files.createDirectories(output);
             quantized.save(output, null);

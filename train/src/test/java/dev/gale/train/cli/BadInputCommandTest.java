@@ -256,6 +256,12 @@ class BadInputCommandTest {
                     p.config("quantization_config", Map.of("quant_method", "bitsandbytes", "load_in_4bit", true));
                     return List.of("quantize", "--model", p.path("model"), "--output", p.path("q"));
                 }, "is quantized already (fp4)", "take the model it was made from"),
+                of("evaluated in fewer bits again", p -> {
+                    p.config("quantization_config", Map.of("quant_method", "bitsandbytes", "load_in_4bit", true));
+                    return List.of("eval", "quantization", "--model", p.path("model"), "--data", p.path("data.jsonl"));
+                }, "is quantized already (fp4)"),
+                of("evaluated on nothing", p -> List.of("eval", "quantization", "--model", p.path("model"), "--data", p.path("no.jsonl")),
+                        "no.jsonl"),
                 of("quantized base to merge into", p -> {
                     p.config("quantization_config", Map.of("quant_method", "bitsandbytes", "load_in_8bit", true));
                     return p.merge(p.path("m"));

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -116,6 +117,25 @@ class QuantizedCommandsTest {
         assertEquals(0.3, dense - four, 0.06);
         assertEquals(0.1, megabytes("weights, in memory", "load_in_4bit=true") - megabytes("weights, in memory"), 0.06);
         assertEquals(megabytes("tensors at the peak"), megabytes("tensors at the peak", "model_name_or_path=" + quantized()), 0.05);
+    }
+
+    /// The dense row is what an evaluation of the model says, the others come near it.
+    @Test
+    void perplexitiesOfKindsOfWeightsAreCompared() {
+        List<String> lines = good(List.of("eval", "quantization", "--model", place.path("model"), "--data", place.path("data.jsonl"),
+                "--device", "cpu", "--adapter", place.path("adapter"))).out().lines().toList();
+        assertEquals(List.of("weights", "float32", "int8", "nf4", "nf4_nested", "on"),
+                lines.stream().map(line -> line.split(" ")[0]).toList());
+        double[][] numbers = lines.subList(1, 5).stream().map(line -> Arrays.stream(line.replace(",", "").split(" +")).skip(1)
+                .mapToDouble(Double::parseDouble).toArray()).toArray(double[][]::new);
+        for (int column = 1; column <= 2; column++) {
+            assertEquals(numbers[0][column], numbers[1][column], 0.02 * numbers[0][column], "int8");
+            assertEquals(numbers[0][column], numbers[2][column], 0.3 * numbers[0][column], "nf4");
+            assertNotEquals(numbers[0][column], numbers[2][column]);
+            assertNotEquals(numbers[2][column], numbers[3][column]);
+        }
+        assertTrue(numbers[0][0] > numbers[1][0] && numbers[1][0] > numbers[2][0], lines.toString());
+        assertNotEquals(numbers[0][1], numbers[0][2], "the adapter changes something");
     }
 
     private CommandRun verify(Path model, String tolerance, Object... more) {
