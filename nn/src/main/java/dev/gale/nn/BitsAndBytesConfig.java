@@ -45,8 +45,8 @@ public record BitsAndBytesConfig(Quantization quantization, SkipModules skipModu
         if (!fields.json().isObject()) throw fields.bad("must be an object, got " + fields.json());
         String method = fields.text("quant_method", METHOD);
         if (!method.equals(METHOD)) {
-            throw new InputException("%s: weights of the quant_method '%s' cannot be read, only those of %s; take the model they were made from"
-                    .formatted(fields.place(), method, METHOD));
+            throw new InputException(("%s: weights of the quant_method '%s' cannot be read, only those of %s; take the model "
+                    + "they were made from").formatted(fields.place(), method, METHOD));
         }
         boolean four = flag(fields, "load_in_4bit");
         boolean eight = flag(fields, "load_in_8bit");

@@ -133,7 +133,8 @@ public final class CausalLm implements AutoCloseable {
 
     /// Paths of all modules that have a weight.
     private List<String> modules() {
-        List<String> modules = new ArrayList<>(parameters().stream().map(parameter -> WeightSource.path(parameter.name())).toList());
+        List<String> modules = new ArrayList<>();
+        for (Parameter parameter : parameters()) modules.add(WeightSource.path(parameter.name()));
         if (head == embedding) modules.add("lm_head");
         return modules;
     }
@@ -309,8 +310,8 @@ public final class CausalLm implements AutoCloseable {
     /// Writes a Hugging Face model folder: `config.json` with every field it had, the weights, and
     /// `generation_config.json` if there was one.
     ///
-    /// @param dtype of the dense weights in the file; null leaves each as it is. Quantized ones, which must be in host memory, are
-    ///              written as they are
+    /// @param dtype of the dense weights in the file; null leaves each as it is. Quantized ones, which must be in host memory,
+    ///              are written as they are
     /// Throws: InputException when it cannot be written; IllegalStateException while adapters are in place.
     public void save(Path dir, DType dtype) {
         Map<String, Tensor> tensors = weights();

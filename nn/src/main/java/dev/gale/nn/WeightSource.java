@@ -36,7 +36,8 @@ interface WeightSource {
     /// projections.
     ///
     /// @param packed how projections are quantized in the files, null when they are dense
-    static WeightSource files(WeightFiles files, LoadOptions options, BitsAndBytesConfig packed, TensorOps ops, Set<Tensor> owned) {
+    static WeightSource files(WeightFiles files, LoadOptions options, BitsAndBytesConfig packed, TensorOps ops,
+            Set<Tensor> owned) {
         return new FileWeights(files, options, packed, ops, owned);
     }
 
@@ -67,8 +68,8 @@ interface WeightSource {
             if (!options.quantizes(path(name))) return get(name, shape);
             Tensor stored = stored(name, shape);
             if (options.quantization().dtype() != DType.I8 && shape.size() % Nf4.BLOCK != 0) {
-                throw new InputException("%s: blocks of %d do not divide the %d elements of tensor %s; name its module in llm_int8_skip_modules"
-                        .formatted(files.file(name), Nf4.BLOCK, shape.size(), name));
+                throw new InputException(("%s: blocks of %d do not divide the %d elements of tensor %s; name its module in "
+                        + "llm_int8_skip_modules").formatted(files.file(name), Nf4.BLOCK, shape.size(), name));
             }
             Tensor quantized = ops.allocate(name, options.quantization(), shape);
             owned.add(quantized);
@@ -85,8 +86,8 @@ interface WeightSource {
 
         private Tensor stored(String name, Shape shape) {
             if (QuantizedTensors.isQuantized(files, name)) {
-                throw new InputException(("%s: tensor %s is quantized where a dense one is needed; the quantization_config of config.json "
-                        + "must have it, and embedding and head stay dense").formatted(files.file(name), name));
+                throw new InputException(("%s: tensor %s is quantized where a dense one is needed; the quantization_config of "
+                        + "config.json must have it, and embedding and head stay dense").formatted(files.file(name), name));
             }
             Tensor stored = files.tensor(name, shape);
             if (!stored.dtype().floating()) {

@@ -271,8 +271,8 @@ public final class PeftModel implements AutoCloseable {
 
     private static void requireDense(Tensor weight) {
         if (!weight.dtype().quantized()) return;
-        throw new InputException("%s of the base is %s: say whether weights with the adapter in them shall be dense or quantized again"
-                .formatted(weight.name(), BitsAndBytesConfig.name(weight.dtype())));
+        throw new InputException(("%s of the base is %s: say whether weights with the adapter in them shall be dense or "
+                + "quantized again").formatted(weight.name(), BitsAndBytesConfig.name(weight.dtype())));
     }
 
     /// As `merge`; quantized weights with the adapter in them are dense.

@@ -11,7 +11,6 @@ import dev.gale.nn.CausalLm;
 import dev.gale.nn.LoadOptions;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
-import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
@@ -34,8 +33,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class QuantizedBaseTest {
     private static final int[] TOKENS = {3, 1, 4, 1, 5, 9, 2, 6};
     private static final String UP = "model.layers.1.mlp.up_proj.weight";
-    private static final LoraConfig CONFIG = LoraConfig.builder().r(4).loraAlpha(8).loraDropout(0.2).targetModules(ModuleNames.ALL_LINEAR)
-            .initLoraWeights(LoraConfig.Init.RANDOM).build();
+    private static final LoraConfig CONFIG = LoraConfig.builder().r(4).loraAlpha(8).loraDropout(0.2)
+            .targetModules(ModuleNames.ALL_LINEAR).initLoraWeights(LoraConfig.Init.RANDOM).build();
 
     private static Trained.Batch batch() {
         return new Trained.Batch(new int[][] {TOKENS}, new int[] {1, 4, 1, 5, 9, 2, 6, -100});
@@ -46,14 +45,15 @@ class QuantizedBaseTest {
     }
 
     /// @param dense whether the quantized weights are made dense first, in F32
-    private static Map<String, float[]> gradients(Quantization quantization, boolean dense, Checkpointing checkpointing, TensorOps ops) {
+    private static Map<String, float[]> gradients(Quantization quantization, boolean dense, Checkpointing checkpointing,
+            TensorOps ops) {
         Map<String, float[]> gradients = new LinkedHashMap<>();
         try (ops; CausalLm model = base(quantization, ops)) {
             if (dense) model.dequantize(DType.F32);
             assertEquals(dense ? DType.F32 : quantization.dtype(), model.parameter(UP).value().dtype());
             try (PeftModel peft = PeftModel.inject(model, CONFIG, 1)) {
                 gradients.put("loss", new float[] {Trained.lossSum(model, batch(), 5, checkpointing)});
-                for (Parameter parameter : peft.trainableParameters()) gradients.put(parameter.name(), ops.toFloats(parameter.grad(ops)));
+                peft.trainableParameters().forEach(p -> gradients.put(p.name(), ops.toFloats(p.grad(ops))));
             }
         }
         return gradients;

@@ -19,7 +19,8 @@ import java.util.function.Supplier;
 
 /// What a model loses when its weights have fewer bits: its loss on the same examples, as its files are and quantized.
 public final class QuantizationComparison {
-    private static final List<Quantization> KINDS = Arrays.asList(null, Quantization.INT8, Quantization.NF4, Quantization.NF4_NESTED);
+    private static final List<Quantization> KINDS = Arrays.asList(null, Quantization.INT8, Quantization.NF4,
+            Quantization.NF4_NESTED);
 
     private final Path model;
     private final Optional<Path> adapter;
@@ -49,7 +50,8 @@ public final class QuantizationComparison {
     public List<Row> rows(Supplier<TensorOps> device) {
         List<Row> rows = new ArrayList<>();
         for (Quantization kind : KINDS) {
-            try (FastLanguageModel open = FastLanguageModel.open(model, LoadOptions.defaults().withQuantization(kind), device.get())) {
+            LoadOptions options = LoadOptions.defaults().withQuantization(kind);
+            try (FastLanguageModel open = FastLanguageModel.open(model, options, device.get())) {
                 rows.add(row(open, kind));
             }
         }
@@ -59,7 +61,8 @@ public final class QuantizationComparison {
     private Row row(FastLanguageModel open, Quantization kind) {
         List<Example> examples = data.examples(open.tokenizer(), config).stream()
                 .map(example -> example.first(open.model().maxSeqLen())).toList();
-        String weights = kind == null ? HfConfig.dtypeName(open.model().head().value().dtype()) : kind.name().toLowerCase(Locale.ROOT);
+        String weights = kind == null ? HfConfig.dtypeName(open.model().head().value().dtype())
+                : kind.name().toLowerCase(Locale.ROOT);
         long bytes = open.model().parameters().stream().map(Parameter::value)
                 .mapToLong(value -> value.byteSize() + (value.scales() == null ? 0 : value.scales().byteSize())).sum();
         EvalMetrics base = evaluate(open, examples);

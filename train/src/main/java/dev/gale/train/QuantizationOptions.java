@@ -22,16 +22,20 @@ import java.util.Optional;
 public record QuantizationOptions(Optional<Boolean> loadIn4bit, boolean loadIn8bit, Optional<String> bnb4bitQuantType,
                                   Optional<Boolean> bnb4bitUseDoubleQuant, Optional<String> bnb4bitComputeDtype,
                                   List<String> llmInt8SkipModules) {
+    private static final List<String> TYPES = List.of("nf4", "fp4");
+
     /// Leaves weights as their files have them.
-    public static final QuantizationOptions NONE = new QuantizationOptions(Optional.empty(), false, Optional.empty(), Optional.empty(),
-            Optional.empty(), List.of());
+    public static final QuantizationOptions NONE = new QuantizationOptions(Optional.empty(), false, Optional.empty(),
+            Optional.empty(), Optional.empty(), List.of());
 
     public QuantizationOptions {
         llmInt8SkipModules = List.copyOf(llmInt8SkipModules);
         boolean fourBits = loadIn4bit.orElse(false);
-        if (fourBits && loadIn8bit) throw new InputException("load_in_4bit and load_in_8bit exclude each other: leave out one of them");
+        if (fourBits && loadIn8bit) {
+            throw new InputException("load_in_4bit and load_in_8bit exclude each other: leave out one of them");
+        }
         bnb4bitQuantType.ifPresent(type -> {
-            if (!List.of("nf4", "fp4").contains(type)) throw InputException.unknown("bnb_4bit_quant_type", type, List.of("nf4", "fp4"));
+            if (!TYPES.contains(type)) throw InputException.unknown("bnb_4bit_quant_type", type, TYPES);
         });
         bnb4bitComputeDtype.ifPresent(QuantizationOptions::computeType);
         if (loadIn4bit.isEmpty() || loadIn8bit) {
@@ -40,8 +44,8 @@ public record QuantizationOptions(Optional<Boolean> loadIn4bit, boolean loadIn8b
             requireAbsent("bnb_4bit_compute_dtype", bnb4bitComputeDtype.isPresent());
         }
         if (loadIn4bit.isEmpty() && !loadIn8bit && !llmInt8SkipModules.isEmpty()) {
-            throw new InputException("llm_int8_skip_modules leaves modules dense where others are quantized: set load_in_4bit or "
-                    + "load_in_8bit, or leave it out");
+            throw new InputException("llm_int8_skip_modules leaves modules dense where others are quantized: set load_in_4bit "
+                    + "or load_in_8bit, or leave it out");
         }
     }
 

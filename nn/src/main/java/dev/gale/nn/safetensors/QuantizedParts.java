@@ -39,7 +39,7 @@ final class QuantizedParts {
         parts.put(name, tensor);
         parts.put(QuantizedTensors.inModule(name, QuantizedTensors.ROW_ABSMAX), tensor.scales().absmax());
         String format = QuantizedTensors.inModule(name, QuantizedTensors.ROW_FORMAT);
-        parts.put(format, bytes(format, copy(MemorySegment.ofArray(new byte[1]))));
+        parts.put(format, new Tensor(format, DType.U8, Shape.of(), new Storage.Host(copy(MemorySegment.ofArray(new byte[1])))));
         return parts;
     }
 
@@ -49,7 +49,8 @@ final class QuantizedParts {
         Map<String, Tensor> parts = new LinkedHashMap<>();
         parts.put(name, new Tensor(name, DType.U8, Shape.of(Math.toIntExact(tensor.byteSize()), 1), tensor.storage()));
         parts.put(name + QuantizedTensors.ABSMAX, scales.absmax());
-        parts.put(name + QuantizedTensors.MAP, floats(name + QuantizedTensors.MAP, copy(MemorySegment.ofArray(values(tensor.dtype())))));
+        String map = name + QuantizedTensors.MAP;
+        parts.put(map, floats(map, copy(MemorySegment.ofArray(values(tensor.dtype())))));
         ObjectNode state = JSON.createObjectNode().put("quant_type", type).put("blocksize", Nf4.BLOCK);
         state.put("dtype", HfConfig.dtypeName(dense));
         Arrays.stream(tensor.shape().toArray()).forEach(state.putArray("shape")::add);

@@ -86,28 +86,29 @@ public final class QuantizedTensors {
             throw bad(format, "says that the codes are not row after row; save the model with a newer bitsandbytes");
         }
         String absmax = inModule(name, ROW_ABSMAX);
-        MemorySegment scales = finite(absmax, part(absmax, FileDType.F32, shape.rows(), "the absmax of each row"));
-        return new Tensor(name, DType.I8, shape, new Storage.Host(codes), new Scales(host(absmax, DType.F32, shape.rows(), scales), null));
+        MemorySegment values = finite(absmax, part(absmax, FileDType.F32, shape.rows(), "the absmax of each row"));
+        Scales scales = new Scales(host(absmax, DType.F32, shape.rows(), values), null);
+        return new Tensor(name, DType.I8, shape, new Storage.Host(codes), scales);
     }
 
     private Tensor fourBits() {
         if (shape.size() % Nf4.BLOCK != 0) {
-            throw bad(name, "is quantized, but blocks of %d do not divide the %d elements of %s; name its module in llm_int8_skip_modules"
-                    .formatted(Nf4.BLOCK, shape.size(), shape));
+            throw bad(name, ("is quantized, but blocks of %d do not divide the %d elements of %s; name its module in "
+                    + "llm_int8_skip_modules").formatted(Nf4.BLOCK, shape.size(), shape));
         }
         DType dtype = type();
         JsonNode state = state(name + STATE + typeName(dtype), dtype);
         long bytes = shape.size() / 2;
         WeightFiles.Stored stored = files.stored(name);
         if (stored.bytes().byteSize() != bytes) {
-            throw bad(name, "has %d bytes of codes, but %s needs %d; %s".formatted(stored.bytes().byteSize(), shape, bytes, REMEDY));
+            throw bad(name, "has %d bytes of codes, but %s needs %d; %s"
+                    .formatted(stored.bytes().byteSize(), shape, bytes, REMEDY));
         }
         int blocks = Math.toIntExact(shape.size() / Nf4.BLOCK);
         boolean nested = files.has(name + NESTED_ABSMAX);
-        if (nested != state.hasNonNull("nested_offset")) {
-            String problem = nested ? "has no nested_offset, although there is a nested_absmax" : "has a nested_offset";
-            if (nested) throw bad(name + STATE + typeName(dtype), problem + "; " + REMEDY);
-            throw missing(name + NESTED_ABSMAX);
+        if (!nested && state.hasNonNull("nested_offset")) throw missing(name + NESTED_ABSMAX);
+        if (nested && !state.hasNonNull("nested_offset")) {
+            throw bad(name + STATE + typeName(dtype), "has no nested_offset, although there is a nested_absmax; " + REMEDY);
         }
         requireMap(dtype);
         Scales scales = nested ? nested(blocks, state) : plain(blocks);
@@ -168,19 +169,21 @@ public final class QuantizedTensors {
 
     private Scales plain(int blocks) {
         String absmax = name + ABSMAX;
-        return new Scales(host(absmax, DType.F32, blocks, finite(absmax, part(absmax, FileDType.F32, blocks, "the absmax of each block"))),
-                null);
+        MemorySegment values = finite(absmax, part(absmax, FileDType.F32, blocks, "the absmax of each block"));
+        return new Scales(host(absmax, DType.F32, blocks, values), null);
     }
 
     private Scales nested(int blocks, JsonNode state) {
         String absmax = name + ABSMAX;
         Tensor codes = host(absmax, DType.U8, blocks, part(absmax, FileDType.U8, blocks, "the code of each block's absmax"));
         int factors = Math.ceilDiv(blocks, Nf4.NESTED_BLOCK);
-        MemorySegment factor = finite(name + NESTED_ABSMAX, part(name + NESTED_ABSMAX, FileDType.F32, factors, "a number for each "
-                + Nf4.NESTED_BLOCK + " blocks"));
-        MemorySegment map = finite(name + NESTED_MAP, part(name + NESTED_MAP, FileDType.F32, Dynamic8.CODES, "the values of absmax's codes"));
-        float offset = (float) state.get("nested_offset").asDouble(Double.NaN);
-        if (!Float.isFinite(offset)) throw bad(name, "has the nested_offset %s; %s".formatted(state.get("nested_offset"), REMEDY));
+        MemorySegment factor = finite(name + NESTED_ABSMAX, part(name + NESTED_ABSMAX, FileDType.F32, factors,
+                "a number for each %d blocks".formatted(Nf4.NESTED_BLOCK)));
+        MemorySegment map = finite(name + NESTED_MAP, part(name + NESTED_MAP, FileDType.F32, Dynamic8.CODES,
+                "the values of absmax's codes"));
+        JsonNode given = state.get("nested_offset");
+        float offset = given.isNumber() ? (float) given.asDouble() : Float.NaN;
+        if (!Float.isFinite(offset)) throw bad(name, "has the nested_offset %s; %s".formatted(given, REMEDY));
         MemorySegment all = Arena.ofAuto().allocate(Quantization.nestedSize(blocks) * 4L, 64);
         MemorySegment.copy(map, 0, all, 0, map.byteSize());
         all.set(FLOAT, Scales.OFFSET * 4L, offset);
@@ -214,8 +217,8 @@ public final class QuantizedTensors {
     }
 
     private InputException missing(String of) {
-        return new InputException(("%s lacks tensor %s of the quantized weight %s; %s, or name its module in llm_int8_skip_modules of config.json "
-                + "if it is dense").formatted(files.place(name), of, name, REMEDY));
+        return new InputException(("%s lacks tensor %s of the quantized weight %s; %s, or name its module in "
+                + "llm_int8_skip_modules of config.json if it is dense").formatted(files.place(name), of, name, REMEDY));
     }
 
     private InputException bad(String of, String problem) {

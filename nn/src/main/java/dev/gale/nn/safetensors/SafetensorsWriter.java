@@ -85,7 +85,8 @@ public final class SafetensorsWriter {
     /// The same with weights of few bits taken apart.
     private Map<String, Tensor> plain(Map<String, Tensor> tensors) {
         Map<String, Tensor> plain = new LinkedHashMap<>();
-        DType dense = tensors.values().stream().filter(tensor -> tensor.dtype().floating()).findFirst().map(this::target).orElse(DType.F32);
+        DType dense = tensors.values().stream().filter(tensor -> tensor.dtype().floating()).findFirst()
+                .map(this::target).orElse(DType.F32);
         tensors.forEach((name, tensor) -> {
             if (!tensor.dtype().quantized()) plain.put(name, tensor);
             else QuantizedParts.of(name, tensor, dense).forEach((part, value) -> {

@@ -17,8 +17,9 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Elements of 4-bit weights, a vector at a time: codes move from the bytes of a word to its lanes, and choose from a table that
-/// vectors hold. The bits are those of `Codec.load`, which does the rest: what fills no vector, and all where vectors have 128 bits.
+/// Elements of 4-bit weights, a vector at a time: codes move from the bytes of a word to its lanes, and choose from a table
+/// that vectors hold. The bits are those of `Codec.load`, which does the rest: what fills no vector, and all where vectors
+/// have 128 bits.
 final class Nibbles {
     private static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -15,7 +15,8 @@ import picocli.CommandLine.Spec;
         description = "Fine-tunes open language models in plain Java.",
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
-        subcommands = {TrainCommand.class, PlanCommand.class, GenerateCommand.class, MergeCommand.class, QuantizeCommand.class, EvalCommand.class,
+        subcommands = {TrainCommand.class, PlanCommand.class, GenerateCommand.class, MergeCommand.class,
+                QuantizeCommand.class, EvalCommand.class,
                 VerifyCommand.class, TokenizeCommand.class, DevicesCommand.class, DemoCommand.class},
         footer = {"", "With sources, also: gale test, gale dist [DIR]. gale COMMAND --help says more."})
 public final class Main implements Callable<Integer> {

@@ -75,8 +75,8 @@ final class MergeCommand implements Callable<Integer> {
     private void requireChoice(Optional<BitsAndBytesConfig> base) {
         if (base.isPresent() == (quantized != null)) return;
         throw new InputException(base.isPresent()
-                ? "--model %s has %s weights: say --dequantize for a dense merged model, or --requantize to round the sums to %2$s again"
-                        .formatted(model, BitsAndBytesConfig.name(base.get().quantization().dtype()))
+                ? ("--model %s has %s weights: say --dequantize for a dense merged model, or --requantize to round the sums to "
+                        + "%2$s again").formatted(model, BitsAndBytesConfig.name(base.get().quantization().dtype()))
                 : "--model %s is dense: leave out %s".formatted(model, quantized.dense ? "--dequantize" : "--requantize"));
     }
 

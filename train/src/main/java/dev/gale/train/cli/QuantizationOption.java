@@ -15,7 +15,8 @@ final class QuantizationOption {
     @Option(names = "--load-in-8bit", description = "Quantize the projections of the layers to 8 bits.")
     private boolean loadIn8bit;
 
-    @Option(names = "--bnb-4bit-quant-type", paramLabel = "nf4|fp4", description = "With --load-in-4bit: the type of number (nf4).")
+    @Option(names = "--bnb-4bit-quant-type", paramLabel = "nf4|fp4",
+            description = "With --load-in-4bit: the type of number (nf4).")
     private String quantType;
 
     @Option(names = "--bnb-4bit-use-double-quant", description = "With --load-in-4bit: quantize the scales too.")
@@ -26,7 +27,9 @@ final class QuantizationOption {
 
     /// Throws: InputException when the options contradict each other.
     LoadOptions loadOptions() {
-        return new QuantizationOptions(loadIn4bit ? Optional.of(true) : Optional.empty(), loadIn8bit, Optional.ofNullable(quantType),
-                doubleQuant ? Optional.of(true) : Optional.empty(), Optional.empty(), skipModules).apply(LoadOptions.defaults());
+        Optional<Boolean> four = loadIn4bit ? Optional.of(true) : Optional.empty();
+        Optional<Boolean> nested = doubleQuant ? Optional.of(true) : Optional.empty();
+        return new QuantizationOptions(four, loadIn8bit, Optional.ofNullable(quantType), nested, Optional.empty(), skipModules)
+                .apply(LoadOptions.defaults());
     }
 }

@@ -36,7 +36,8 @@ final class QuantizeCommand implements Callable<Integer> {
     @Option(names = "--output", required = true, paramLabel = "DIR", description = "New folder for the quantized model.")
     private Path output;
 
-    @Option(names = "--type", paramLabel = "nf4|fp4|int8", defaultValue = "nf4", description = "Of the weights (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--type", paramLabel = "nf4|fp4|int8", defaultValue = "nf4",
+            description = "Of the weights (default: ${DEFAULT-VALUE}).")
     private Type type;
 
     @Option(names = "--double-quant", description = "With nf4 and fp4: quantize the scales too.")
@@ -49,7 +50,8 @@ final class QuantizeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        LoadOptions options = LoadOptions.defaults().withQuantization(quantization()).withSkipModules(new SkipModules(skipModules));
+        LoadOptions options = LoadOptions.defaults().withQuantization(quantization())
+                .withSkipModules(new SkipModules(skipModules));
         OutputFolder.requireNew("--output", output);
         BitsAndBytesConfig.requireDense(model);
         try (TensorOps ops = new CpuOps(); CausalLm quantized = CausalLm.load(model, options, ops)) {

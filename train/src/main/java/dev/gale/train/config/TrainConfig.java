@@ -21,8 +21,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// A training run as its YAML file describes it: the model, the options of `SftConfig` and `QuantizationOptions` beside it at the
-/// top, and the sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command line.
+/// A training run as its YAML file describes it: the model, the options of `SftConfig` and `QuantizationOptions` beside it at
+/// the top, and the sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command
+/// line.
 ///
 /// @param modelNameOrPath     folder of the base model in Hugging Face's layout
 /// @param tokenizerNameOrPath folder or `tokenizer.json` of another tokenizer, chat template included, than the model's

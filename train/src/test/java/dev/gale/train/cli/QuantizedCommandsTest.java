@@ -3,10 +3,13 @@ package dev.gale.train.cli;
 import static dev.gale.train.cli.CommandRun.fixture;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,7 +33,9 @@ class QuantizedCommandsTest {
     void writeWorkplace() throws IOException {
         place = Workplace.at(folder);
         StringBuilder rows = new StringBuilder();
-        for (int i = 0; i < 8; i++) rows.append("{\"prompt\": \"Once\", \"completion\": \"%s\"}\n".formatted(" upon a time".repeat(1 + i)));
+        for (int i = 1; i <= 8; i++) {
+            rows.append("{\"prompt\": \"Once\", \"completion\": \"%s\"}\n".formatted(" upon a time".repeat(i)));
+        }
         place.write("data.jsonl", rows.toString());
     }
 
@@ -61,13 +66,13 @@ class QuantizedCommandsTest {
     @ParameterizedTest
     @ValueSource(strings = {"load_in_4bit=true", "load_in_8bit=true"})
     void aRunTrainsAndResumesBitForBit(String quantization) throws IOException {
-        String[] options = {quantization, "max_steps=4", "save_steps=2", "lora.lora_dropout=0.1", "learning_rate=0.01"};
-        train("whole", options);
-        train("resumed", quantization, "max_steps=4", "save_steps=2", "lora.lora_dropout=0.1", "learning_rate=0.01",
+        place.append("run.yaml", "save_steps: 2\nlearning_rate: 0.01\n");
+        train("whole", quantization, "max_steps=4", "lora.lora_dropout=0.1");
+        train("resumed", quantization, "max_steps=4", "lora.lora_dropout=0.1",
                 "resume_from_checkpoint=" + place.path("whole/checkpoint-2"));
         assertArrayEquals(adapter("whole"), adapter("resumed"));
-        train("dense", "max_steps=4", "save_steps=2", "lora.lora_dropout=0.1", "learning_rate=0.01");
-        assertNotEquals(List.of(adapter("dense")), List.of(adapter("whole")));
+        train("dense", "max_steps=4", "lora.lora_dropout=0.1");
+        assertFalse(Arrays.equals(adapter("dense"), adapter("whole")));
         good(place.prompt("--adapter", place.path("whole"), "--" + quantization.replace("=true", "").replace('_', '-')));
     }
 
@@ -86,15 +91,15 @@ class QuantizedCommandsTest {
     @Test
     void computeDtypesThatCannotBeHadAreSaid() {
         String note = "bnb_4bit_compute_dtype bfloat16 cannot be had on this device, which computes in float32";
-        java.io.PrintStream before = System.err;
-        java.io.ByteArrayOutputStream printed = new java.io.ByteArrayOutputStream();
-        System.setErr(new java.io.PrintStream(printed, true));
+        PrintStream before = System.err;
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(printed, true));
         try {
             train("a", "load_in_4bit=true", "bnb_4bit_compute_dtype=bfloat16");
             assertTrue(printed.toString().contains(note), printed.toString());
             printed.reset();
             train("b", "load_in_4bit=true", "bnb_4bit_compute_dtype=float32");
-            assertTrue(!printed.toString().contains("cannot be had"), printed.toString());
+            assertFalse(printed.toString().contains("cannot be had"), printed.toString());
         } finally {
             System.setErr(before);
         }
@@ -116,14 +121,15 @@ class QuantizedCommandsTest {
         assertEquals(0.5, dense, 0.05);
         assertEquals(0.3, dense - four, 0.06);
         assertEquals(0.1, megabytes("weights, in memory", "load_in_4bit=true") - megabytes("weights, in memory"), 0.06);
-        assertEquals(megabytes("tensors at the peak"), megabytes("tensors at the peak", "model_name_or_path=" + quantized()), 0.05);
+        String packed = "model_name_or_path=" + quantized();
+        assertEquals(megabytes("tensors at the peak"), megabytes("tensors at the peak", packed), 0.05);
     }
 
     /// The dense row is what an evaluation of the model says, the others come near it.
     @Test
     void perplexitiesOfKindsOfWeightsAreCompared() {
-        List<String> lines = good(List.of("eval", "quantization", "--model", place.path("model"), "--data", place.path("data.jsonl"),
-                "--device", "cpu", "--adapter", place.path("adapter"))).out().lines().toList();
+        List<String> lines = good(List.of("eval", "quantization", "--model", place.path("model"), "--data",
+                place.path("data.jsonl"), "--device", "cpu", "--adapter", place.path("adapter"))).out().lines().toList();
         assertEquals(List.of("weights", "float32", "int8", "nf4", "nf4_nested", "on"),
                 lines.stream().map(line -> line.split(" ")[0]).toList());
         double[][] numbers = lines.subList(1, 5).stream().map(line -> Arrays.stream(line.replace(",", "").split(" +")).skip(1)
@@ -160,6 +166,7 @@ class QuantizedCommandsTest {
     }
 
     private static double mean(String out) {
-        return Double.parseDouble(out.lines().filter(line -> line.startsWith("mean_abs_diff ")).findFirst().orElseThrow().substring(14));
+        String line = out.lines().filter(text -> text.startsWith("mean_abs_diff ")).findFirst().orElseThrow();
+        return Double.parseDouble(line.substring(14));
     }
 }
