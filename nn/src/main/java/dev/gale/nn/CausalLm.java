@@ -1,6 +1,7 @@
 package dev.gale.nn;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.nn.safetensors.QuantizedTensors;
 import dev.gale.nn.safetensors.SafetensorsWriter;
 import dev.gale.nn.safetensors.WeightFiles;
 import dev.gale.tensor.DType;
@@ -33,7 +34,6 @@ public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
     private static final long QUANTIZED_EXTRA = 16_384;
-
 
     private final ModelConfig config;
     private final ObjectNode configJson;
@@ -72,14 +72,20 @@ public final class CausalLm implements AutoCloseable {
     /// Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
     public static CausalLm load(Path dir, LoadOptions options, TensorOps ops) {
         ModelConfig config = HfConfig.read(dir);
+        Path file = dir.resolve("config.json");
+        ObjectNode configJson = HfConfig.json(file);
+        Optional<BitsAndBytesConfig> packed = BitsAndBytesConfig.read(configJson, file.toString());
+        packed.ifPresent(quantized -> quantized.requireFits(options, file.toString()));
         Path generation = dir.resolve("generation_config.json");
         ObjectNode generationJson = Files.exists(generation) ? HfConfig.json(generation) : null;
         Set<Tensor> owned = identitySet();
         WeightFiles files = WeightFiles.open(dir);
         try {
-            reserveLayers(ops, config, options.dtype(config.dtype()), options.quantization());
-            CausalLm model = new CausalLm(config, HfConfig.json(dir.resolve("config.json")), generationJson, ops,
-                    options.maxSeqLen(), files, WeightSource.files(files, options, ops, owned), owned);
+            reserveLayers(ops, config, options.dtype(config.dtype()),
+                    packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()));
+            CausalLm model = new CausalLm(config, configJson, generationJson, ops, options.maxSeqLen(), files,
+                    WeightSource.files(files, options, packed.orElse(null), ops, owned), owned);
+            options.skipModules().requireKnown(model.modules());
             if (options.trainable()) model.trainAll();
             model.logUnused(dir);
             return model;
@@ -127,9 +133,17 @@ public final class CausalLm implements AutoCloseable {
         return Collections.newSetFromMap(new IdentityHashMap<>());
     }
 
+    /// Paths of all modules that have a weight.
+    private List<String> modules() {
+        List<String> modules = new ArrayList<>();
+        for (Parameter parameter : parameters()) modules.add(WeightSource.path(parameter.name()));
+        if (head == embedding) modules.add("lm_head");
+        return modules;
+    }
+
     private void logUnused(Path dir) {
         Set<String> used = new LinkedHashSet<>(weights().keySet());
-        List<String> unused = files.names().stream().filter(name -> !used.contains(name)).toList();
+        List<String> unused = files.names().stream().filter(name -> !QuantizedTensors.belongsTo(used, name)).toList();
         if (!unused.isEmpty()) LOG.log(System.Logger.Level.DEBUG, "{0}: no use for {1}", dir, unused);
     }
 
@@ -292,12 +306,26 @@ public final class CausalLm implements AutoCloseable {
         parameters().forEach(this::train);
     }
 
+    /// Makes every quantized weight dense.
+    public void dequantize(DType dtype) {
+        for (Parameter parameter : parameters()) {
+            Tensor value = parameter.value();
+            if (!value.dtype().quantized()) continue;
+            Tensor dense = ops.allocate(value.name(), dtype, value.shape());
+            ops.dequantize(dense, value);
+            owned.add(dense);
+            parameter.setValue(dense);
+            if (owned.remove(value)) ops.release(value);
+        }
+    }
+
     // ---- files ----
 
     /// Writes a Hugging Face model folder: `config.json` with every field it had, the weights, and
     /// `generation_config.json` if there was one.
     ///
-    /// @param dtype of the weights in the file; null leaves each as it is
+    /// @param dtype of the dense weights in the file; null leaves each as it is. Quantized ones, which must be in host memory,
+    ///              are written as they are
     /// Throws: InputException when it cannot be written; IllegalStateException while adapters are in place.
     public void save(Path dir, DType dtype) {
         Map<String, Tensor> tensors = weights();
@@ -306,10 +334,24 @@ public final class CausalLm implements AutoCloseable {
         DType stored = dtype != null ? dtype : embedding.value().dtype();
         if (config.tieWordEmbeddings() && head != embedding) json.put("tie_word_embeddings", false);
         json.put(json.has("dtype") ? "dtype" : "torch_dtype", HfConfig.dtypeName(stored));
+        quantization().ifPresentOrElse(quantized -> quantized.write(json, stored), () -> BitsAndBytesConfig.remove(json));
         AtomicFile.write(dir.resolve("config.json"), json.toPrettyString() + "\n");
         if (generationJson != null) {
             AtomicFile.write(dir.resolve("generation_config.json"), generationJson.toPrettyString() + "\n");
         }
+    }
+
+    /// How projections are quantized, if any are.
+    public Optional<BitsAndBytesConfig> quantization() {
+        List<String> dense = new ArrayList<>(List.of("lm_head"));                     // a list of names replaces that default
+        Tensor quantized = null;
+        for (Map.Entry<String, Projection> projection : projections().entrySet()) {
+            Tensor weight = projection.getValue().parameters().getFirst().value();
+            if (weight.dtype().quantized()) quantized = weight;
+            else dense.add(projection.getKey());
+        }
+        return quantized == null ? Optional.empty()
+                : Optional.of(new BitsAndBytesConfig(Quantization.of(quantized), new SkipModules(dense)));
     }
 
     private Map<String, Tensor> weights() {

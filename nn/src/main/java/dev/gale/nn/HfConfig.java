@@ -118,8 +118,12 @@ public final class HfConfig {
         };
     }
 
+    static ObjectNode newObject() {
+        return JSON.createObjectNode();
+    }
+
     /// Name of a dtype in config.json.
-    static String dtypeName(DType dtype) {
+    public static String dtypeName(DType dtype) {
         return switch (dtype) {
             case F32 -> "float32";
             case BF16 -> "bfloat16";

@@ -9,8 +9,10 @@ import dev.gale.tensor.quant.Quantization;
 /// @param dtype     what weights are converted to; null leaves each as its file has it, memory-mapped and never copied
 /// @param maxSeqLen longest sequence; 0 takes the model's own `max_position_embeddings`
 /// @param trainable whether every weight shall be trained: they are copied to F32 then, whatever dtype says
-/// @param quantization of the projections of the layers; null leaves them dense. Embedding, head, norms and biases stay dense
-public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization) {
+/// @param quantization of the projections of the layers; null leaves them as the files have them, dense ones dense. Embedding,
+///                    head, norms and biases stay dense
+/// @param skipModules  projections that stay dense all the same
+public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization, SkipModules skipModules) {
     public LoadOptions {
         if (trainable && quantization != null) {
             throw new InputException("weights of %s cannot be trained; train an adapter, or load the model without quantization"
@@ -24,29 +26,38 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantiz
 
     /// Weights as they are in the files, frozen.
     public static LoadOptions defaults() {
-        return new LoadOptions(null, 0, false, null);
+        return new LoadOptions(null, 0, false, null, SkipModules.NONE);
     }
 
     public LoadOptions withDtype(DType dtype) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
     }
 
     public LoadOptions withMaxSeqLen(int maxSeqLen) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
     }
 
     public LoadOptions withQuantization(Quantization quantization) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+    }
+
+    public LoadOptions withSkipModules(SkipModules skipModules) {
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
     }
 
     public LoadOptions withTrainable(boolean trainable) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
     }
 
     /// What weights that are stored as `stored` become.
     DType dtype(DType stored) {
         if (trainable) return DType.F32;
         return dtype == null ? stored : dtype;
+    }
+
+    /// Whether a projection shall be quantized while it is loaded.
+    boolean quantizes(String path) {
+        return quantization != null && !skipModules.skips(path);
     }
 
     /// The dtype of a name as people write it; null for `auto`.

@@ -1,5 +1,6 @@
 package dev.gale.nn;
 
+import dev.gale.nn.safetensors.QuantizedTensors;
 import dev.gale.nn.safetensors.WeightFiles;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
@@ -7,6 +8,7 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Nf4;
 import dev.gale.tensor.random.Philox;
 import java.util.Set;
 import java.util.function.ObjIntConsumer;
@@ -25,13 +27,23 @@ interface WeightSource {
         return get(name, shape);
     }
 
-    /// Weights of opened files, converted where the options say so; they must be floating numbers.
-    static WeightSource files(WeightFiles files, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
-        return new FileWeights(files, options, ops, owned);
+    /// The module that a weight belongs to.
+    static String path(String name) {
+        return name.substring(0, name.lastIndexOf('.'));
+    }
+
+    /// Weights of opened files, converted where the options say so; they must be floating numbers, or quantized ones of
+    /// projections.
+    ///
+    /// @param packed how projections are quantized in the files, null when they are dense
+    static WeightSource files(WeightFiles files, LoadOptions options, BitsAndBytesConfig packed, TensorOps ops,
+            Set<Tensor> owned) {
+        return new FileWeights(files, options, packed, ops, owned);
     }
 
     /// See `files`.
-    record FileWeights(WeightFiles files, LoadOptions options, TensorOps ops, Set<Tensor> owned) implements WeightSource {
+    record FileWeights(WeightFiles files, LoadOptions options, BitsAndBytesConfig packed, TensorOps ops, Set<Tensor> owned)
+            implements WeightSource {
         @Override
         public Tensor get(String name, Shape shape) {
             Tensor stored = stored(name, shape);
@@ -49,17 +61,34 @@ interface WeightSource {
             return converted;
         }
 
-        /// Quantized from the file, one weight at a time.
+        /// As it is where it is quantized in the file, else quantized from the file, one weight at a time.
         @Override
         public Tensor projection(String name, Shape shape) {
-            if (options.quantization() == null) return get(name, shape);
+            if (packed != null) return packed.skipModules().skips(path(name)) ? get(name, shape) : packed(name, shape);
+            if (!options.quantizes(path(name))) return get(name, shape);
+            Tensor stored = stored(name, shape);
+            if (options.quantization().dtype() != DType.I8 && shape.size() % Nf4.BLOCK != 0) {
+                throw new InputException(("%s: blocks of %d do not divide the %d elements of tensor %s; name its module in "
+                        + "llm_int8_skip_modules").formatted(files.file(name), Nf4.BLOCK, shape.size(), name));
+            }
             Tensor quantized = ops.allocate(name, options.quantization(), shape);
             owned.add(quantized);
-            ops.quantize(quantized, stored(name, shape));
+            ops.quantize(quantized, stored);
             return quantized;
         }
 
+        private Tensor packed(String name, Shape shape) {
+            Tensor stored = QuantizedTensors.read(files, name, shape, packed.quantization().dtype());
+            Tensor placed = ops.place(stored);
+            if (placed != stored) owned.add(placed);
+            return placed;
+        }
+
         private Tensor stored(String name, Shape shape) {
+            if (QuantizedTensors.isQuantized(files, name)) {
+                throw new InputException(("%s: tensor %s is quantized where a dense one is needed; the quantization_config of "
+                        + "config.json must have it, and embedding and head stay dense").formatted(files.file(name), name));
+            }
             Tensor stored = files.tensor(name, shape);
             if (!stored.dtype().floating()) {
                 throw new InputException("%s: tensor %s holds %s instead of floating numbers; convert the file"
@@ -93,7 +122,7 @@ interface WeightSource {
 
         @Override
         public Tensor projection(String name, Shape shape) {
-            if (options.quantization() == null) return get(name, shape);
+            if (!options.quantizes(path(name))) return get(name, shape);
             Tensor quantized = ops.allocate(name, options.quantization(), shape);
             Tensor dense = filled(name, ops.allocate(name, options.dtype(), shape));
             ops.quantize(quantized, dense);

@@ -8,22 +8,31 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Adapter;
 import dev.gale.tensor.autograd.EmbeddingAdapter;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Quantization;
 import java.util.ArrayList;
 import java.util.List;
 
 /// Weights with the adapter's share added, and what they were before. The originals are kept, so undoing is exact.
 final class LoraMerge {
     private final TensorOps ops;
+    private final Quantized quantized;
     private final List<Change> changes = new ArrayList<>();
 
     private record Change(Parameter parameter, Tensor before) {}
 
-    LoraMerge(TensorOps ops) {
+    /// What weights of few bits become.
+    ///
+    /// @param dense null to quantize them again
+    record Quantized(DType dense) {}
+
+    /// @param quantized null where there are none
+    LoraMerge(TensorOps ops, Quantized quantized) {
         this.ops = ops;
+        this.quantized = quantized;
     }
 
     /// `W' = W + scale * B A`, with a magnitude each row times its length over its norm, and `bias' = bias + scale * bias of
-    /// B`, computed in F32 and rounded once to their dtypes.
+    /// B`, computed in F32 and rounded once to their dtypes; a quantized W becomes what was asked for.
     /// Throws: InputException when a result has NaN or infinite values, or there is no bias to add to; nothing changes then.
     void add(LoraLinear lora) {
         addWeight(lora.base().weight(), lora.adapter());
@@ -38,7 +47,7 @@ final class LoraMerge {
         try {
             ops.copy(sum, bias.value());
             ops.addScaled(sum, upBias.value(), lora.adapter().scale());
-            replace(bias, sum, bias.value().dtype());
+            replace(bias, sum, bias.value());
         } finally {
             ops.release(sum);
         }
@@ -47,10 +56,11 @@ final class LoraMerge {
     private void addWeight(Parameter weight, Adapter adapter) {
         Tensor sum = ops.allocate("merged " + weight.name(), DType.F32, weight.value().shape());
         try {
-            ops.copy(sum, weight.value());
+            if (weight.value().dtype().quantized()) ops.dequantize(sum, weight.value());
+            else ops.copy(sum, weight.value());
             ops.matmul(sum, adapter.b().value(), false, adapter.a().value(), false, adapter.scale(), true);
             if (adapter.magnitude() != null) stretch(sum, ops.toFloats(adapter.magnitude().length().value()));
-            replace(weight, sum, weight.value().dtype());
+            replace(weight, sum, weight.value());
         } finally {
             ops.release(sum);
         }
@@ -62,7 +72,7 @@ final class LoraMerge {
         try {
             ops.copy(sum, table.value());
             ops.matmul(sum, adapter.a().value(), false, adapter.b().value(), true, adapter.scale(), true);
-            replace(table, sum, table.value().dtype());
+            replace(table, sum, table.value());
         } finally {
             ops.release(sum);
         }
@@ -83,13 +93,17 @@ final class LoraMerge {
 
     /// Rounds a value that an adapter brought whole to the dtype that the base has.
     void add(WholeParameter whole) {
-        replace(whole.parameter(), whole.own(), whole.original().dtype());
+        replace(whole.parameter(), whole.own(), whole.original());
     }
 
-    private void replace(Parameter parameter, Tensor value, DType dtype) {
-        Tensor rounded = ops.allocate(parameter.name(), dtype, value.shape());
-        ops.copy(rounded, value);
-        if (!isFinite(rounded)) {
+    private void replace(Parameter parameter, Tensor value, Tensor before) {
+        boolean again = before.dtype().quantized() && quantized.dense == null;
+        DType dtype = before.dtype().quantized() && !again ? quantized.dense : before.dtype();
+        Tensor rounded = again ? ops.allocate(parameter.name(), Quantization.of(before), value.shape())
+                : ops.allocate(parameter.name(), dtype, value.shape());
+        if (again) ops.quantize(rounded, value);
+        else ops.copy(rounded, value);
+        if (!isFinite(again ? value : rounded)) {
             ops.release(rounded);
             throw new InputException(("merging makes NaN or infinite values in %s (%s); check the adapter, or load the "
                     + "base in a dtype with a wider range").formatted(parameter.name(), dtype));

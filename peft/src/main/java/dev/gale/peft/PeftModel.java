@@ -1,5 +1,6 @@
 package dev.gale.peft;
 
+import dev.gale.nn.BitsAndBytesConfig;
 import dev.gale.nn.CausalLm;
 import dev.gale.nn.Linear;
 import dev.gale.nn.Projection;
@@ -347,10 +348,32 @@ public final class PeftModel implements AutoCloseable {
 
     /// Adds the adapter to the weights, `W' = W + scale * B A` (times `m / norm` with DoRA), in F32 and rounded once to W's dtype, so that the model
     /// computes with it and is a plain model, e.g. for `CausalLm.save`.
-    /// Throws: InputException when a weight would hold NaN or infinite values; nothing is merged then.
+    /// Throws: InputException when a weight would hold NaN or infinite values, or is quantized; nothing is merged then.
     public void merge() {
+        for (LoraLinear lora : adapters.values()) requireDense(lora.base().weight().value());
+        for (WholeParameter parameter : whole) requireDense(parameter.original());
+        merge(null);
+    }
+
+    private static void requireDense(Tensor weight) {
+        if (!weight.dtype().quantized()) return;
+        throw new InputException(("%s of the base is %s: say whether weights with the adapter in them shall be dense or "
+                + "quantized again").formatted(weight.name(), BitsAndBytesConfig.name(weight.dtype())));
+    }
+
+    /// As `merge`; quantized weights with the adapter in them are dense.
+    public void mergeDequantized(DType dense) {
+        merge(new LoraMerge.Quantized(dense));
+    }
+
+    /// As `merge`; quantized weights are so again, which rounds what the adapter learned to their few values.
+    public void mergeRequantized() {
+        merge(new LoraMerge.Quantized(null));
+    }
+
+    private void merge(LoraMerge.Quantized quantized) {
         require(State.ACTIVE);
-        merge = new LoraMerge(ops);
+        merge = new LoraMerge(ops, quantized);
         try {
             for (WholeParameter parameter : whole) merge.add(parameter);         // biases, to which B's may be added
             for (LoraLinear lora : adapters.values()) merge.add(lora);

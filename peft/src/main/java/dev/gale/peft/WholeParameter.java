@@ -18,7 +18,8 @@ record WholeParameter(Parameter parameter, Tensor original, Tensor own, boolean 
     static WholeParameter of(Parameter parameter, boolean trainable, TensorOps ops) {
         Tensor original = parameter.value();
         Tensor own = ops.allocate(parameter.name(), DType.F32, original.shape());
-        ops.copy(own, original);
+        if (original.dtype().quantized()) ops.dequantize(own, original);
+        else ops.copy(own, original);
         WholeParameter whole = new WholeParameter(parameter, original, own, trainable);
         whole.enable();
         return whole;

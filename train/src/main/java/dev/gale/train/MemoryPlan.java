@@ -2,6 +2,7 @@ package dev.gale.train;
 
 import dev.gale.optim.Optimizer;
 import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.data.Batch;
@@ -37,7 +38,8 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
         long count = 0;
         for (Parameter parameter : model.model().parameters()) {
             count += parameter.value().size();
-            mapped += parameter.value().byteSize();
+            Tensor value = parameter.value();
+            mapped += value.byteSize() + (value.scales() == null ? 0 : value.scales().byteSize());
         }
         mapped -= Math.min(mapped, ops.memory().liveBytes());
         long parameterBytes = ops.memory().liveBytes();

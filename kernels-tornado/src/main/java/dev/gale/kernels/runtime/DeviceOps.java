@@ -9,6 +9,7 @@ import dev.gale.tensor.ops.Checks;
 import dev.gale.tensor.ops.KernelTime;
 import dev.gale.tensor.ops.PooledOps;
 import dev.gale.tensor.ops.Profiled;
+import dev.gale.tensor.quant.Quantization;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -146,9 +147,18 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     @Override
     public Tensor place(Tensor tensor) {
         if (tensor.storage() instanceof DeviceStorage) return tensor;
-        Tensor placed = allocate(tensor.name(), tensor.dtype(), tensor.shape());
-        upload(placed, tensor.segment());
+        Tensor placed = tensor.scales() == null ? allocate(tensor.name(), tensor.dtype(), tensor.shape())
+                : allocate(tensor.name(), Quantization.of(tensor), tensor.shape());
+        uploadAll(placed, tensor);
         return placed;
+    }
+
+    /// Writes `dst =` src, which is in host memory, with its scales.
+    final void uploadAll(Tensor dst, Tensor src) {
+        upload(dst, src.segment());
+        if (src.scales() == null) return;
+        upload(dst.scales().absmax(), src.scales().absmax().segment());
+        if (src.scales().nested() != null) upload(dst.scales().nested(), src.scales().nested().segment());
     }
 
     @Override

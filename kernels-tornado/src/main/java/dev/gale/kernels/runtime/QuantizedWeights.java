@@ -61,14 +61,8 @@ final class QuantizedWeights {
                     : ops.download(src, arena);
             Tensor onHost = new Tensor(q.name(), q.dtype(), q.shape(), host(q, arena), scales(q.scales(), arena));
             Codec.quantize(onHost, new Tensor(src.name(), src.dtype(), src.shape(), new Storage.Host(bytes)));
-            ops.upload(q, onHost.segment());
-            upload(q.scales().absmax(), onHost.scales().absmax());
-            if (q.scales().nested() != null) upload(q.scales().nested(), onHost.scales().nested());
+            ops.uploadAll(q, onHost);
         }
-    }
-
-    private void upload(Tensor to, Tensor from) {
-        ops.upload(to, from.segment());
     }
 
     private static Scales scales(Scales scales, Arena arena) {

@@ -4,6 +4,7 @@ import dev.gale.tensor.DType;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Element types a safetensors file may hold. Source: safetensors format, dtype names of its header.
 public enum FileDType {
@@ -21,9 +22,17 @@ public enum FileDType {
         return bytes;
     }
 
-    /// The dtype that a tensor of these bytes has in memory, if there is one.
+    /// The dtype that a tensor of these bytes has in memory, if there is one; codes of weights are none, they need scales.
     public Optional<DType> inMemory() {
-        return Arrays.stream(DType.values()).filter(dtype -> dtype.name().equals(name())).findFirst();
+        return inMemoryTypes().filter(dtype -> dtype.name().equals(name())).findFirst();
+    }
+
+    private static Stream<DType> inMemoryTypes() {
+        return Arrays.stream(DType.values()).filter(dtype -> !dtype.quantized());
+    }
+
+    static String computed() {
+        return inMemoryTypes().toList().toString();
     }
 
     static Optional<FileDType> named(String name) {

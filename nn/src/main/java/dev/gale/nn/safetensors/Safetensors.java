@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -114,7 +113,7 @@ public final class Safetensors implements AutoCloseable {
         Header.Entry entry = entry(name);
         DType dtype = entry.dtype().inMemory().orElseThrow(() -> new InputException(
                 "%s: tensor %s has dtype %s, but Gale computes with %s; convert the file"
-                        .formatted(file, name, entry.dtype(), Arrays.toString(DType.values()))));
+                        .formatted(file, name, entry.dtype(), FileDType.computed())));
         MemorySegment bytes = bytes(entry);
         if (bytes.address() % dtype.bytes() != 0) {
             bytes = arena.allocate(entry.end() - entry.begin(), 64).copyFrom(bytes);
@@ -168,6 +167,11 @@ public final class Safetensors implements AutoCloseable {
             };
         }
         return values;
+    }
+
+    /// A window into the mapped file.
+    MemorySegment bytes(String name) {
+        return bytes(entry(name));
     }
 
     private MemorySegment bytes(Header.Entry entry) {

@@ -18,14 +18,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /// Writes safetensors files, one tensor after the other, from any implementation of `TensorOps` or from mapped files.
-/// A file appears under its name only when it is complete.
+/// Weights of few bits must be in host memory; they are written as `QuantizedTensors` says. A file appears under its name only
+/// when it is complete.
 public final class SafetensorsWriter {
     /// What PyTorch's loaders ask for.
     public static final Map<String, String> METADATA = Map.of("format", "pt");
@@ -34,6 +38,7 @@ public final class SafetensorsWriter {
 
     private final TensorOps ops;
     private final DType dtype;
+    private final Set<Tensor> exact = Collections.newSetFromMap(new IdentityHashMap<>());      // scales keep their dtype
     private final ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
     /// @param ops   where tensors live that are not in host memory
@@ -54,7 +59,7 @@ public final class SafetensorsWriter {
     /// Throws: InputException when it cannot be written.
     public void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata) {
         try (AtomicFile target = new AtomicFile(file)) {
-            stream(target, tensors, metadata);
+            stream(target, plain(tensors), metadata);
             target.commit();
         }
     }
@@ -63,7 +68,7 @@ public final class SafetensorsWriter {
     /// `stem.safetensors.index.json`. What an earlier save left under the other layout is removed at the end.
     /// Throws: InputException when it cannot be written.
     public void writeSharded(Path dir, String stem, Map<String, Tensor> tensors, long maxShardBytes) {
-        List<Map<String, Tensor>> shards = shards(tensors, maxShardBytes);
+        List<Map<String, Tensor>> shards = shards(plain(tensors), maxShardBytes);
         List<String> names = names(stem, shards.size());
         List<AtomicFile> files = new ArrayList<>();
         try {
@@ -77,6 +82,21 @@ public final class SafetensorsWriter {
         }
         if (shards.size() > 1) AtomicFile.write(dir.resolve(stem + ".safetensors.index.json"), index(names, shards));
         removeOthers(dir, stem, names);
+    }
+
+    /// The same with weights of few bits taken apart.
+    private Map<String, Tensor> plain(Map<String, Tensor> tensors) {
+        Map<String, Tensor> plain = new LinkedHashMap<>();
+        DType dense = tensors.values().stream().filter(tensor -> tensor.dtype().floating()).findFirst()
+                .map(this::target).orElse(DType.F32);
+        tensors.forEach((name, tensor) -> {
+            if (!tensor.dtype().quantized()) plain.put(name, tensor);
+            else QuantizedParts.of(name, tensor, dense).forEach((part, value) -> {
+                plain.put(part, value);
+                exact.add(value);
+            });
+        });
+        return plain;
     }
 
     private List<Map<String, Tensor>> shards(Map<String, Tensor> tensors, long maxShardBytes) {
@@ -155,7 +175,7 @@ public final class SafetensorsWriter {
     }
 
     private DType target(Tensor tensor) {
-        return dtype != null && tensor.dtype().floating() ? dtype : tensor.dtype();
+        return dtype != null && tensor.dtype().floating() && !exact.contains(tensor) ? dtype : tensor.dtype();
     }
 
     private long bytes(Tensor tensor) {

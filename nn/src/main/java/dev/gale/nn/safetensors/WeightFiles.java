@@ -8,6 +8,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -126,6 +127,23 @@ public final class WeightFiles implements AutoCloseable {
                     .formatted(file.file(), name, file.shape(name), expected, remedy));
         }
         return file.tensor(name);
+    }
+
+    /// A tensor as its file has it.
+    ///
+    /// @param bytes a window into the mapped file, valid until `close`
+    record Stored(FileDType dtype, Shape shape, MemorySegment bytes) {}
+
+    /// Throws: InputException when there is no such tensor.
+    Stored stored(String name) {
+        Safetensors file = byTensor.get(name);
+        if (file == null) throw new InputException("%s lacks tensor %s; download it again".formatted(place(), name));
+        return new Stored(file.dtype(name), file.shape(name), file.bytes(name));
+    }
+
+    /// The file that holds a tensor, else that of the weights, or the folder of many.
+    Path place(String name) {
+        return has(name) ? file(name) : place();
     }
 
     private Path place() {

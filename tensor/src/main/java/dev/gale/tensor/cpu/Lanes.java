@@ -45,7 +45,8 @@ final class Lanes {
             case F32 -> MemorySegment.copy(from, FLOAT, index * 4, to, at, count);
             case BF16 -> widenBf16(to, at, from, index * 2, count);
             case F16 -> widenF16(to, at, from, index * 2, count);
-            case NF4, FP4, I8 -> Codec.load(to, at, tensor, index, count);
+            case NF4, FP4 -> Nibbles.load(to, at, tensor, index, count);
+            case I8 -> Codec.load(to, at, tensor, index, count);
             case I32, U8 -> throw new ShapeException("arithmetic takes no " + tensor);
         }
     }

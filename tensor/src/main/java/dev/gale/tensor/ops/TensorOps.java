@@ -78,8 +78,8 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// Throws: IllegalStateException when it was not released.
     void restore(Tensor tensor);
 
-    /// The same values where this implementation computes: the tensor itself if it is already there
-    /// (memory-mapped weights on the CPU are never copied), else a copy that must be released.
+    /// The same values, with their scales if there are some, where this implementation computes: the tensor itself if it is
+    /// already there (memory-mapped weights on the CPU are never copied), else a copy that must be released.
     Tensor place(Tensor tensor);
 
     MemoryUse memory();

@@ -39,7 +39,7 @@ public final class Codec {
         while (done < count) {
             long from = index + done;
             int some = (int) Math.min(count - done, block - from % block);
-            float absmax = absmax(q.scales(), from / block);
+            float absmax = absmax(q, from / block);
             if (q.dtype() == DType.I8) loadBytes(to, at + done, codes, from, some, absmax);
             else loadNibbles(to, at + done, codes, from, some, absmax, q.dtype() == DType.FP4 ? FP4 : NF4);
             done += some;
@@ -61,7 +61,9 @@ public final class Codec {
         if (i < count) to[at + i] = values[codes.get(ValueLayout.JAVA_BYTE, from + i >> 1) >> 4 & 15] * absmax;
     }
 
-    private static float absmax(Scales scales, long block) {
+    /// What a block's codes are multiplied with; for INT8 the row's, which is divided by 127 after.
+    public static float absmax(Tensor q, long block) {
+        Scales scales = q.scales();
         MemorySegment absmax = scales.absmax().segment();
         if (scales.nested() == null) return absmax.get(FLOAT, block * 4);
         MemorySegment nested = scales.nested().segment();

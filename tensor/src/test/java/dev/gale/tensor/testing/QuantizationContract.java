@@ -102,6 +102,28 @@ interface QuantizationContract extends Trials {
         assertArrayEquals(results.get(3), results.get(1));
     }
 
+    /// Sizes that are no multiple of a device's words among them.
+    @ParameterizedTest
+    @EnumSource(Quantization.class)
+    default void aPlacedWeightHasItsCodesAndScales(Quantization quantization) {
+        Shape shape = quantization == Quantization.INT8 ? Shape.of(7, 29) : Shape.of(150, 128);
+        try (TensorOps ops = freshOps(); TensorOps host = new ReferenceOps()) {
+            Tensor values = filled(host, "values", 1, shape.toArray());
+            Tensor q = host.allocate("q", quantization, shape);
+            Tensor want = host.allocate("want", DType.F32, shape);
+            host.quantize(q, values);
+            host.dequantize(want, q);
+            Tensor placed = ops.place(q);
+            assertEquals(quantization, Quantization.of(placed));
+            Tensor got = ops.allocate("got", DType.F32, shape);
+            ops.dequantize(got, placed);
+            assertArrayEquals(host.toFloats(want), ops.toFloats(got));
+            ops.release(got);
+            if (placed != q) ops.release(placed);
+            assertEquals(0, ops.memory().liveBytes());
+        }
+    }
+
     private static Tensor filled(TensorOps ops, String name, int seed, int... dims) {
         Tensor tensor = ops.allocate(name, DType.F32, Shape.of(dims));
         ops.write(tensor, Fixtures.normal((int) tensor.size(), 1, seed));

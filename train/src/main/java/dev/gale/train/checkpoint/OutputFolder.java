@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// What must hold of a folder before a run spends time on something that will be written there.
 public final class OutputFolder {
@@ -26,6 +27,18 @@ public final class OutputFolder {
         if (Files.isWritable(existing)) return;
         throw new InputException("%s %s: %s cannot be written to; check its permissions or name another folder"
                 .formatted(option, folder, existing));
+    }
+
+    /// Throws: InputException as `requireWritable`, or when the folder is there already and has something in it.
+    public static void requireNew(String option, Path folder) {
+        requireWritable(option, folder);
+        if (!Files.exists(folder)) return;
+        try (Stream<Path> entries = Files.list(folder)) {
+            if (entries.findAny().isEmpty()) return;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        throw new InputException(option + " " + folder + " is there already and not empty: name a new folder");
     }
 
     /// Throws: InputException when the folder has the result of a run, or a model.

@@ -17,6 +17,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -30,6 +31,9 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder.")
     private Path model;
+
+    @Mixin
+    private QuantizationOption quantization;
 
     @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT adapter folder to put on it.")
     private Path adapter;
@@ -82,7 +86,7 @@ final class GenerateCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         if (stop.contains("")) throw new InputException("--stop is empty: give the text to end before");
         PrintWriter out = spec.commandLine().getOut();
-        try (FastLanguageModel loaded = FastLanguageModel.fromPretrained(model)) {
+        try (FastLanguageModel loaded = FastLanguageModel.fromPretrained(model, quantization.loadOptions())) {
             if (adapter != null) loaded.loadAdapter(adapter, false);
             new TextGenerator(loaded).generateFrom(List.of(ids(loaded)), config(loaded), stop, (sequence, text) -> {
                 out.print(text);

@@ -1,5 +1,6 @@
 package dev.gale.train.cli;
 
+import dev.gale.nn.BitsAndBytesConfig;
 import dev.gale.nn.CausalLm;
 import dev.gale.nn.LoadOptions;
 import dev.gale.peft.PeftModel;
@@ -12,8 +13,9 @@ import dev.gale.train.tokenizer.TokenizerFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,15 +42,27 @@ final class MergeCommand implements Callable<Integer> {
             description = "auto (that of the base), float32, bfloat16 or float16 (default: ${DEFAULT-VALUE}).")
     private String dtype;
 
+    @ArgGroup
+    private Quantized quantized;
+
+    /// What the weights of a quantized base become.
+    private static final class Quantized {
+        @Option(names = "--dequantize", description = "A quantized base: write dense weights.")
+        private boolean dense;
+
+        @Option(names = "--requantize", description = "A quantized base: quantize its weights again, the adapter in them.")
+        private boolean again;
+    }
+
     @Override
     public Integer call() throws IOException {
         DType target = LoadOptions.dtype(dtype);
-        OutputFolder.requireWritable("--output", output);
-        requireFree(output);
+        OutputFolder.requireNew("--output", output);
+        requireChoice(BitsAndBytesConfig.read(model));
         try (TensorOps ops = new CpuOps();
              CausalLm base = CausalLm.load(model, LoadOptions.defaults().withDtype(target), ops);
              PeftModel adapted = PeftModel.load(base, adapter, false)) {
-            adapted.merge();
+            merge(base, adapted, target == null ? base.config().dtype() : target);
             Files.createDirectories(output);
             base.save(output, target);
         }
@@ -58,11 +72,22 @@ final class MergeCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    private static void requireFree(Path output) throws IOException {
-        if (!Files.exists(output)) return;
-        try (Stream<Path> entries = Files.list(output)) {
-            if (entries.findAny().isEmpty()) return;
+    private void requireChoice(Optional<BitsAndBytesConfig> base) {
+        if (base.isPresent() == (quantized != null)) return;
+        throw new InputException(base.isPresent()
+                ? ("--model %s has %s weights: say --dequantize for a dense merged model, or --requantize to round the sums to "
+                        + "%2$s again").formatted(model, BitsAndBytesConfig.name(base.get().quantization().dtype()))
+                : "--model %s is dense: leave out %s".formatted(model, quantized.dense ? "--dequantize" : "--requantize"));
+    }
+
+    private void merge(CausalLm base, PeftModel adapted, DType dense) {
+        if (quantized == null) {
+            adapted.merge();
+        } else if (quantized.again) {
+            adapted.mergeRequantized();
+        } else {
+            adapted.mergeDequantized(dense);
+            base.dequantize(dense);
         }
-        throw new InputException("--output " + output + " is there already and not empty: name a new folder");
     }
 }

@@ -48,6 +48,7 @@ final class TrainCommand implements Callable<Integer> {
             return ExitCode.OK;
         }
         try (TrainRun open = open(config, chosen)) {
+            config.quantization().note(open.model().ops()).ifPresent(System.err::println);
             open.model().adapter().ifPresent(adapter -> System.err.println(adapter.trainableReport()));
             SftTrainer.Summary summary = open.trainer().observe(ProgressLine::onStandardError).train();
             out.printf(Locale.ROOT, "%d steps, mean loss %.4f, %.1f s; the result is in %s%n", summary.globalStep(),

@@ -43,8 +43,8 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
         if (config.fromScratch()) {
             return FastLanguageModel.fromScratch(directory, tokenizer, config.training().seed(), ops);
         }
-        LoadOptions options = LoadOptions.defaults().withDtype(config.torchDtype().orElse(null))
-                .withTrainable(config.fullFinetuning());
+        LoadOptions options = config.quantization().apply(LoadOptions.defaults().withDtype(config.torchDtype().orElse(null))
+                .withTrainable(config.fullFinetuning()));
         return FastLanguageModel.open(directory, tokenizer, options, ops);
     }
 

@@ -26,6 +26,9 @@ final class VerifyCommand implements Callable<Integer> {
     @Mixin
     private DeviceOption device;
 
+    @Mixin
+    private QuantizationOption quantization;
+
     @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder.")
     private Path model;
 
@@ -53,7 +56,8 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private LogitsComparison compare() {
-        try (TensorOps ops = device.open(); CausalLm base = CausalLm.load(model, LoadOptions.defaults(), ops)) {
+        LoadOptions options = quantization.loadOptions();
+        try (TensorOps ops = device.open(); CausalLm base = CausalLm.load(model, options, ops)) {
             if (adapter == null) return LogitsComparison.of(base, expected);
             try (PeftModel adapted = PeftModel.load(base, adapter, false)) {
                 return LogitsComparison.of(adapted.model(), expected);

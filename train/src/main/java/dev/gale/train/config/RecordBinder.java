@@ -138,7 +138,8 @@ record RecordBinder(Map<Class<?>, BiFunction<String, ConfigValue, Object>> reade
         return given.value().toString();
     }
 
+    /// A number before a small letter begins a word: `load_in_4bit`, but `llm_int8_skip_modules`.
     static String snakeCase(String camelCase) {
-        return camelCase.replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
+        return camelCase.replaceAll("([A-Z]|\\d(?=[a-z]))", "_$1").toLowerCase(Locale.ROOT);
     }
 }

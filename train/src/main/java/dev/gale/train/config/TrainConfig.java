@@ -10,6 +10,7 @@ import dev.gale.peft.ModuleNames;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.autograd.Checkpointing;
+import dev.gale.train.QuantizationOptions;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
 import java.io.IOException;
@@ -25,20 +26,22 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 
-/// A training run as its YAML file describes it: the model, the options of `SftConfig` beside it at the top, and the
-/// sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command line.
+/// A training run as its YAML file describes it: the model, the options of `SftConfig` and `QuantizationOptions` beside it at
+/// the top, and the sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command
+/// line.
 ///
 /// @param modelNameOrPath     folder of the base model in Hugging Face's layout
 /// @param tokenizerNameOrPath folder or `tokenizer.json` of another tokenizer, chat template included, than the model's
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
+/// @param quantization        of the base model, while it is loaded
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
-                          boolean fullFinetuning, boolean fromScratch, SftConfig training, LoraConfig lora,
-                          DatasetConfig dataset) {
+                          boolean fullFinetuning, boolean fromScratch, QuantizationOptions quantization, SftConfig training,
+                          LoraConfig lora, DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -81,7 +84,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         Map<String, ConfigValue> lora = section(top, "lora");
         Map<String, ConfigValue> dataset = section(top, "dataset");
         requireKnown("", top, List.of(RecordBinder.keys(Model.class), RecordBinder.keys(SftConfig.class),
-                List.of("lora", "dataset")));
+                RecordBinder.keys(QuantizationOptions.class), List.of("lora", "dataset")));
         requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class)));
         requireKnown("lora.", lora, List.of(RecordBinder.keys(LoraConfig.class).stream()
                 .filter(key -> !NOT_CHOSEN.contains(key)).toList()));
@@ -93,8 +96,14 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             throw new InputException("%s: %s trains no adapters: leave out one of the two".formatted(
                     top.get("lora").place(), model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
+        QuantizationOptions quantization = BINDER.bind(QuantizationOptions.NONE, top);
+        if ((model.fullFinetuning || model.fromScratch) && quantization.isActive()) {
+            throw new InputException("%s: quantized weights cannot be trained: leave out %s, or train an adapter".formatted(
+                    top.get(quantization.loadIn8bit() ? "load_in_8bit" : "load_in_4bit").place(),
+                    model.fullFinetuning ? "full_finetuning" : "from_scratch"));
+        }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
+                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, quantization,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
     }
 

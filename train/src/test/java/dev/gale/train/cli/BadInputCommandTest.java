@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.train.demo.Demo;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +36,7 @@ class BadInputCommandTest {
     }
 
     @ParameterizedTest
-    @MethodSource({"weights", "models", "data", "keys", "values", "folders", "adapters", "commands"})
+    @MethodSource({"weights", "models", "data", "keys", "values", "folders", "adapters", "commands", "quantization"})
     void oneSentenceAndNothingHarmed(Mistake mistake, List<String> words, @TempDir Path folder) throws Exception {
         Workplace place = Workplace.at(folder);
         List<Object> args = mistake.in(place);
@@ -230,5 +231,58 @@ class BadInputCommandTest {
                     return List.of("verify", "--model", p.path("model"), "--expected",
                             p.path("held/model.safetensors"));
                 }, "has no tensor logits; it has"));
+    }
+
+    static Stream<Arguments> quantization() {
+        String nested = "bnb_4bit_use_double_quant";
+        return Stream.of(
+                yaml("both", "load_in_4bit: true\nload_in_8bit: true\n", "line 8",
+                        "load_in_4bit and load_in_8bit exclude each other"),
+                yaml("type without bits", "bnb_4bit_quant_type: nf4\n", "line 8",
+                        "bnb_4bit_quant_type says how load_in_4bit quantizes"),
+                yaml("type of 8 bits", "load_in_8bit: true\nbnb_4bit_quant_type: nf4\n", "line 9", "bnb_4bit_quant_type"),
+                yaml("double without bits", nested + ": true\n", "line 8", nested + " says"),
+                yaml("unknown type", "load_in_4bit: true\nbnb_4bit_quant_type: nf5\n", "line 9", "'nf5'; did you mean 'nf4'?"),
+                yaml("compute dtype", "load_in_4bit: true\nbnb_4bit_compute_dtype: int8\n", "line 9",
+                        "bnb_4bit_compute_dtype", "'int8'"),
+                yaml("skip without bits", "llm_int8_skip_modules: [o_proj]\n", "line 8", "llm_int8_skip_modules",
+                        "set load_in_4bit"),
+                of("full finetuning", p -> {
+                    p.write("run.yaml", Files.readString(p.path("run.yaml")).replace("lora:\n  r: 2\n", ""));
+                    p.append("run.yaml", "load_in_4bit: true\nfull_finetuning: true\n");
+                    return p.train();
+                }, "line 6", "leave out full_finetuning"),
+                yaml("mistyped", "load_in_4bits: true\n", "did you mean 'load_in_4bit'?"),
+                yaml("unknown module", "load_in_4bit: true\nllm_int8_skip_modules: [q_prj]\n", "did you mean 'q_proj'?"),
+                of("type without bits on the command line", p -> p.prompt("--bnb-4bit-quant-type", "nf4"), "set load_in_4bit"),
+                of("both on the command line", p -> p.prompt("--load-in-4bit", "--load-in-8bit"), "exclude each other"),
+                of("double int8", p -> List.of("quantize", "--model", p.path("model"), "--output", p.path("q"), "--type",
+                        "int8", "--double-quant"), "--double-quant goes with --type nf4 and fp4"),
+                of("type of quantize", p -> List.of("quantize", "--model", p.path("model"), "--output", p.path("q"),
+                        "--type", "q4"),
+                        "'--type'", "q4"),
+                of("quantized into a model", p -> List.of("quantize", "--model", p.path("model"), "--output", p.path("held")),
+                        "held is there already", "name a new folder"),
+                of("dense base to requantize", p -> List.of("merge", "--model", p.path("model"), "--adapter", p.path("adapter"),
+                        "--output", p.path("m"), "--requantize"), "is dense: leave out --requantize"),
+                of("quantized again", p -> {
+                    p.config("quantization_config", Map.of("quant_method", "bitsandbytes", "load_in_4bit", true));
+                    return List.of("quantize", "--model", p.path("model"), "--output", p.path("q"));
+                }, "is quantized already (fp4)", "take the model it was made from"),
+                of("evaluated in fewer bits again", p -> {
+                    p.config("quantization_config", Map.of("quant_method", "bitsandbytes", "load_in_4bit", true));
+                    return List.of("eval", "quantization", "--model", p.path("model"), "--data", p.path("data.jsonl"));
+                }, "is quantized already (fp4)"),
+                of("evaluated on nothing", p -> List.of("eval", "quantization", "--model", p.path("model"), "--data",
+                        p.path("no.jsonl")),
+                        "no.jsonl"),
+                of("quantized base to merge into", p -> {
+                    p.config("quantization_config", Map.of("quant_method", "bitsandbytes", "load_in_8bit", true));
+                    return p.merge(p.path("m"));
+                }, "has int8 weights: say --dequantize", "--requantize"),
+                model("dense weights said to be quantized", p -> p.config("quantization_config", Map.of("load_in_4bit", true)),
+                        "model.safetensors lacks tensor", "quant_state.bitsandbytes__nf4", "llm_int8_skip_modules"),
+                model("another method", p -> p.config("quantization_config", Map.of("quant_method", "awq")),
+                        "quant_method 'awq'", "only those of bitsandbytes"));
     }
 }
