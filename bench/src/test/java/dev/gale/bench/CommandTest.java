@@ -29,7 +29,7 @@ class CommandTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            step --shape 2b                     | unknown --shape '2b'; did you mean '1b'? (known: 135m, 1b, 8b)
+            step --shape 2b                     | unknown --shape '2b'; did you mean '1b'? (known: 135m, 1b, 8b, 70b)
             step --batch 0                      | --batch must be at least 1, got 0
             step --seq -3                       | --seq must be at least 1, got -3
             step --seq many                     | Invalid value for option '--seq': 'many' is not an int
@@ -37,7 +37,7 @@ class CommandTest {
             step --steps 0                      | --steps must be at least 1, got 0
             step --steps 3 --warmup 3           | --warmup must be at least 0 and less than --steps 3, got 3
             step --layers 0                     | --layers must be at least 1, got 0
-            step --checkpointing all            | expected one of [NONE, LAYER] (case-insensitive) but was 'all'
+            step --checkpointing all            | expected one of [NONE, LAYER, SELECTIVE] (case-insensitive) but was 'all'
             step --peak-tflops 0                | --peak-tflops must be above 0, got 0.0
             step --peak-tbs NaN                 | --peak-tbs must be above 0, got NaN
             step --device gpu:x                 | --device gpu:x: give auto, cpu, gpu or gpu:N

@@ -427,8 +427,7 @@ public final class AttentionGradientGenerator extends KernelSource {
     /// Whether this warp's rows see all rows of a tile or are seen by them.
     private void whole(String declare) {
         line("int low = bounds[side * %d + lane] <= warpTop ? 1 : 0;", 2 * TILE);
-        line("int high = bounds[side * %d + lane] >= Math.min(warpTop + %d, keys) ? 1 : 0;".replace("+ lane",
-                "+ %d + lane".formatted(TILE)), 2 * TILE, KEPT);
+        line("int high = bounds[side * %d + %d + lane] >= Math.min(warpTop + %d, keys) ? 1 : 0;", 2 * TILE, TILE, KEPT);
         line("float seen = context.simdSum((float) (low * high));");
         line("%swhole = seen == 32f ? 1 : 0;", declare);
     }

@@ -7,8 +7,8 @@ import dev.gale.tensor.Tensor;
 
 /// How a weight is stored in few bits: codes, and a scale for each block of elements of the flattened matrix.
 ///
-/// - NF4 and FP4: `Nf4` and `Fp4`, blocks of 64. NESTED: absmax is quantized too, 256 blocks at a time, by `Dynamic8`, after the
-///   mean of all of them was taken off ("double quantization").
+/// - NF4 and FP4: `Nf4` and `Fp4`, blocks of 64. NESTED: absmax is quantized too, 256 blocks at a time, by `Dynamic8`, after
+///   the mean of all of them was taken off ("double quantization").
 /// - INT8: a row is a block; `value = code * absmax / 127`, code = absmax's share rounded to nearest even.
 ///
 /// Source: Dettmers et al. 2023, arXiv 2305.14314; Dettmers et al. 2022, arXiv 2208.07339, for INT8.
