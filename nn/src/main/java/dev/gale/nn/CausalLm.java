@@ -7,6 +7,7 @@ import dev.gale.nn.safetensors.WeightFiles;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.EmbeddingAdapter;
@@ -284,8 +285,15 @@ public final class CausalLm implements AutoCloseable {
 
     /// The weight of that name as its file has it, in host memory: what a quantized one was made of. Empty when the weights
     /// came from no file.
+    /// Throws: InputException when the file has it quantized.
     public Optional<Tensor> stored(String name) {
-        return files == null ? Optional.empty() : Optional.of(files.tensor(name, parameter(name).value().shape()));
+        if (files == null) return Optional.empty();
+        Shape shape = parameter(name).value().shape();
+        if (!files.isDense(name, shape)) {
+            throw new InputException(("%s: %s is quantized there, but this start of an adapter needs the original weight; give the "
+                    + "folder of the original model, quantized while it is loaded").formatted(files.file(name), name));
+        }
+        return Optional.of(files.tensor(name, shape));
     }
 
     /// Makes a weight trainable. Optimizers want F32 that may be written, so a mapped or narrower one is copied first.

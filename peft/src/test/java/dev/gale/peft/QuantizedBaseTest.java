@@ -146,4 +146,15 @@ class QuantizedBaseTest {
             assertEquals(Shape.of(160, 64), model.parameter(UP).value().shape());
         }
     }
+
+    @Test
+    void startsThatNeedTheOriginalWeightRefuseAFileThatHasItQuantized() {
+        try (TensorOps ops = new CpuOps();
+             CausalLm model = CausalLm.load(Trained.base("llama-nf4"), LoadOptions.defaults(), ops)) {
+            LoraConfig pissa = LoraConfig.builder().r(4).targetModules(ModuleNames.ALL_LINEAR)
+                    .initLoraWeights(InitLoraWeights.PISSA).build();
+            InputException refused = assertThrows(InputException.class, () -> PeftModel.inject(model, pissa, 1));
+            assertTrue(refused.getMessage().contains("is quantized there"), refused.getMessage());
+        }
+    }
 }

@@ -141,6 +141,12 @@ public final class WeightFiles implements AutoCloseable {
         return new Stored(file.dtype(name), file.shape(name), file.bytes(name));
     }
 
+    /// Whether a tensor has that shape and a dtype that is computed with, rather than codes of few bits.
+    public boolean isDense(String name, Shape shape) {
+        Stored stored = stored(name);
+        return stored.shape().equals(shape) && stored.dtype().inMemory().isPresent();
+    }
+
     /// The file that holds a tensor, else that of the weights, or the folder of many.
     Path place(String name) {
         return has(name) ? file(name) : place();
