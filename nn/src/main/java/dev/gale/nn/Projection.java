@@ -5,8 +5,8 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Tape;
 import java.util.List;
 
-/// A linear map inside a model, the place where adapters and quantized weights step in: dense, low-rank adapted and
-/// quantized layers are implementations of it, never flags in a forward pass.
+/// A linear map inside a model, the place where adapters step in: dense and low-rank adapted layers are implementations of it,
+/// never flags in a forward pass. Quantized is the dtype of a layer's weight.
 public interface Projection {
 
     /// `y = x Wᵀ + bias + residual`, plus whatever an adapter adds.

@@ -256,32 +256,12 @@ class CausalLmTest {
     }
 
     /// A projection that forgets its input.
-    private record Zero(Projection base) implements Projection {
+    private record Zero(Projection base) implements WrappedProjection {
         @Override
         public Tensor forward(Tape tape, Tensor x, Tensor residual, ModelInput in) {
             Tensor zeros = tape.allocate("zeros", x.shape());
             tape.ops().fill(zeros, 0f);
             return base.forward(tape, zeros, residual, in);
-        }
-
-        @Override
-        public String path() {
-            return base.path();
-        }
-
-        @Override
-        public int inFeatures() {
-            return base.inFeatures();
-        }
-
-        @Override
-        public int outFeatures() {
-            return base.outFeatures();
-        }
-
-        @Override
-        public List<Parameter> parameters() {
-            return base.parameters();
         }
     }
 

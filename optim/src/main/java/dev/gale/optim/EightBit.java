@@ -59,7 +59,9 @@ final class EightBit {
     }
 
     /// `OptimizerOps.lion8bit`.
-    record LionRule(double beta1, double beta2) implements UpdateRule {
+    ///
+    /// @param exact the rule of F32 states, whose numbers it takes
+    record LionRule(Lion exact) implements UpdateRule {
         @Override
         public List<State> states(Parameter parameter) {
             return codes("exp_avg", parameter);
@@ -67,12 +69,12 @@ final class EightBit {
 
         @Override
         public int[] hyperSizes() {
-            return new int[] {4};
+            return exact.hyperSizes();
         }
 
         @Override
         public float[][] hyper(double lr, double weightDecay, int step, double[] totals) {
-            return new float[][] {{(float) lr, (float) beta1, (float) beta2, (float) weightDecay}};
+            return exact.hyper(lr, weightDecay, step, totals);
         }
 
         @Override

@@ -92,8 +92,8 @@ final class Optimizers {
     }
 
     private static Function<Parameter, UpdateRule> lion8bit(OptimizerSettings s) {
-        UpdateRule rule = new EightBit.LionRule(s.beta1(), s.beta2());
-        UpdateRule small = new Lion(s.beta1(), s.beta2());
+        Lion small = new Lion(s.beta1(), s.beta2());
+        UpdateRule rule = new EightBit.LionRule(small);
         return parameter -> EightBit.suits(parameter) ? rule : small;
     }
 

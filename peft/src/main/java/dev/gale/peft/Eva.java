@@ -3,8 +3,8 @@ package dev.gale.peft;
 import dev.gale.nn.CausalLm;
 import dev.gale.nn.ModelInput;
 import dev.gale.nn.Projection;
+import dev.gale.nn.WrappedProjection;
 import dev.gale.tensor.InputException;
-import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.Tape;
@@ -65,31 +65,11 @@ final class Eva implements AutoCloseable {
     }
 
     /// A projection that lets a listener look at its input.
-    private record Watched(Projection base, Listener listener) implements Projection {
+    private record Watched(Projection base, Listener listener) implements WrappedProjection {
         @Override
         public Tensor forward(Tape tape, Tensor x, Tensor residual, ModelInput in) {
             listener.hear(base.path(), x, tape.ops());
             return base.forward(tape, x, residual, in);
-        }
-
-        @Override
-        public String path() {
-            return base.path();
-        }
-
-        @Override
-        public int inFeatures() {
-            return base.inFeatures();
-        }
-
-        @Override
-        public int outFeatures() {
-            return base.outFeatures();
-        }
-
-        @Override
-        public List<Parameter> parameters() {
-            return base.parameters();
         }
     }
 

@@ -2,7 +2,7 @@ package dev.gale.peft;
 
 import dev.gale.nn.Linear;
 import dev.gale.nn.ModelInput;
-import dev.gale.nn.Projection;
+import dev.gale.nn.WrappedProjection;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Adapter;
@@ -17,25 +17,10 @@ import java.util.List;
 ///
 /// @param base    W `[out, in]` and its bias
 /// @param adapter A `[R, in]`, B `[out, R]`, perhaps a bias of B or a magnitude, scale, dropout and random stream
-record LoraLinear(Linear base, Adapter adapter) implements Projection {
+record LoraLinear(Linear base, Adapter adapter) implements WrappedProjection {
     @Override
     public Tensor forward(Tape tape, Tensor x, Tensor residual, ModelInput in) {
         return F.linear(tape, x, base.weight(), base.bias(), residual, adapter, in.rng());
-    }
-
-    @Override
-    public String path() {
-        return base.path();
-    }
-
-    @Override
-    public int inFeatures() {
-        return base.inFeatures();
-    }
-
-    @Override
-    public int outFeatures() {
-        return base.outFeatures();
     }
 
     @Override

@@ -10,6 +10,7 @@ import dev.gale.tensor.quant.Scales;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// Weights of few bits: made on the host, and made dense again on the device for each product.
 final class QuantizedWeights {
@@ -19,12 +20,19 @@ final class QuantizedWeights {
         this.ops = ops;
     }
 
-    /// The weight in the dtype of activations, which the caller releases. Products read it where it begins its chunk, so all
-    /// weights of a shape take turns in one.
-    Tensor dense(Tensor w) {
+    /// Runs a product with w or, if w is quantized, with w in the dtype of activations. Products read it where it begins its
+    /// chunk, so all weights of a shape take turns in one.
+    ///
+    /// @param reads whether the product reads the elements of w
+    void multiply(Tensor w, boolean reads, Consumer<Tensor> product) {
+        if (!reads || !w.dtype().quantized()) {
+            product.accept(w);
+            return;
+        }
         Tensor dense = ops.allocateAlone("dense", ops.activationType(), w.shape());
         dequantize(dense, w);
-        return dense;
+        product.accept(dense);
+        ops.release(dense);
     }
 
     void dequantize(Tensor y, Tensor q) {

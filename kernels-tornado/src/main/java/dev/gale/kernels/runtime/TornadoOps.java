@@ -223,25 +223,13 @@ public final class TornadoOps extends DeviceOps {
     @Override
     public void linearForward(Tensor y, Tensor x, Tensor w, Tensor bias, Tensor residual, LowRank side) {
         Checks.linearForward(y, x, w, bias, residual, side);
-        if (!w.dtype().quantized() || y == null) {
-            products.forward(y, x, w, bias, residual, side);
-            return;
-        }
-        Tensor dense = quantized.dense(w);
-        products.forward(y, x, dense, bias, residual, side);
-        release(dense);
+        quantized.multiply(w, y != null, dense -> products.forward(y, x, dense, bias, residual, side));
     }
 
     @Override
     public void linearBackward(Tensor dx, boolean accumulate, Tensor dy, Tensor w, LowRank side, LowRankGrads sideGrads) {
         Checks.linearBackward(dx, dy, w, side, sideGrads);
-        if (!w.dtype().quantized() || dx == null) {
-            products.backward(dx, accumulate, dy, w, side, sideGrads);
-            return;
-        }
-        Tensor dense = quantized.dense(w);
-        products.backward(dx, accumulate, dy, dense, side, sideGrads);
-        release(dense);
+        quantized.multiply(w, dx != null, dense -> products.backward(dx, accumulate, dy, dense, side, sideGrads));
     }
 
     // ---- lengths of weight rows ----
