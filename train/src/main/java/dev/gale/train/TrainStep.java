@@ -7,7 +7,6 @@ import dev.gale.optim.Optimizer;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
-import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
@@ -96,8 +95,8 @@ public final class TrainStep implements AutoCloseable {
         Tensor targets = ops.allocate("targets", DType.I32, Shape.of(batch.tokens()));
         ops.write(targets, batch.targets());
         try (Tape tape = Tape.recording(ops)) {
-            Tensor hidden = model.hidden(tape, input, config.gradientCheckpointing());     // [M, D]
-            F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, loss);
+            Tensor hidden = model.hidden(tape, input, config.activationMemory());     // [M, D]
+            model.loss(tape, stats, null, hidden, targets, loss);
             tape.backward();
         } finally {
             ops.release(targets);
