@@ -38,7 +38,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     private long kept;                               // bytes that were reserved and not yet taken
     private boolean closed;
 
-    /// @param activationType F32 or BF16
+    /// @param activationType F32, BF16 or F16
     /// @param chunkBytes     smallest chunk of device memory to take at once
     DeviceOps(DeviceLink link, DType activationType, long chunkBytes) {
         super(chunkBytes);

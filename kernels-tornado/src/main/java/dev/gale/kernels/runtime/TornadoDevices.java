@@ -1,6 +1,7 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.Halves;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
@@ -56,14 +57,15 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         static List<ComputeDevice> all() {
             List<ComputeDevice> found = new ArrayList<>();
             for (TornadoBackend backend : TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends()) {
-                for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device));
+                for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device, null));
             }
             found.sort(Comparator.comparing(device -> !device.isGpu()));
             return List.copyOf(found);
         }
     }
 
-    private record Entry(TornadoDevice device) implements ComputeDevice {
+    /// @param activations dtype that a run asks for; null leaves it to the device
+    private record Entry(TornadoDevice device, DType activations) implements ComputeDevice {
         @Override
         public boolean isGpu() {
             return device.getDeviceType() == TornadoDeviceType.GPU;
@@ -88,8 +90,15 @@ public final class TornadoDevices implements ComputeDevice.Provider {
             return device.getMaxGlobalMemory();
         }
 
+        @Override
+        public ComputeDevice computingIn(DType activationType) {
+            abilities().computingIn(activationType);
+            return new Entry(device, activationType);
+        }
+
         private Abilities abilities() {
-            return isCuda() ? Abilities.cuda(device.getPhysicalDevice().getDeviceInfo()) : Abilities.NONE;
+            Abilities own = isCuda() ? Abilities.cuda(device.getPhysicalDevice().getDeviceInfo()) : Abilities.NONE;
+            return activations == null ? own.asSet() : own.computingIn(activations);
         }
 
         @Override
