@@ -47,6 +47,8 @@ public final class SftConfigBuilder {
     private long seed = 42;
     private Optional<Long> dataSeed = Optional.empty();
     private Checkpointing gradientCheckpointing = Checkpointing.LAYER;
+    private boolean fp16;
+    private boolean bf16;
     private int maxLength = 1024;
     private boolean packing;
     private Optional<Boolean> completionOnlyLoss = Optional.empty();
@@ -240,6 +242,16 @@ public final class SftConfigBuilder {
         return this;
     }
 
+    public SftConfigBuilder fp16(boolean fp16) {
+        this.fp16 = fp16;
+        return this;
+    }
+
+    public SftConfigBuilder bf16(boolean bf16) {
+        this.bf16 = bf16;
+        return this;
+    }
+
     public SftConfigBuilder maxLength(int maxLength) {
         this.maxLength = maxLength;
         return this;
@@ -273,7 +285,7 @@ public final class SftConfigBuilder {
                 adamEpsilon, maxGradNorm, optim, optimArgs, optimTargetModules, loraplusLrRatio, loraplusLrEmbedding,
                 pissaConvert, lrSchedulerType, lrSchedulerKwargs, warmupSteps, loggingSteps, loggingFirstStep,
                 evalStrategy, evalSteps, evalOnStart, saveStrategy, saveSteps, saveTotalLimit, saveOnlyModel,
-                loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed, gradientCheckpointing, maxLength,
-                packing, completionOnlyLoss, assistantOnlyLoss, resumeFromCheckpoint);
+                loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed, gradientCheckpointing, fp16, bf16,
+                maxLength, packing, completionOnlyLoss, assistantOnlyLoss, resumeFromCheckpoint);
     }
 }

@@ -27,7 +27,8 @@ final class PlanCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        spec.commandLine().getOut().println(plan(run.load(), device.choose()));
+        TrainConfig config = run.load();
+        spec.commandLine().getOut().println(plan(config, device.choose(config.training())));
         return ExitCode.OK;
     }
 
