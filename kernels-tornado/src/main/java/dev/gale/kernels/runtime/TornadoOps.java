@@ -303,9 +303,9 @@ public final class TornadoOps extends DeviceOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                                   CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
-        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, spec);
+                                   Tensor gradScale, CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
+        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale, spec);
     }
 
     // ---- normalisation, position, activation ----
