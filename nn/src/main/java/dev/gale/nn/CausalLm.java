@@ -37,6 +37,8 @@ public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
     private static final long QUANTIZED_EXTRA = 16_384;
+    /// Layers that are computed while a head comes from the host.
+    private static final int HEAD_AHEAD = 4;
 
     private final ModelConfig config;
     private final ObjectNode configJson;
@@ -116,7 +118,7 @@ public final class CausalLm implements AutoCloseable {
     public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
         reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
-        return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
+        return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
                 WeightSource.random(config, seed, options, ops, owned), options.onHost(), owned);
     }
 
@@ -128,7 +130,7 @@ public final class CausalLm implements AutoCloseable {
                 rows.prepare(width);
             }
             reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
-            return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
+            return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
                     WeightSource.randomRows(rows, options, ops, owned), options.onHost(), owned);
         }
     }
@@ -205,7 +207,7 @@ public final class CausalLm implements AutoCloseable {
         for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
             int index = i;
-            if (i == layers.size() - 1) headStream().prepare(0);                       // comes while that layer is computed
+            if (i == Math.max(0, layers.size() - HEAD_AHEAD)) headStream().prepare(0);
             x = memory.checkpointing() != Checkpointing.NONE && tape.isRecording()
                     ? tape.checkpoint((t, h) -> entered(index).forward(t, h, in, rope, attend, mlpRows), before, memory.kept())
                     : tape.scope(() -> entered(index).forward(tape, before, in, rope, attend, mlpRows));
