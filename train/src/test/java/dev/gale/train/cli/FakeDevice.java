@@ -7,6 +7,7 @@ import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.FailingOps;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.function.Supplier;
 
@@ -66,6 +67,13 @@ record FakeDevice(long memoryBytes, Supplier<TensorOps> operations, DType activa
         @Override
         public List<ComputeDevice> devices() {
             return present;
+        }
+
+        @Override
+        public Optional<ComputeDevice> imagined(long memoryBytes) {
+            return Optional.of(new FakeDevice(memoryBytes, () -> {
+                throw new AssertionError("a device that is not there was opened");
+            }));
         }
 
         /// That of the other providers.
