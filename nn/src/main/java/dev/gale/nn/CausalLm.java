@@ -13,6 +13,7 @@ import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.EmbeddingAdapter;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
+import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.quant.Quantization;
 import java.nio.file.Files;
@@ -45,10 +46,12 @@ public final class CausalLm implements AutoCloseable {
     private final Set<Tensor> owned;
     private final Parameter embedding;
     private final List<DecoderLayer> layers = new ArrayList<>();
-    private final RmsNorm norm;
+    private final Norm norm;
     private Parameter head;
+    private final Parameter headBias;                // null when there is none
     private EmbeddingAdapter embeddingAdapter;       // null when there is none
     private final RopeTables ropes;
+    private final RopeTables slidingRopes;           // those of layers with a window; often the same
 
     private CausalLm(ModelConfig config, ObjectNode configJson, ObjectNode generationJson, TensorOps ops, int maxSeqLen,
                      WeightFiles files, WeightSource weights, Set<Tensor> owned) {
@@ -62,10 +65,14 @@ public final class CausalLm implements AutoCloseable {
         int hidden = config.hiddenSize();
         embedding = DecoderLayer.parameter(weights, "model.embed_tokens.weight", config.vocabSize(), hidden);
         for (int i = 0; i < config.numLayers(); i++) layers.add(new DecoderLayer(config, i, weights));
-        norm = new RmsNorm(DecoderLayer.parameter(weights, "model.norm.weight", hidden), (float) config.rmsNormEps());
+        WeightNames names = Family.of(config).names;
+        norm = Norm.of(config.variant().form().norm(), weights, names.finalNorm(), hidden, config.rmsNormEps());
         head = config.tieWordEmbeddings() ? embedding
                 : DecoderLayer.parameter(weights, "lm_head.weight", config.vocabSize(), hidden);
+        headBias = names.headBias() ? DecoderLayer.parameter(weights, "lm_head.bias", config.vocabSize()) : null;
         ropes = new RopeTables(ops, config, this.maxSeqLen);
+        RopeConfig sliding = config.variant().kinds().slidingRope();
+        slidingRopes = sliding == null ? ropes : new RopeTables(ops, config.withRope(sliding), this.maxSeqLen);
     }
 
     /// Opens a Hugging Face model folder. Weights stay memory-mapped where their dtype may stay and ops computes on the
@@ -119,7 +126,7 @@ public final class CausalLm implements AutoCloseable {
             }
             reserveLayers(ops, config, options.dtype(), options.quantization());
             return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
-                    WeightSource.randomRows(rows, options, ops, owned), owned);
+                    WeightSource.randomRows(rows, config.variant().form().norm(), options, ops, owned), owned);
         }
     }
 
@@ -168,31 +175,47 @@ public final class CausalLm implements AutoCloseable {
     /// @param checkpointing what backward makes again of each layer instead of keeping it
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
     public Tensor hidden(Tape tape, ModelInput in, Checkpointing checkpointing) {
-        RopeTable rope = rope(in);
-        DecoderLayer.Attend attend = (t, q, k, v) -> F.attention(t, q, k, v, in.start(), in.stop(), config.attention());
-        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
-        for (DecoderLayer layer : layers) {
+        Tensor x = begin(tape, in);
+        for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
+            DecoderLayer layer = layers.get(i);
+            int window = config.variant().kinds().window(i);
+            LayerInput input = new LayerInput(in, rope(in, i),
+                    (t, q, k, v) -> F.attention(t, q, k, v, in.start(window), in.stop(), config.attention()));
             x = checkpointing != Checkpointing.NONE && tape.isRecording()
-                    ? tape.checkpoint((t, h) -> layer.forward(t, h, in, rope, attend), before,
-                            checkpointing == Checkpointing.SELECTIVE)
-                    : tape.scope(() -> layer.forward(tape, before, in, rope, attend));
+                    ? tape.checkpoint((t, h) -> layer.forward(t, h, input), before, checkpointing == Checkpointing.SELECTIVE)
+                    : tape.scope(() -> layer.forward(tape, before, input));
             tape.done(before);
         }
         return finish(tape, x);
+    }
+
+    /// The scaled embedding. Windows are made before the layers, which run without a pause.
+    private Tensor begin(Tape tape, ModelInput in) {
+        if (in.length() > maxSeqLen) {
+            throw new InputException(("a sequence has %d tokens, but this model takes at most %d; shorten it or raise "
+                    + "max_seq_length").formatted(in.length(), maxSeqLen));
+        }
+        if (config.variant().kinds().hasWindow()) in.start(config.variant().kinds().window());
+        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
+        float factor = (float) config.variant().multipliers().embedding();
+        if (factor == 1) return x;
+        Tensor scaled = F.scale(tape, x, factor);
+        tape.done(x);
+        return scaled;
     }
 
     /// Hidden states `[M, D]` of new tokens of cached sequences, whose keys and values the cache takes up.
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
     public Tensor hidden(Tape tape, KvCache cache, KvCache.Step step) {
         ModelInput in = step.input();
-        RopeTable rope = rope(in);
-        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
+        Tensor x = begin(tape, in);
         for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
             int index = i;
-            x = tape.scope(() -> layers.get(index).forward(tape, before, in, rope,
-                    (t, q, k, v) -> cache.attend(index, step, t, q, k, v)));
+            int window = config.variant().kinds().window(i);
+            LayerInput input = new LayerInput(in, rope(in, i), (t, q, k, v) -> cache.attend(index, window, step, t, q, k, v));
+            x = tape.scope(() -> layers.get(index).forward(tape, before, input));
             tape.done(before);
         }
         return finish(tape, x);
@@ -204,17 +227,31 @@ public final class CausalLm implements AutoCloseable {
         return y;
     }
 
-    private RopeTable rope(ModelInput in) {
-        if (in.length() > maxSeqLen) {
-            throw new InputException(("a sequence has %d tokens, but this model takes at most %d; shorten it or raise "
-                    + "max_seq_length").formatted(in.length(), maxSeqLen));
-        }
-        return ropes.forLength(in.length());
+    private RopeTable rope(ModelInput in, int layer) {
+        return (config.variant().kinds().slides(layer) ? slidingRopes : ropes).forLength(in.length());
     }
 
-    /// Logits `[M, V]` of hidden states `[M, D]`.
+    /// Logits `[M, V]` of hidden states `[M, D]`, for reading: no gradient goes through a cap.
     public Tensor logits(Tape tape, Tensor hidden) {
-        return F.linear(tape, hidden, head, null, null, null, null);
+        Tensor logits = F.linear(tape, hidden, head, headBias, null, null, null);
+        CrossEntropySpec spec = lossSpec(1);
+        if (spec.scale() != 1 || spec.softcap() > 0) tape.ops().scale(logits, logits, spec.scale(), spec.softcap());
+        return logits;
+    }
+
+    /// How the loss of this model's logits is computed.
+    ///
+    /// @param chunkRows rows of logits that exist at once
+    public CrossEntropySpec lossSpec(int chunkRows) {
+        Multipliers multipliers = config.variant().multipliers();
+        return new CrossEntropySpec(chunkRows, (float) multipliers.logits(), (float) multipliers.logitsCap());
+    }
+
+    /// Adds the summed cross-entropy of hidden states `[M, D]` to `stats[0]`; see `F.linearCrossEntropy`.
+    ///
+    /// @param tokenLoss F32 `[M]` or null
+    public void loss(Tape tape, Tensor stats, Tensor tokenLoss, Tensor hidden, Tensor targets, CrossEntropySpec spec) {
+        F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, headBias, targets, spec);
     }
 
     // ---- weights ----
@@ -270,8 +307,9 @@ public final class CausalLm implements AutoCloseable {
             all.addAll(layer.norms());
             for (Projection projection : layer.projections()) all.addAll(projection.parameters());
         }
-        all.add(norm.weight());
+        all.addAll(norm.parameters());
         all.add(head);
+        if (headBias != null) all.add(headBias);
         return List.copyOf(all);
     }
 
@@ -280,7 +318,7 @@ public final class CausalLm implements AutoCloseable {
     public Parameter parameter(String name) {
         return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
                 .orElseThrow(() -> new InputException("the model has no parameter %s; parameters are named like %s"
-                        .formatted(name, norm.weight().name())));
+                        .formatted(name, norm.parameters().getFirst().name())));
     }
 
     /// The weight of that name as its file has it, in host memory: what a quantized one was made of. Empty when the weights
@@ -382,6 +420,7 @@ public final class CausalLm implements AutoCloseable {
     public void close() {
         parameters().forEach(parameter -> parameter.releaseGrad(ops));
         ropes.close();
+        slidingRopes.close();
         owned.forEach(ops::release);
         owned.clear();
         if (files != null) files.close();

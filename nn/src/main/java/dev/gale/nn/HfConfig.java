@@ -21,7 +21,6 @@ import java.util.TreeMap;
 /// change the computation (`use_cache`, `pretraining_tp`, `attention_dropout`) are ignored.
 public final class HfConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final List<String> ARCHITECTURES = List.of("LlamaForCausalLM");
     private static final Map<String, Activation> ACTIVATIONS = new TreeMap<>(Map.of("silu", Activation.SILU,
             "swish", Activation.SILU, "gelu", Activation.GELU, "gelu_new", Activation.GELU_TANH,
             "gelu_pytorch_tanh", Activation.GELU_TANH));
@@ -65,11 +64,11 @@ public final class HfConfig {
     /// Throws: InputException as `read`.
     public static ModelConfig parse(ObjectNode json, String place) {
         Fields fields = new Fields(place, json);
-        String architecture = architecture(fields);
+        Family family = family(fields);
         int hidden = fields.positive("hidden_size");
         int heads = fields.positive("num_attention_heads");
-        int kvHeads = fields.positive("num_key_value_heads", heads);
-        if (hidden % heads != 0 && !fields.has("head_dim")) {
+        int kvHeads = fields.positive("num_key_value_heads", HfFamilies.numKvHeads(family, heads));
+        if (hidden % heads != 0 && !fields.has("head_dim") && !HfFamilies.hasHeadDimDefault(family)) {
             throw fields.bad("hidden_size %d is not a multiple of num_attention_heads %d and there is no head_dim"
                     .formatted(hidden, heads));
         }
@@ -77,31 +76,31 @@ public final class HfConfig {
             throw fields.bad("num_attention_heads %d is not a multiple of num_key_value_heads %d"
                     .formatted(heads, kvHeads));
         }
-        int headDim = fields.positive("head_dim", hidden / heads);
+        int headDim = fields.positive("head_dim", HfFamilies.headDim(family, hidden, heads));
         int maxSeqLen = fields.positive("max_position_embeddings", 2048);
-        return new ModelConfig(architecture, hidden, fields.positive("intermediate_size"),
-                fields.positive("num_hidden_layers"), heads, kvHeads, headDim, fields.positive("vocab_size"), maxSeqLen,
-                fields.number("rms_norm_eps", 1e-6), activation(fields), fields.flag("attention_bias"),
-                fields.flag("mlp_bias"), fields.flag("tie_word_embeddings"), HfRope.parse(fields, headDim, maxSeqLen),
-                fields.id("bos_token_id"), fields.ints("eos_token_id"), fields.id("pad_token_id"), dtype(fields),
-                fields.number("initializer_range", 0.02));
+        int layers = fields.positive("num_hidden_layers");
+        DType dtype = dtype(fields);
+        return new ModelConfig(family.architecture, hidden, fields.positive("intermediate_size"), layers, heads, kvHeads, headDim,
+                fields.positive("vocab_size"), maxSeqLen, HfFamilies.normEps(family, fields),
+                activation(HfFamilies.activation(family, fields), fields), HfFamilies.attentionBias(family, fields),
+                HfFamilies.mlpBias(family, fields), fields.flag("tie_word_embeddings", HfFamilies.tiesEmbeddings(family)),
+                HfRope.parse(fields, headDim, maxSeqLen, family), fields.id("bos_token_id"), fields.ints("eos_token_id"),
+                fields.id("pad_token_id"), dtype, fields.number("initializer_range", 0.02),
+                HfFamilies.variant(family, fields, hidden, layers, dtype));
     }
 
-    private static String architecture(Fields fields) {
+    private static Family family(Fields fields) {
         JsonNode names = fields.json().path("architectures");
-        String known = String.join(", ", ARCHITECTURES);
+        String known = Family.known();
         if (!names.isArray() || names.isEmpty()) {
             throw fields.bad("it has no 'architectures'; known are %s".formatted(known));
         }
         String name = names.get(0).asText();
-        if (!ARCHITECTURES.contains(name)) {
-            throw fields.bad("the architecture '%s' is unknown; known are %s".formatted(name, known));
-        }
-        return name;
+        return Family.of(name)
+                .orElseThrow(() -> fields.bad("the architecture '%s' is unknown; known are %s".formatted(name, known)));
     }
 
-    private static Activation activation(Fields fields) {
-        String name = fields.text("hidden_act", "silu");
+    private static Activation activation(String name, Fields fields) {
         Activation activation = ACTIVATIONS.get(name);
         if (activation == null) {
             throw fields.bad("hidden_act '%s' is unknown; known are %s"
@@ -136,7 +135,6 @@ public final class HfConfig {
     public static ObjectNode toJson(ModelConfig config) {
         ObjectNode json = JSON.createObjectNode();
         json.putArray("architectures").add(config.architecture());
-        json.put("model_type", "llama");
         json.put("hidden_size", config.hiddenSize()).put("intermediate_size", config.intermediateSize());
         json.put("num_hidden_layers", config.numLayers()).put("num_attention_heads", config.numHeads());
         json.put("num_key_value_heads", config.numKvHeads()).put("head_dim", config.headDim());
@@ -150,6 +148,7 @@ public final class HfConfig {
         json.put("attention_bias", config.attentionBias()).put("mlp_bias", config.mlpBias());
         json.put("tie_word_embeddings", config.tieWordEmbeddings());
         HfRope.write(json, config.rope());
+        HfFamilies.write(json, Family.of(config), config);
         if (config.bosTokenId() >= 0) json.put("bos_token_id", config.bosTokenId());
         if (config.padTokenId() >= 0) json.put("pad_token_id", config.padTokenId());
         if (config.eosTokenIds().size() == 1) json.put("eos_token_id", config.eosTokenIds().getFirst());
@@ -164,10 +163,19 @@ public final class HfConfig {
         }
 
         int positive(String name) {
+            return whole(name, 1);
+        }
+
+        /// A number from 0 on.
+        int whole(String name) {
+            return whole(name, 0);
+        }
+
+        private int whole(String name, int least) {
             if (!has(name)) throw bad("the required field '%s' is missing".formatted(name));
             JsonNode value = json.get(name);
-            if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < 1) {
-                throw bad("%s must be a whole number of at least 1, got %s".formatted(name, value));
+            if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < least) {
+                throw bad("%s must be a whole number of at least %d, got %s".formatted(name, least, value));
             }
             return value.asInt();
         }
@@ -188,7 +196,11 @@ public final class HfConfig {
         }
 
         boolean flag(String name) {
-            if (!has(name)) return false;
+            return flag(name, false);
+        }
+
+        boolean flag(String name, boolean otherwise) {
+            if (!has(name)) return otherwise;
             if (!json.get(name).isBoolean()) {
                 throw bad("%s must be true or false, got %s".formatted(name, json.get(name)));
             }

@@ -16,7 +16,8 @@ import java.util.stream.IntStream;
 /// @param stop      one past the last key row that each token attends to, I32 `[M]`
 /// @param rng       state of the random numbers, I32 `[4]`: seed low, seed high, optimizer step, micro-batch
 /// @param length    one more than the largest position: what must fit into the model's context
-public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length) {
+/// @param windows   where keys begin for layers with a sliding window
+public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length, KeyWindows windows) {
 
     /// Sequences packed side by side: each token sees its own sequence up to itself.
     /// Throws: InputException when there is no token at all.
@@ -40,7 +41,7 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
         int length = IntStream.of(positions).max().orElseThrow() + 1;
         return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
-                upload(ops, "stop", stop), upload(ops, "rng", new int[4]), length);
+                upload(ops, "stop", stop), upload(ops, "rng", new int[4]), length, new KeyWindows(ops, start, stop));
     }
 
     private static Tensor upload(TensorOps ops, String name, int[] values) {
@@ -54,6 +55,11 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         ops.write(rng, new int[] {(int) seed, (int) (seed >>> 32), step, microBatch});
     }
 
+    /// First key row that each token sees in a layer with that window; 0 is none.
+    Tensor start(int window) {
+        return window == 0 ? start : windows.start(window);
+    }
+
     /// Number of tokens M.
     public int tokens() {
         return Math.toIntExact(ids.size());
@@ -62,5 +68,6 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     /// Gives the device memory back.
     public void release(TensorOps ops) {
         List.of(ids, positions, start, stop, rng).forEach(ops::release);
+        windows.release();
     }
 }

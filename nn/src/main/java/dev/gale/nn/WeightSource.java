@@ -98,22 +98,22 @@ interface WeightSource {
         }
     }
 
-    /// Fresh weights: norms 1, biases 0, all others normal with mean 0 and the configuration's deviation. Weight n of a
+    /// Fresh weights: norms 1 (0 where they are differences from 1), biases 0, all others normal with mean 0 and the configuration's deviation. Weight n of a
     /// model takes its numbers from stream n of the seed, so they do not depend on the machine.
     static WeightSource random(ModelConfig config, long seed, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
-        return new FreshWeights(options, ops, owned,
+        return new FreshWeights(options, ops, owned, config.variant().form().norm(),
                 (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()));
     }
 
     /// As `random`, but with rows out of tables.
-    static WeightSource randomRows(RandomRows rows, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
-        return new FreshWeights(options, ops, owned, (tensor, number) -> rows.fill(tensor));
+    static WeightSource randomRows(RandomRows rows, NormKind norms, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
+        return new FreshWeights(options, ops, owned, norms, (tensor, number) -> rows.fill(tensor));
     }
 
     /// See `random`.
     ///
     /// @param matrix fills a weight that is neither norm nor bias, given how many weights were made before
-    record FreshWeights(LoadOptions options, TensorOps ops, Set<Tensor> owned, ObjIntConsumer<Tensor> matrix)
+    record FreshWeights(LoadOptions options, TensorOps ops, Set<Tensor> owned, NormKind norms, ObjIntConsumer<Tensor> matrix)
             implements WeightSource {
         @Override
         public Tensor get(String name, Shape shape) {
@@ -136,7 +136,7 @@ interface WeightSource {
             int number = owned.size();
             owned.add(tensor);
             if (tensor.storage() instanceof Storage.None) return tensor;       // a plan needs no values
-            if (name.endsWith("norm.weight")) ops.fill(tensor, 1f);
+            if (name.endsWith("norm.weight")) ops.fill(tensor, norms == NormKind.SHIFTED_RMS ? 0f : 1f);
             else if (name.endsWith(".bias")) ops.fill(tensor, 0f);
             else matrix.accept(tensor, number);
             return tensor;

@@ -7,7 +7,6 @@ import dev.gale.optim.Optimizer;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
-import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
@@ -41,7 +40,7 @@ public final class TrainStep implements AutoCloseable {
 
     static CrossEntropySpec lossSpec(CausalLm model) {
         long rows = model.ops().scratchBytes() / (4L * model.head().value().rows());
-        return CrossEntropySpec.chunked(Math.clamp(rows, 16, 2048));
+        return model.lossSpec(Math.clamp(rows, 16, 2048));
     }
 
     /// What a step computed; the caller adds time and place.
@@ -97,7 +96,7 @@ public final class TrainStep implements AutoCloseable {
         ops.write(targets, batch.targets());
         try (Tape tape = Tape.recording(ops)) {
             Tensor hidden = model.hidden(tape, input, config.gradientCheckpointing());     // [M, D]
-            F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, loss);
+            model.loss(tape, stats, null, hidden, targets, loss);
             tape.backward();
         } finally {
             ops.release(targets);

@@ -9,8 +9,10 @@ import dev.gale.tensor.cpu.Gemm.Term;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.Checks;
+import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.HostOps;
+import dev.gale.tensor.ops.LayerChecks;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.ops.OptimizerChecks;
@@ -26,6 +28,7 @@ public final class CpuOps extends HostOps {
     private final Gemm gemm;
     private final Scales scales;
     private final Norms norms;
+    private final LayerNorms layerNorms;
     private final Gates gates;
     private final Rotation rotation;
     private final Dropout dropout;
@@ -49,6 +52,7 @@ public final class CpuOps extends HostOps {
         gemm = new Gemm(team);
         scales = new Scales(team);
         norms = new Norms(team);
+        layerNorms = new LayerNorms(team);
         gates = new Gates(team);
         rotation = new Rotation(team);
         dropout = new Dropout(team);
@@ -218,23 +222,49 @@ public final class CpuOps extends HostOps {
     // ---- normalisation, position, activation ----
 
     @Override
-    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps, float shift) {
         Checks.rmsNormForward(y, rstd, x, w);
-        norms.forward(y, rstd, x, w, eps);
+        norms.forward(y, rstd, x, w, eps, shift);
     }
 
     @Override
-    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd,
+                                float shift) {
         Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
-        norms.backward(dx, accumulate, dw, dy, x, w, rstd);
+        norms.backward(dx, accumulate, dw, dy, x, w, rstd, shift);
+    }
+
+    @Override
+    public void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
+        LayerChecks.layerNormForward(y, mean, rstd, x, w, bias);
+        layerNorms.forward(y, mean, rstd, x, w, bias, eps);
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w,
+                                  Tensor mean, Tensor rstd) {
+        LayerChecks.layerNormBackward(dx, dw, dBias, dy, x, w, mean, rstd);
+        layerNorms.backward(dx, accumulate, dw, dBias, dy, x, w, mean, rstd);
+    }
+
+    @Override
+    public void scale(Tensor y, Tensor x, float factor, float cap) {
+        LayerChecks.scale(y, x);
+        elementwise.scale(y, x, factor, cap);
+    }
+
+    @Override
+    public void copyColumns(Tensor dst, Tensor src, Columns columns, boolean accumulate) {
+        LayerChecks.copyColumns(dst, src, columns);
+        elementwise.copyColumns(dst, src, columns, accumulate);
     }
 
     @Override
     public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec,
                      boolean transpose) {
         Checks.rope(q, k, cos, sin, positions, spec);
-        if (q != null) rotation.rotate(q, cos, sin, positions, spec.headDim(), transpose);
-        if (k != null) rotation.rotate(k, cos, sin, positions, spec.headDim(), transpose);
+        if (q != null) rotation.rotate(q, cos, sin, positions, spec, transpose);
+        if (k != null) rotation.rotate(k, cos, sin, positions, spec, transpose);
     }
 
     @Override
@@ -273,10 +303,10 @@ public final class CpuOps extends HostOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-                                   Tensor targets, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
-        new CrossEntropy(this, team, gemm, w, toInts(targets), spec).run(stats, tokenLoss, dx, dw, x);
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
+                                   Tensor bias, Tensor targets, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
+        new CrossEntropy(this, team, gemm, w, bias, toInts(targets), spec).run(stats, tokenLoss, dx, dw, dBias, x);
     }
 
     // ---- optimizer ----

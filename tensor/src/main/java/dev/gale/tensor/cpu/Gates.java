@@ -3,9 +3,10 @@ package dev.gale.tensor.cpu;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.Scratch.Use;
 import dev.gale.tensor.ops.Activation;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/// Gated activations.
+/// Activations, gated or not.
 final class Gates {
     private final Team team;
 
@@ -18,7 +19,8 @@ final class Gates {
             float[] g = scratch.get(Use.A, Team.BLOCK);
             float[] u = scratch.get(Use.B, Team.BLOCK);
             Lanes.load(g, 0, gate, at, count);
-            Lanes.load(u, 0, up, at, count);
+            if (up == null) Arrays.fill(u, 0, Lanes.roundUp(count), 1f);
+            else Lanes.load(u, 0, up, at, count);
             switch (activation) {
                 case SILU -> silu(g, u, count);
                 case GELU -> gelu(g, u, count);
@@ -55,7 +57,8 @@ final class Gates {
             float[] u = scratch.get(Use.B, Team.BLOCK);
             float[] d = scratch.get(Use.C, Team.BLOCK);
             Lanes.load(g, 0, gate, at, count);
-            Lanes.load(u, 0, up, at, count);
+            if (up == null) Arrays.fill(u, 0, Lanes.roundUp(count), 1f);
+            else Lanes.load(u, 0, up, at, count);
             Lanes.load(d, 0, dy, at, count);
             switch (activation) {
                 case SILU -> siluBackward(g, u, d, count);
@@ -63,7 +66,7 @@ final class Gates {
                 case GELU_TANH -> geluTanhBackward(g, u, d, count);
             }
             Lanes.store(dGate, at, g, 0, count);
-            Lanes.store(dUp, at, d, 0, count);
+            if (dUp != null) Lanes.store(dUp, at, d, 0, count);
         });
     }
 

@@ -12,6 +12,7 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
+import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
@@ -95,6 +96,71 @@ class GradientsTest {
         GradCheck.ofOutput(ops, List.of(x, w), tape -> {
             Tensor shared = rows(tape, x);
             return F.add(tape, F.rmsNorm(tape, shared, w, 0.1f), F.rmsNorm(tape, shared, w, 0.2f));
+        });
+    }
+
+    @Test
+    void rmsNormOfPartsOfRowsWithAShift() {
+        Parameter x = trainable("x", 3, 8);
+        Parameter w = trainable("w", 4);
+        GradCheck.ofOutput(ops, List.of(x, w), tape -> F.rmsNorm(tape, rows(tape, x), w, 0.1f, 1f));
+    }
+
+    @Test
+    void layerNorm() {
+        Parameter x = trainable("x", 3, 7);
+        Parameter w = trainable("w", 7);
+        Parameter bias = trainable("bias", 7);
+        GradCheck.ofOutput(ops, List.of(x, w, bias), tape -> {
+            Tensor shared = rows(tape, x);
+            return F.add(tape, F.layerNorm(tape, shared, w, bias, 0.1f), F.layerNorm(tape, shared, w, bias, 0.2f));
+        });
+        w.setTrainable(false);
+        bias.setTrainable(false);
+        GradCheck.ofOutput(ops, List.of(x), tape -> F.layerNorm(tape, rows(tape, x), w, bias, 0.1f));
+    }
+
+    @Test
+    void scaledAndAddedScaled() {
+        Parameter a = trainable("a", 3, 4);
+        Parameter b = trainable("b", 3, 4);
+        GradCheck.ofOutput(ops, List.of(a, b),
+                tape -> F.addScaled(tape, rows(tape, a), F.scale(tape, rows(tape, b), 1.7f), -0.6f));
+    }
+
+    @Test
+    void columnsTakenApartAndPutTogether() {
+        Parameter x = trainable("x", 3, 10);
+        Parameter y = trainable("y", 3, 2);
+        GradCheck.ofOutput(ops, List.of(x), tape -> {
+            Tensor all = rows(tape, x);
+            return F.add(tape, F.columns(tape, all, Columns.range(4, 0, 0)), F.columns(tape, all, Columns.range(4, 5, 0)));
+        });
+        GradCheck.ofOutput(ops, List.of(x, y), tape -> F.columns(tape, 13,
+                new Assembly.Part(rows(tape, x), new Columns(3, 2, 1, 3, 0, 4)),
+                new Assembly.Part(rows(tape, y), new Columns(3, 2, 0, 0, 2, 4))));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Activation.class)
+    void activationWithoutAGate(Activation activation) {
+        Parameter x = trainable("x", 4, 5);
+        GradCheck.ofOutput(ops, List.of(x), tape -> F.glu(tape, rows(tape, x), null, activation));
+    }
+
+    @Test
+    void ropeOfNeighbours() {
+        AttentionSpec spec = new AttentionSpec(2, 2, 5, 1f, 0f, true);
+        Parameter q = trainable("q", 3, 10);
+        Parameter k = trainable("k", 3, 10);
+        Tensor cos = f32(uniform(8, 1), 4, 2);
+        Tensor sin = f32(uniform(8, 2), 4, 2);
+        Tensor positions = ints(3, 0, 2);
+        GradCheck.ofOutput(ops, List.of(q, k), tape -> {
+            Tensor turnedQ = rows(tape, q);
+            Tensor turnedK = rows(tape, k);
+            F.rope(tape, turnedQ, turnedK, cos, sin, positions, spec);
+            return F.add(tape, turnedQ, F.glu(tape, turnedK, turnedQ, Activation.SILU));
         });
     }
 
@@ -319,6 +385,17 @@ class GradientsTest {
         CrossEntropySpec spec = new CrossEntropySpec(2, scale, softcap);
         GradCheck.ofLoss(ops, List.of(x, w),
                 (tape, stats) -> F.linearCrossEntropy(tape, stats, null, rows(tape, x), w, targets, spec));
+    }
+
+    @Test
+    void biasOfTheHead() {
+        Parameter x = trainable("x", 4, 5);
+        Parameter w = trainable("w", 7, 5);
+        Parameter bias = trainable("bias", 7);
+        Tensor targets = ints(3, CrossEntropySpec.IGNORE, 0, 6);
+        CrossEntropySpec spec = new CrossEntropySpec(2, 1f, 1.5f);
+        GradCheck.ofLoss(ops, List.of(x, w, bias),
+                (tape, stats) -> F.linearCrossEntropy(tape, stats, null, rows(tape, x), w, bias, targets, spec));
     }
 
     @Test
