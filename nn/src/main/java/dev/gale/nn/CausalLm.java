@@ -79,9 +79,13 @@ public final class CausalLm implements AutoCloseable {
     /// host.
     /// Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
     public static CausalLm load(Path dir, LoadOptions options, TensorOps ops) {
-        ModelConfig config = HfConfig.read(dir);
+        HfConfig.requireFolder(dir);
         Path file = dir.resolve("config.json");
         ObjectNode configJson = HfConfig.json(file);
+        RopeScaling scaling = options.ropeScaling();
+        if (scaling != null) scaling.applyTo(configJson);
+        ModelConfig config = HfConfig.read(dir, configJson);
+        int maxSeqLen = options.maxSeqLen() == 0 && scaling != null ? scaling.context(config.maxSeqLen()) : options.maxSeqLen();
         Optional<BitsAndBytesConfig> packed = BitsAndBytesConfig.read(configJson, file.toString());
         packed.ifPresent(quantized -> quantized.requireFits(options, file.toString()));
         Path generation = dir.resolve("generation_config.json");
@@ -91,7 +95,7 @@ public final class CausalLm implements AutoCloseable {
         try {
             reserveLayers(ops, config, options.dtype(config.dtype()),
                     packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()));
-            CausalLm model = new CausalLm(config, configJson, generationJson, ops, options.maxSeqLen(), files,
+            CausalLm model = new CausalLm(config, configJson, generationJson, ops, maxSeqLen, files,
                     WeightSource.files(files, options, packed.orElse(null), ops, owned), owned);
             options.skipModules().requireKnown(model.modules());
             if (options.trainable()) model.trainAll();

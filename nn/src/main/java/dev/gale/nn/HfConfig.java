@@ -31,11 +31,19 @@ public final class HfConfig {
     /// it is there.
     /// Throws: InputException when the file is missing, is not JSON, or asks for something Gale does not know.
     public static ModelConfig read(Path dir) {
+        requireFolder(dir);
+        return read(dir, json(dir.resolve("config.json")));
+    }
+
+    static void requireFolder(Path dir) {
         if (Files.exists(dir) && !Files.isDirectory(dir)) {
             throw new InputException("%s is a file; give a model folder".formatted(dir));
         }
-        Path file = dir.resolve("config.json");
-        ModelConfig config = parse(json(file), file.toString());
+    }
+
+    /// As `read`, what config.json would say being given.
+    static ModelConfig read(Path dir, ObjectNode configJson) {
+        ModelConfig config = parse(configJson, dir.resolve("config.json").toString());
         Path generation = dir.resolve("generation_config.json");
         if (!Files.exists(generation)) return config;
         List<Integer> eos = new Fields(generation.toString(), json(generation)).ints("eos_token_id");

@@ -12,7 +12,10 @@ import dev.gale.tensor.quant.Quantization;
 /// @param quantization of the projections of the layers; null leaves them as the files have them, dense ones dense. Embedding,
 ///                    head, norms and biases stay dense
 /// @param skipModules  projections that stay dense all the same
-public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization, SkipModules skipModules) {
+/// @param ropeScaling  in place of the model's own rotary embedding; null leaves it. Without maxSeqLen the context grows by its
+///                     factor
+public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization, SkipModules skipModules,
+                          RopeScaling ropeScaling) {
     public LoadOptions {
         if (trainable && quantization != null) {
             throw new InputException("weights of %s cannot be trained; train an adapter, or load the model without quantization"
@@ -26,27 +29,31 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantiz
 
     /// Weights as they are in the files, frozen.
     public static LoadOptions defaults() {
-        return new LoadOptions(null, 0, false, null, SkipModules.NONE);
+        return new LoadOptions(null, 0, false, null, SkipModules.NONE, null);
     }
 
     public LoadOptions withDtype(DType dtype) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling);
     }
 
     public LoadOptions withMaxSeqLen(int maxSeqLen) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling);
     }
 
     public LoadOptions withQuantization(Quantization quantization) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling);
     }
 
     public LoadOptions withSkipModules(SkipModules skipModules) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling);
     }
 
     public LoadOptions withTrainable(boolean trainable) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling);
+    }
+
+    public LoadOptions withRopeScaling(RopeScaling ropeScaling) {
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling);
     }
 
     /// What weights that are stored as `stored` become.
