@@ -16,11 +16,13 @@ import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.Checks;
 import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.ExpertChecks;
 import dev.gale.tensor.ops.LayerChecks;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.ops.OptimizerChecks;
 import dev.gale.tensor.ops.Quantized8;
+import dev.gale.tensor.ops.RouteSpec;
 import java.util.Arrays;
 import java.util.List;
 
@@ -33,6 +35,7 @@ public final class TornadoOps extends DeviceOps {
     private final Products products;
     private final Attentions attentions;
     private final Layers layers;
+    private final Experts experts;
     private final Losses losses;
     private final Updates updates;
     private final QuantizedWeights quantized = new QuantizedWeights(this);
@@ -42,6 +45,7 @@ public final class TornadoOps extends DeviceOps {
         products = new Products(this, ProductEngine.of(abilities));
         attentions = new Attentions(this, abilities);
         layers = new Layers(this, abilities);
+        experts = new Experts(this, quantized);
         losses = new Losses(this, products);
         updates = new Updates(this);
     }
@@ -354,6 +358,51 @@ public final class TornadoOps extends DeviceOps {
     public void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation) {
         Checks.gluBackward(dGate, dUp, dy, gate, up);
         layers.gluBackward(dGate, dUp, dy, gate, up, activation);
+    }
+
+    // ---- experts ----
+
+    @Override
+    public void routeForward(Tensor weights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.route("routeForward", weights, experts, logits, spec);
+        this.experts.routeForward(weights, experts, logits, spec);
+    }
+
+    @Override
+    public void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.routeBackward(dLogits, dWeights, experts, logits, spec);
+        this.experts.routeBackward(dLogits, dWeights, experts, logits, spec);
+    }
+
+    @Override
+    public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
+        ExpertChecks.groupByExpert(tokens, places, offsets, experts);
+        this.experts.groupByExpert(tokens, places, offsets, experts);
+    }
+
+    @Override
+    public void combineForward(Tensor y, Tensor x, Tensor places, Tensor weights, boolean accumulate) {
+        ExpertChecks.combineForward(y, x, places, weights);
+        experts.combineForward(y, x, places, weights, accumulate);
+    }
+
+    @Override
+    public void combineBackward(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor places, Tensor weights) {
+        ExpertChecks.combineBackward(dx, dWeights, dy, x, places, weights);
+        experts.combineBackward(dx, dWeights, dy, x, places, weights);
+    }
+
+    @Override
+    public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+                              boolean accumulate) {
+        ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
+        experts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
+    }
+
+    @Override
+    public void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
+        ExpertChecks.groupedGradient(dw, a, b, offsets);
+        experts.groupedGradient(dw, a, b, offsets, alpha);
     }
 
     // ---- optimizer ----

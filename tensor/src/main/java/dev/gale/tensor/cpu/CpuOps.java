@@ -11,12 +11,15 @@ import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.Checks;
 import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.ExpertChecks;
 import dev.gale.tensor.ops.HostOps;
 import dev.gale.tensor.ops.LayerChecks;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.ops.OptimizerChecks;
 import dev.gale.tensor.ops.Quantized8;
+import dev.gale.tensor.ops.RouteSpec;
+import java.util.List;
 
 /// Every operation on the CPU: the Vector API at the machine's preferred width, all cores.
 ///
@@ -32,6 +35,7 @@ public final class CpuOps extends HostOps {
     private final Gates gates;
     private final Rotation rotation;
     private final Dropout dropout;
+    private final Experts experts;
     private final Updates updates;
     private final Updates8bit updates8bit;
     private final Adafactor adafactor;
@@ -56,6 +60,7 @@ public final class CpuOps extends HostOps {
         gates = new Gates(team);
         rotation = new Rotation(team);
         dropout = new Dropout(team);
+        experts = new Experts(this, team, gemm);
         updates = new Updates(team);
         updates8bit = new Updates8bit(team);
         adafactor = new Adafactor(team);
@@ -307,6 +312,52 @@ public final class CpuOps extends HostOps {
                                    Tensor bias, Tensor targets, CrossEntropySpec spec) {
         LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
         new CrossEntropy(this, team, gemm, w, bias, toInts(targets), spec).run(stats, tokenLoss, dx, dw, dBias, x);
+    }
+
+    // ---- experts ----
+
+    @Override
+    public void routeForward(Tensor weights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.route("routeForward", weights, experts, logits, spec);
+        this.experts.routeForward(weights, experts, logits, spec);
+    }
+
+    @Override
+    public void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.routeBackward(dLogits, dWeights, experts, logits, spec);
+        this.experts.routeBackward(dLogits, dWeights, experts, logits, spec);
+    }
+
+    @Override
+    public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
+        ExpertChecks.groupByExpert(tokens, places, offsets, experts);
+        this.experts.groupByExpert(tokens, places, offsets, experts);
+    }
+
+    @Override
+    public void combineForward(Tensor y, Tensor x, Tensor places, Tensor weights, boolean accumulate) {
+        ExpertChecks.combineForward(y, x, places, weights);
+        experts.combineForward(y, x, places, weights, accumulate);
+    }
+
+    @Override
+    public void combineBackward(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor places, Tensor weights) {
+        ExpertChecks.combineBackward(dx, dWeights, dy, x, places, weights);
+        experts.combineBackward(dx, dWeights, dy, x, places, weights);
+    }
+
+    @Override
+    public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+                              boolean accumulate) {
+        ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
+        single("groupedMatmul", c);
+        experts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
+    }
+
+    @Override
+    public void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
+        ExpertChecks.groupedGradient(dw, a, b, offsets);
+        experts.groupedGradient(dw, a, b, offsets, alpha);
     }
 
     // ---- optimizer ----

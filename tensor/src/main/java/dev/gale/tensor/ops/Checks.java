@@ -414,7 +414,7 @@ public final class Checks {
         if (!tensor.dtype().floating()) throw wrong(op, label + " must have a floating dtype", label, tensor);
     }
 
-    private static void weight(String op, Tensor w) {
+    static void weight(String op, Tensor w) {
         present(op, "w", w);
         if (!w.dtype().quantized()) floating(op, "w", w);
     }

@@ -6,7 +6,6 @@ import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -21,12 +20,11 @@ import java.util.Map;
 /// layerNorm 6 and 11, scale 1 (4 with a cap), copyColumns 1 where it adds, rope 3, glu 5 and 10 (4 and 8 without up),
 /// columnScale 2 (3 with either of bias and residual, 4 with both) and 3 (or what of it is asked for), sumSquares 2, adamW 14,
 /// lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit 19 (a code is 8 comparisons and a division),
-/// quantize 3, dequantize 1; rowNorm 2 and, with gram, 2 R per element of b; transcendental functions count as one.
+/// quantize 3, dequantize 1, routes 3 + k and 6 per logit, combine 2 and 3 per element of x; rowNorm 2 and, with gram, 2 R per element of b; transcendental functions count as one.
 /// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the
 /// batch; where they were not written, every key is visible and every row trained. Reading floats gives zeros.
 /// Bytes: every operand that a call reads and every result it writes, once; lookups count the rows they touch.
-public final class NullOps extends PooledOps {
-    private final Map<String, OpCount> counts = new LinkedHashMap<>();
+public final class NullOps extends CountingOps {
     private final Map<Tensor, int[]> written = new HashMap<>();
     private final DType activationType;
 
@@ -63,37 +61,6 @@ public final class NullOps extends PooledOps {
     @Override
     public boolean computes() {
         return false;
-    }
-
-    /// Calls, FLOPs and bytes per method, in order of first call.
-    public Map<String, OpCount> counts() {
-        return new LinkedHashMap<>(counts);
-    }
-
-    public long totalFlops() {
-        return counts.values().stream().mapToLong(OpCount::flops).sum();
-    }
-
-    public void resetCounts() {
-        counts.clear();
-    }
-
-    private void count(String op, long flops, long bytes) {
-        counts.merge(op, new OpCount(op, 1, flops, bytes), (known, one) -> known.plus(flops, bytes));
-    }
-
-    private static long bytes(Tensor... tensors) {
-        long sum = 0;
-        for (Tensor tensor : tensors) {
-            if (tensor == null) continue;
-            sum += tensor.byteSize() + (tensor.scales() == null ? 0 : tensor.scales().byteSize());
-        }
-        return sum;
-    }
-
-    /// Bytes of a result: accumulating reads it too.
-    private static long result(Tensor tensor, boolean accumulate) {
-        return tensor == null ? 0 : accumulate ? 2 * tensor.byteSize() : tensor.byteSize();
     }
 
     // ---- memory ----
@@ -435,48 +402,6 @@ public final class NullOps extends PooledOps {
         Checks.adamW(param, grad, m, v, hyper, factor);
         count("adamW", 14 * param.size(), result(param, true) + result(m, true) + result(v, true)
                 + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void lion(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
-        OptimizerChecks.lion(param, grad, m, hyper, factor);
-        count("lion", 9 * param.size(), result(param, true) + result(m, true) + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void sgd(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
-        OptimizerChecks.sgd(param, grad, m, hyper, factor);
-        count("sgd", 6 * param.size(), result(param, true) + result(m, true) + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
-        OptimizerChecks.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
-        count("scheduleFreeAdamW", 18 * y.size(), result(y, true) + result(z, true) + result(v, true)
-                + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void adafactor(Tensor param, Tensor grad, Tensor rows, Tensor cols, Tensor hyper, Tensor factor) {
-        OptimizerChecks.adafactor(param, grad, rows, cols, hyper, factor);
-        count("adafactor", 16 * param.size(), result(param, true) + result(rows, true) + result(cols, true)
-                + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void adamW8bit(Tensor param, Tensor grad, Quantized8 m, Quantized8 v, Tensor hyper, Tensor factor) {
-        OptimizerChecks.adamW8bit(param, grad, m, v, hyper, factor);
-        count("adamW8bit", 34 * param.size(), result(param, true) + quantized(m) + quantized(v) + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void lion8bit(Tensor param, Tensor grad, Quantized8 m, Tensor hyper, Tensor factor) {
-        OptimizerChecks.lion8bit(param, grad, m, hyper, factor);
-        count("lion8bit", 19 * param.size(), result(param, true) + quantized(m) + bytes(grad, hyper, factor));
-    }
-
-    private static long quantized(Quantized8 state) {
-        return result(state.codes(), true) + result(state.absmax(), true);
     }
 
     @Override

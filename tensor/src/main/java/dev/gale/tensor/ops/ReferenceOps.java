@@ -7,11 +7,14 @@ import dev.gale.tensor.quant.Codec;
 import dev.gale.tensor.random.Philox;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 
 /// The meaning of every operation in obvious loops: operands are read as doubles, computed in double, and rounded once
 /// when stored. The oracle of every test; never optimised.
 public final class ReferenceOps extends HostOps {
+    private final ReferenceExperts experts = new ReferenceExperts(this);
+
     @Override
     public String name() {
         return "reference";
@@ -274,6 +277,51 @@ public final class ReferenceOps extends HostOps {
             Tensor bias, Tensor targets, CrossEntropySpec spec) {
         LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
         new ReferenceCrossEntropy(x, w, bias, toInts(targets), spec).run(stats, tokenLoss, dx, dw, dBias);
+    }
+
+    // ---- experts ----
+
+    @Override
+    public void routeForward(Tensor weights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.route("routeForward", weights, experts, logits, spec);
+        this.experts.routeForward(weights, experts, logits, spec);
+    }
+
+    @Override
+    public void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.routeBackward(dLogits, dWeights, experts, logits, spec);
+        this.experts.routeBackward(dLogits, dWeights, experts, logits, spec);
+    }
+
+    @Override
+    public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
+        ExpertChecks.groupByExpert(tokens, places, offsets, experts);
+        this.experts.groupByExpert(tokens, places, offsets, experts);
+    }
+
+    @Override
+    public void combineForward(Tensor y, Tensor x, Tensor places, Tensor weights, boolean accumulate) {
+        ExpertChecks.combineForward(y, x, places, weights);
+        experts.combineForward(y, x, places, weights, accumulate);
+    }
+
+    @Override
+    public void combineBackward(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor places, Tensor weights) {
+        ExpertChecks.combineBackward(dx, dWeights, dy, x, places, weights);
+        experts.combineBackward(dx, dWeights, dy, x, places, weights);
+    }
+
+    @Override
+    public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+                              boolean accumulate) {
+        ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
+        experts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
+    }
+
+    @Override
+    public void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
+        ExpertChecks.groupedGradient(dw, a, b, offsets);
+        experts.groupedGradient(dw, a, b, offsets, alpha);
     }
 
     // ---- optimizer ----

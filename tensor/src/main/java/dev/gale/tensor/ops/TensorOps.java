@@ -20,7 +20,7 @@ import java.lang.foreign.MemorySegment;
 /// - NaN in gives NaN out, wherever the value takes part.
 /// - Arguments are checked in every implementation: ShapeException names the operation and the operands.
 /// - Destinations must not overlap sources unless a method says "in place".
-public interface TensorOps extends OptimizerOps, LayerOps, AutoCloseable {
+public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoCloseable {
 
     /// Short name for logs and results, e.g. `cpu`.
     String name();
