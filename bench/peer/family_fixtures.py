@@ -2,6 +2,7 @@
 
 Writes OUT/nn/FAMILY and OUT/peft/FAMILY as the tests of these modules have them in src/test/resources/fixtures.
   python family_fixtures.py OUT [FAMILY ...]      needs torch, transformers 5, peft, safetensors; F32 on the CPU
+Families whose experts are adapted need transformers 4, where each projection of an expert is a module of its own: those of EXPERTS.
 """
 import json
 import os
@@ -57,6 +58,31 @@ FAMILIES = {
     "granite": lambda: (T.GraniteConfig(**BASE, tie_word_embeddings=True, embedding_multiplier=3.0, attention_multiplier=0.2,
                                         residual_multiplier=0.4, logits_scaling=2.5, **PLAIN), T.GraniteForCausalLM, ALL),
 }
+DEEPSEEK = dict(first_k_dense_replace=1, n_routed_experts=6, num_experts_per_tok=3, n_shared_experts=2, moe_intermediate_size=16,
+                kv_lora_rank=12, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=6, tie_word_embeddings=False)
+FAMILIES["deepseek-yarn"] = lambda: (
+    T.DeepseekV2Config(**{**BASE, "num_key_value_heads": 4}, **DEEPSEEK, q_lora_rank=None, routed_scaling_factor=1.0,
+                       **rope(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16,
+                              beta_fast=32, beta_slow=1, mscale=0.8, mscale_all_dim=0.6)),
+    T.DeepseekV2ForCausalLM, ["q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"])
+EXPERTS = {
+    "mixtral": lambda: (T.MixtralConfig(**BASE, num_local_experts=4, num_experts_per_tok=2, tie_word_embeddings=False,
+                                        sliding_window=None), T.MixtralForCausalLM,
+                        ["q_proj", "k_proj", "v_proj", "o_proj", "gate", "w1", "w2", "w3"]),
+    "qwen2-moe": lambda: (T.Qwen2MoeConfig(**BASE, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=16,
+                                           shared_expert_intermediate_size=24, norm_topk_prob=False, decoder_sparse_step=1,
+                                           mlp_only_layers=[0], tie_word_embeddings=False),
+                          T.Qwen2MoeForCausalLM, ALL + ["gate", "shared_expert_gate"]),
+    "qwen3-moe": lambda: (T.Qwen3MoeConfig(**BASE, head_dim=12, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=16,
+                                           norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[],
+                                           tie_word_embeddings=True), T.Qwen3MoeForCausalLM, ALL),
+    "deepseek": lambda: (T.DeepseekV2Config(**{**BASE, "num_key_value_heads": 4}, **DEEPSEEK, q_lora_rank=10, n_group=3,
+                                            topk_group=2, topk_method="group_limited_greedy", routed_scaling_factor=1.6),
+                         T.DeepseekV2ForCausalLM,
+                         ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+}
+if T.__version__.startswith("4."):
+    FAMILIES = EXPERTS
 
 
 def loss_of(logits, labels):

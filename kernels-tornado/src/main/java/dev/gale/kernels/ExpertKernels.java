@@ -115,13 +115,17 @@ public final class ExpertKernels {
             float mean = products / divisor;
             for (int e = 0; e < count; e++) {
                 float p = TornadoMath.exp(Elements.get(logits, logitsHalf, type, at + e) - top) / divisor;
-                float share = normalize == 1 ? 0f : -mean;
+                float share = -mean;
+                int reached = 1 - normalize;
                 for (int s = 0; s < k; s++) {
                     if (experts.get(atExperts + s) == e) {
                         share = scale * dWeights.get(atWeights + s) - mean;
+                        reached = 1;
                     }
                 }
-                Elements.set(dLogits, dLogitsHalf, type, dAt + e, p * share);
+                float gradient = 0f;
+                if (reached == 1) gradient = p * share;
+                Elements.set(dLogits, dLogitsHalf, type, dAt + e, gradient);
             }
         }
     }

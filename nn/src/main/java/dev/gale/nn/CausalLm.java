@@ -136,9 +136,12 @@ public final class CausalLm implements AutoCloseable {
 
     /// A little more than the tensors have where there are scales: each begins at a multiple of 64 bytes.
     private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization) {
-        long perLayer = quantization == null ? dtype.bytes(config.layerParameters())
-                : quantization.bytes(config.layerParameters()) + QUANTIZED_EXTRA;
-        ops.reserve(config.numLayers() * perLayer);
+        long bytes = 0;
+        for (int layer = 0; layer < config.numLayers(); layer++) {
+            long parameters = config.layerParameters(layer);
+            bytes += quantization == null ? dtype.bytes(parameters) : quantization.bytes(parameters) + QUANTIZED_EXTRA;
+        }
+        ops.reserve(bytes);
     }
 
     private static Set<Tensor> identitySet() {
@@ -290,6 +293,11 @@ public final class CausalLm implements AutoCloseable {
         return byPath;
     }
 
+    /// Whether the projection of a path is that of an expert, which is never multiplied alone.
+    public boolean isExpert(String path) {
+        return layers.stream().anyMatch(layer -> layer.isExpert(path));
+    }
+
     /// Puts another projection in the place of the one at a path, e.g. one with an adapter around it.
     /// Throws: IllegalArgumentException when there is no such path.
     public void replace(String path, UnaryOperator<Projection> change) {
@@ -309,6 +317,7 @@ public final class CausalLm implements AutoCloseable {
         if (embeddingAdapter != null) all.addAll(List.of(embeddingAdapter.a(), embeddingAdapter.b()));
         for (DecoderLayer layer : layers) {
             all.addAll(layer.norms());
+            all.addAll(layer.weights());
             for (Projection projection : layer.projections()) all.addAll(projection.parameters());
         }
         all.addAll(norm.parameters());

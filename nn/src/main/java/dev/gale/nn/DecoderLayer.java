@@ -29,11 +29,13 @@ final class DecoderLayer {
         parallel = form.parallel();
         multiplier = (float) config.variant().multipliers().residual();
         inputNorm = norm(config, weights, path + ".input_layernorm");
-        attention = new SelfAttention(config, index, weights, path + ".self_attn");
+        attention = config.variant().latent() != null ? new LatentSelfAttention(config, weights, path + ".self_attn")
+                : new SelfAttention(config, index, weights, path + ".self_attn");
         afterAttention = form.postNorms() ? norm(config, weights, path + ".post_attention_layernorm") : null;
         mlpNorm = parallel ? null
                 : norm(config, weights, path + (form.postNorms() ? ".pre_feedforward_layernorm" : ".post_attention_layernorm"));
-        mlp = new Mlp(config, weights, path + ".mlp", config.intermediateSize());
+        mlp = config.isSparse(index) ? new ExpertMlp(config, weights, path + "." + Family.of(config).names.sparse())
+                : new Mlp(config, weights, path + ".mlp", config.intermediateSize());
         afterMlp = form.postNorms() ? norm(config, weights, path + ".post_feedforward_layernorm") : null;
     }
 
@@ -80,6 +82,16 @@ final class DecoderLayer {
         norms.addAll(mlp.norms());
         norms.forEach(norm -> parameters.addAll(norm.parameters()));
         return parameters;
+    }
+
+    /// Weights that belong to no projection and no norm.
+    List<Parameter> weights() {
+        return Stream.of(attention, mlp).flatMap(block -> block.weights().stream()).toList();
+    }
+
+    boolean isExpert(String path) {
+        return mlp instanceof ExpertMlp mixture
+                && mixture.experts().stream().anyMatch(slot -> slot.projection().path().equals(path));
     }
 
     /// Puts another projection in the place of the one at a path that this layer has.

@@ -16,7 +16,11 @@ enum Family {
     PHI("PhiForCausalLM", "phi", WeightNames.PHI),
     PHI3("Phi3ForCausalLM", "phi3", WeightNames.LLAMA),
     SMOLLM3("SmolLM3ForCausalLM", "smollm3", WeightNames.LLAMA),
-    GRANITE("GraniteForCausalLM", "granite", WeightNames.LLAMA);
+    GRANITE("GraniteForCausalLM", "granite", WeightNames.LLAMA),
+    MIXTRAL("MixtralForCausalLM", "mixtral", WeightNames.MIXTRAL),
+    QWEN2_MOE("Qwen2MoeForCausalLM", "qwen2_moe", WeightNames.QWEN_MOE),
+    QWEN3_MOE("Qwen3MoeForCausalLM", "qwen3_moe", WeightNames.QWEN_MOE),
+    DEEPSEEK_V2("DeepseekV2ForCausalLM", "deepseek_v2", WeightNames.DEEPSEEK);
 
     final String architecture;
     final String modelType;

@@ -84,17 +84,23 @@ public final class HfConfig {
             throw fields.bad("num_attention_heads %d is not a multiple of num_key_value_heads %d"
                     .formatted(heads, kvHeads));
         }
-        int headDim = fields.positive("head_dim", HfFamilies.headDim(family, hidden, heads));
+        boolean latent = family == Family.DEEPSEEK_V2;
+        int headDim = latent ? HfMixtures.latent(fields).headDim()
+                : fields.positive("head_dim", HfFamilies.headDim(family, hidden, heads));
+        int rotated = latent ? HfMixtures.latent(fields).ropeDim() : headDim;
         int maxSeqLen = fields.positive("max_position_embeddings", 2048);
         int layers = fields.positive("num_hidden_layers");
         DType dtype = dtype(fields);
+        RopeConfig rope = HfRope.parse(fields, rotated, maxSeqLen, family);
+        Variant variant = HfFamilies.variant(family, fields, hidden, layers, dtype);
+        if (latent) variant = variant.with(Multipliers.NONE.withAttention(HfMixtures.attentionScale(rope, headDim)));
         return new ModelConfig(family.architecture, hidden, fields.positive("intermediate_size"), layers, heads, kvHeads, headDim,
                 fields.positive("vocab_size"), maxSeqLen, HfFamilies.normEps(family, fields),
                 activation(HfFamilies.activation(family, fields), fields), HfFamilies.attentionBias(family, fields),
                 HfFamilies.mlpBias(family, fields), fields.flag("tie_word_embeddings", HfFamilies.tiesEmbeddings(family)),
-                HfRope.parse(fields, headDim, maxSeqLen, family), fields.id("bos_token_id"), fields.ints("eos_token_id"),
+                rope, fields.id("bos_token_id"), fields.ints("eos_token_id"),
                 fields.id("pad_token_id"), dtype, fields.number("initializer_range", 0.02),
-                HfFamilies.variant(family, fields, hidden, layers, dtype));
+                variant);
     }
 
     private static Family family(Fields fields) {
@@ -152,6 +158,7 @@ public final class HfConfig {
             case SILU -> "silu";
             case GELU -> "gelu";
             case GELU_TANH -> "gelu_pytorch_tanh";
+            case SIGMOID -> throw new IllegalArgumentException("no model has an MLP of sigmoids");
         });
         json.put("attention_bias", config.attentionBias()).put("mlp_bias", config.mlpBias());
         json.put("tie_word_embeddings", config.tieWordEmbeddings());

@@ -32,7 +32,11 @@ final class HfFamilies {
     }
 
     static int numKvHeads(Family family, int heads) {
-        return family == Family.MISTRAL ? 8 : heads;
+        return switch (family) {
+            case MISTRAL, MIXTRAL -> 8;
+            case QWEN3_MOE -> 4;
+            default -> heads;
+        };
     }
 
     static boolean tiesEmbeddings(Family family) {
@@ -41,7 +45,7 @@ final class HfFamilies {
 
     static double normEps(Family family, Fields fields) {
         return family == Family.PHI ? fields.number("layer_norm_eps", 1e-5)
-                : fields.number("rms_norm_eps", family == Family.PHI3 ? 1e-5 : 1e-6);
+                : fields.number("rms_norm_eps", family == Family.PHI3 || family == Family.MIXTRAL ? 1e-5 : 1e-6);
     }
 
     /// The activation's name. Gemma's early files say gelu where they mean its tanh form.
@@ -52,6 +56,7 @@ final class HfFamilies {
     }
 
     static boolean attentionBias(Family family, Fields fields) {
+        if (family == Family.QWEN2_MOE) return fields.flag("qkv_bias", true);
         return family == Family.QWEN2 || family == Family.PHI || fields.flag("attention_bias");
     }
 
@@ -82,6 +87,10 @@ final class HfFamilies {
             case PHI -> phi(fields);
             case PHI3 -> Variant.of(LayerForm.PHI3).with(LayerKinds.sliding(window(fields, 0)));
             case SMOLLM3 -> Variant.LLAMA.with(smolLmKinds(fields, layers));
+            case MIXTRAL -> Variant.LLAMA.with(LayerKinds.sliding(window(fields, 0))).with(HfMixtures.mixtral(fields));
+            case QWEN2_MOE -> Variant.of(LayerForm.QWEN2).with(qwenKinds(fields, layers)).with(HfMixtures.qwen(fields, layers, true));
+            case QWEN3_MOE -> Variant.of(LayerForm.QWEN3).with(qwenKinds(fields, layers)).with(HfMixtures.qwen(fields, layers, false));
+            case DEEPSEEK_V2 -> HfMixtures.deepseek(fields, layers);
             case GRANITE -> Variant.LLAMA.with(new Multipliers(fields.number("embedding_multiplier", 1),
                     fields.number("attention_multiplier", 1), fields.number("residual_multiplier", 1),
                     1 / nonZero(fields, "logits_scaling"), 0, 0));
@@ -180,7 +189,8 @@ final class HfFamilies {
         LayerKinds kinds = config.variant().kinds();
         if (kinds.window() > 0) json.put(WINDOW, kinds.window());
         else json.putNull(WINDOW);
-        if (kinds.window() > 0 && family != Family.MISTRAL && family != Family.PHI3) {
+        if (config.variant().mixture() != null) HfMixtures.write(json, family, config);
+        if (kinds.window() > 0 && family != Family.MISTRAL && family != Family.MIXTRAL && family != Family.PHI3) {
             json.put("use_sliding_window", true);
             IntStream.range(0, config.numLayers()).mapToObj(layer -> kinds.slides(layer) ? SLIDING : "full_attention")
                     .forEach(json.putArray(LAYER_TYPES)::add);

@@ -69,14 +69,27 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
     public AttentionSpec attention() {
         Multipliers multipliers = variant.multipliers();
         double scale = multipliers.attention() == 0 ? 1 / Math.sqrt(headDim) : multipliers.attention();
-        return new AttentionSpec(numHeads, numKvHeads, headDim, (float) scale, (float) multipliers.attentionCap());
+        return new AttentionSpec(numHeads, numKvHeads, headDim, (float) scale, (float) multipliers.attentionCap(),
+                variant.latent() != null);
+    }
+
+    /// How many elements of a head are rotated.
+    int rotatedDim() {
+        return variant.latent() != null ? variant.latent().ropeDim() : (int) (headDim * rope.partialRotaryFactor());
     }
 
     /// Weights of a layer, biases not counted.
-    public long layerParameters() {
-        long attention = (2L * numHeads + 2L * numKvHeads) * headDim * hiddenSize;
+    public long layerParameters(int layer) {
+        long attention = variant.latent() != null ? variant.latent().parameters(hiddenSize, numHeads)
+                : (2L * numHeads + 2L * numKvHeads) * headDim * hiddenSize;
         long matrices = variant.form().gated() ? 3 : 2;
-        return attention + matrices * intermediateSize * hiddenSize + (variant.form().postNorms() ? 4L : 2L) * hiddenSize;
+        long mlp = isSparse(layer) ? variant.mixture().parameters(hiddenSize) : matrices * intermediateSize * hiddenSize;
+        return attention + mlp + (variant.form().postNorms() ? 4L : 2L) * hiddenSize;
+    }
+
+    /// Whether a layer has experts.
+    boolean isSparse(int layer) {
+        return variant.mixture() != null && variant.mixture().isSparse(layer);
     }
 
     /// The same model with another rotary embedding.

@@ -67,11 +67,14 @@ public final class F {
 
     /// Columns of x `[M, N]` side by side, as `columns` places them: `[M, columns.destinationEnd()]`, all of which they fill.
     public static Tensor columns(Tape tape, Tensor x, Columns columns) {
-        return columns(tape, columns.destinationEnd(), new Assembly.Part(x, columns));
+        return columns(tape, columns.destinationEnd(), new Part(x, columns));
     }
 
+    /// Columns of one matrix, and where they go.
+    public record Part(Tensor source, Columns columns) {}
+
     /// A matrix of `width` columns, put together from columns of others; the rest is 0.
-    static Tensor columns(Tape tape, int width, Assembly.Part... parts) {
+    public static Tensor columns(Tape tape, int width, Part... parts) {
         Tensor y = tape.allocate("columns of " + parts[0].source().name(), Shape.of(parts[0].source().rows(), width));
         return tape.run(new Assembly(y, List.of(parts)));
     }

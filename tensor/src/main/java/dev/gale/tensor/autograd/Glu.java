@@ -30,8 +30,10 @@ record Glu(Tensor output, Tensor gate, Tensor up, Activation activation) impleme
     @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
         if (up == null) {
-            ops.gluBackward(dy, null, dy, gate, null, activation);
-            grads.giveIfWanted(gate, dy);
+            Tensor dx = dy.dtype() == gate.dtype() ? dy : grads.like(gate);
+            ops.gluBackward(dx, null, dy, gate, null, activation);
+            if (dx != dy) ops.release(dy);
+            grads.giveIfWanted(gate, dx);
             return;
         }
         Tensor dGate = grads.like(gate);

@@ -25,6 +25,7 @@ final class Gates {
                 case SILU -> silu(g, u, count);
                 case GELU -> gelu(g, u, count);
                 case GELU_TANH -> geluTanh(g, u, count);
+                case SIGMOID -> sigmoid(g, u, count);
             }
             Lanes.store(y, at, u, 0, count);
         });
@@ -35,6 +36,10 @@ final class Gates {
             FloatVector x = Lanes.at(g, i);
             x.mul(Maths.sigmoid(x)).mul(Lanes.at(u, i)).intoArray(u, i);
         }
+    }
+
+    private static void sigmoid(float[] g, float[] u, int count) {
+        for (int i = 0; i < count; i += Lanes.WIDTH) Maths.sigmoid(Lanes.at(g, i)).mul(Lanes.at(u, i)).intoArray(u, i);
     }
 
     private static void gelu(float[] g, float[] u, int count) {
@@ -64,6 +69,7 @@ final class Gates {
                 case SILU -> siluBackward(g, u, d, count);
                 case GELU -> geluBackward(g, u, d, count);
                 case GELU_TANH -> geluTanhBackward(g, u, d, count);
+                case SIGMOID -> sigmoidBackward(g, u, d, count);
             }
             Lanes.store(dGate, at, g, 0, count);
             if (dUp != null) Lanes.store(dUp, at, d, 0, count);
@@ -80,6 +86,17 @@ final class Gates {
             FloatVector slope = s.mul(x.mul(rest).add(1f));
             dy.mul(Lanes.at(u, i)).mul(slope).intoArray(g, i);
             dy.mul(x.mul(s)).intoArray(d, i);
+        }
+    }
+
+    /// As `siluBackward`, with `act = s`, `act' = s (1 - s)`, 1 - s(x) being s(-x).
+    private static void sigmoidBackward(float[] g, float[] u, float[] d, int count) {
+        for (int i = 0; i < count; i += Lanes.WIDTH) {
+            FloatVector x = Lanes.at(g, i);
+            FloatVector dy = Lanes.at(d, i);
+            FloatVector s = Maths.sigmoid(x);
+            dy.mul(Lanes.at(u, i)).mul(s.mul(Maths.sigmoid(x.neg()))).intoArray(g, i);
+            dy.mul(s).intoArray(d, i);
         }
     }
 

@@ -137,8 +137,8 @@ class GradientsTest {
             return F.add(tape, F.columns(tape, all, Columns.range(4, 0, 0)), F.columns(tape, all, Columns.range(4, 5, 0)));
         });
         GradCheck.ofOutput(ops, List.of(x, y), tape -> F.columns(tape, 13,
-                new Assembly.Part(rows(tape, x), new Columns(3, 2, 1, 3, 0, 4)),
-                new Assembly.Part(rows(tape, y), new Columns(3, 2, 0, 0, 2, 4))));
+                new F.Part(rows(tape, x), new Columns(3, 2, 1, 3, 0, 4)),
+                new F.Part(rows(tape, y), new Columns(3, 2, 0, 0, 2, 4))));
     }
 
     @ParameterizedTest
