@@ -15,6 +15,7 @@ import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.ops.WeightStream;
 import dev.gale.tensor.quant.Quantization;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,9 +53,12 @@ public final class CausalLm implements AutoCloseable {
     private EmbeddingAdapter embeddingAdapter;       // null when there is none
     private final RopeTables ropes;
     private final RopeTables slidingRopes;           // those of layers with a window; often the same
+    private final HostWeights onHost;
+    private final WeightStream layerStream;
+    private WeightStream headStream;                 // null until a head on the host is needed
 
     private CausalLm(ModelConfig config, ObjectNode configJson, ObjectNode generationJson, TensorOps ops, int maxSeqLen,
-                     WeightFiles files, WeightSource weights, Set<Tensor> owned) {
+                     WeightFiles files, WeightSource weights, HostWeights onHost, Set<Tensor> owned) {
         this.config = config;
         this.configJson = configJson;
         this.generationJson = generationJson;
@@ -62,14 +66,19 @@ public final class CausalLm implements AutoCloseable {
         this.maxSeqLen = maxSeqLen == 0 ? config.maxSeqLen() : maxSeqLen;
         this.files = files;
         this.owned = owned;
+        this.onHost = ops.onHost() ? HostWeights.NONE : onHost;
         int hidden = config.hiddenSize();
-        embedding = DecoderLayer.parameter(weights, "model.embed_tokens.weight", config.vocabSize(), hidden);
-        for (int i = 0; i < config.numLayers(); i++) layers.add(new DecoderLayer(config, i, weights));
+        WeightSource outer = this.onHost.embedding() ? weights.onHost() : weights;
+        embedding = DecoderLayer.parameter(outer, "model.embed_tokens.weight", config.vocabSize(), hidden);
+        for (int i = 0; i < config.numLayers(); i++) {
+            layers.add(new DecoderLayer(config, i, isStreamed(i) ? weights.projectionsOnHost() : weights));
+        }
         WeightNames names = Family.of(config).names;
         norm = Norm.of(config.variant().form().norm(), weights, names.finalNorm(), hidden, config.rmsNormEps());
         head = config.tieWordEmbeddings() ? embedding
-                : DecoderLayer.parameter(weights, "lm_head.weight", config.vocabSize(), hidden);
+                : DecoderLayer.parameter(outer, "lm_head.weight", config.vocabSize(), hidden);
         headBias = names.headBias() ? DecoderLayer.parameter(weights, "lm_head.bias", config.vocabSize()) : null;
+        layerStream = ops.stream(streamedWeights());
         ropes = new RopeTables(ops, config, this.maxSeqLen);
         RopeConfig sliding = config.variant().kinds().slidingRope();
         slidingRopes = sliding == null ? ropes : new RopeTables(ops, config.withRope(sliding), this.maxSeqLen);
@@ -94,9 +103,9 @@ public final class CausalLm implements AutoCloseable {
         WeightFiles files = WeightFiles.open(dir);
         try {
             reserveLayers(ops, config, options.dtype(config.dtype()),
-                    packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()));
+                    packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()), options.onHost());
             CausalLm model = new CausalLm(config, configJson, generationJson, ops, maxSeqLen, files,
-                    WeightSource.files(files, options, packed.orElse(null), ops, owned), owned);
+                    WeightSource.files(files, options, packed.orElse(null), ops, owned), options.onHost(), owned);
             options.skipModules().requireKnown(model.modules());
             if (options.trainable()) model.trainAll();
             model.logUnused(dir);
@@ -116,9 +125,9 @@ public final class CausalLm implements AutoCloseable {
     /// @param options a dtype, and a quantization or none
     public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
-        reserveLayers(ops, config, options.dtype(), options.quantization());
+        reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
         return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
-                WeightSource.random(config, seed, options, ops, owned), owned);
+                WeightSource.random(config, seed, options, ops, owned), options.onHost(), owned);
     }
 
     /// As `random`, but ready in seconds on a device, whatever the size: see `RandomRows`. For measuring.
@@ -128,20 +137,33 @@ public final class CausalLm implements AutoCloseable {
             for (int width : List.of(config.hiddenSize(), config.intermediateSize(), config.attention().queryWidth())) {
                 rows.prepare(width);
             }
-            reserveLayers(ops, config, options.dtype(), options.quantization());
+            reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
             return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
-                    WeightSource.randomRows(rows, config.variant().form().norm(), options, ops, owned), owned);
+                    WeightSource.randomRows(rows, config.variant().form().norm(), options, ops, owned), options.onHost(), owned);
         }
     }
 
     /// A little more than the tensors have where there are scales: each begins at a multiple of 64 bytes.
-    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization) {
+    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization, HostWeights onHost) {
         long bytes = 0;
         for (int layer = 0; layer < config.numLayers(); layer++) {
+            if (!ops.onHost() && onHost.piece(layer, config.numLayers()) >= 0) continue;
             long parameters = config.layerParameters(layer);
             bytes += quantization == null ? dtype.bytes(parameters) : quantization.bytes(parameters) + QUANTIZED_EXTRA;
         }
         ops.reserve(bytes);
+    }
+
+    private boolean isStreamed(int layer) {
+        return onHost.piece(layer, config.numLayers()) >= 0;
+    }
+
+    private List<List<Tensor>> streamedWeights() {
+        List<List<Tensor>> pieces = new ArrayList<>();
+        for (int i = 0; i < layers.size(); i++) {
+            if (isStreamed(i)) pieces.add(layers.get(i).projections().stream().map(p -> p.parameters().getFirst().value()).toList());
+        }
+        return pieces;
     }
 
     private static Set<Tensor> identitySet() {
@@ -182,16 +204,26 @@ public final class CausalLm implements AutoCloseable {
     /// @param checkpointing what backward makes again of each layer instead of keeping it
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
     public Tensor hidden(Tape tape, ModelInput in, Checkpointing checkpointing) {
+        return hidden(tape, in, ActivationMemory.of(checkpointing));
+    }
+
+    /// As the other `hidden`.
+    ///
+    /// @param memory what is kept for backward, and where; as it is made on a tape that does not record
+    public Tensor hidden(Tape tape, ModelInput in, ActivationMemory memory) {
         Tensor x = begin(tape, in);
+        int mlpRows = memory.mlpRows(in.tokens());
+        requireCheckpoints(tape, memory);
         for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
-            DecoderLayer layer = layers.get(i);
+            int index = i;
             int window = config.variant().kinds().window(i);
             LayerInput input = new LayerInput(in, rope(in, i),
                     (t, q, k, v) -> F.attention(t, q, k, v, in.start(window), in.stop(), config.attention()));
-            x = checkpointing != Checkpointing.NONE && tape.isRecording()
-                    ? tape.checkpoint((t, h) -> layer.forward(t, h, input), before, checkpointing == Checkpointing.SELECTIVE)
-                    : tape.scope(() -> layer.forward(tape, before, input));
+            if (i == layers.size() - 1) headStream().prepare(0);                       // comes while that layer is computed
+            x = memory.checkpointing() != Checkpointing.NONE && tape.isRecording()
+                    ? tape.checkpoint((t, h) -> entered(index).forward(t, h, input, mlpRows), before, memory.kept())
+                    : tape.scope(() -> entered(index).forward(tape, before, input, mlpRows));
             tape.done(before);
         }
         return finish(tape, x);
@@ -212,6 +244,26 @@ public final class CausalLm implements AutoCloseable {
         return scaled;
     }
 
+    private void requireCheckpoints(Tape tape, ActivationMemory memory) {
+        if (onHost.layers() == 0 || !tape.isRecording() || memory.checkpointing() != Checkpointing.NONE) return;
+        throw new InputException("streamed_layers brings weights back when a layer is run again: set gradient_checkpointing to true");
+    }
+
+    /// A layer whose weights are there.
+    private DecoderLayer entered(int index) {
+        int piece = onHost.piece(index, layers.size());
+        if (piece >= 0) layerStream.enter(piece);
+        return layers.get(index);
+    }
+
+    private WeightStream headStream() {
+        if (headStream == null) {
+            boolean moves = onHost.embedding() && !head.trainable();
+            headStream = moves ? ops.stream(List.of(List.of(head.value()))) : WeightStream.NONE;
+        }
+        return headStream;
+    }
+
     /// Hidden states `[M, D]` of new tokens of cached sequences, whose keys and values the cache takes up.
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
     public Tensor hidden(Tape tape, KvCache cache, KvCache.Step step) {
@@ -222,7 +274,7 @@ public final class CausalLm implements AutoCloseable {
             int index = i;
             int window = config.variant().kinds().window(i);
             LayerInput input = new LayerInput(in, rope(in, i), (t, q, k, v) -> cache.attend(index, window, step, t, q, k, v));
-            x = tape.scope(() -> layers.get(index).forward(tape, before, input));
+            x = tape.scope(() -> entered(index).forward(tape, before, input, in.tokens()));
             tape.done(before);
         }
         return finish(tape, x);
@@ -240,9 +292,11 @@ public final class CausalLm implements AutoCloseable {
 
     /// Logits `[M, V]` of hidden states `[M, D]`, for reading: no gradient goes through a cap.
     public Tensor logits(Tape tape, Tensor hidden) {
+        headStream().enter(0);
         Tensor logits = F.linear(tape, hidden, head, headBias, null, null, null);
         CrossEntropySpec spec = lossSpec(1);
         if (spec.scale() != 1 || spec.softcap() > 0) tape.ops().scale(logits, logits, spec.scale(), spec.softcap());
+        if (!tape.isRecording()) headStream().leave();
         return logits;
     }
 
@@ -254,11 +308,13 @@ public final class CausalLm implements AutoCloseable {
         return new CrossEntropySpec(chunkRows, (float) multipliers.logits(), (float) multipliers.logitsCap());
     }
 
-    /// Adds the summed cross-entropy of hidden states `[M, D]` to `stats[0]`; see `F.linearCrossEntropy`.
+    /// Adds the summed cross-entropy of hidden states `[M, D]` to stats: see `F.linearCrossEntropy`.
     ///
     /// @param tokenLoss F32 `[M]` or null
     public void loss(Tape tape, Tensor stats, Tensor tokenLoss, Tensor hidden, Tensor targets, CrossEntropySpec spec) {
+        headStream().enter(0);
         F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, headBias, targets, spec);
+        headStream().leave();
     }
 
     // ---- weights ----
@@ -352,7 +408,9 @@ public final class CausalLm implements AutoCloseable {
         Tensor value = parameter.value();
         if (value.dtype() != DType.F32 || !owned.contains(value)) {
             Tensor copy = ops.allocate(value.name(), DType.F32, value.shape());
-            ops.copy(copy, value);
+            Tensor placed = ops.place(value);
+            ops.copy(copy, placed);
+            if (placed != value) ops.release(placed);
             owned.add(copy);
             parameter.setValue(copy);
             if (owned.remove(value)) ops.release(value);
@@ -434,6 +492,8 @@ public final class CausalLm implements AutoCloseable {
         parameters().forEach(parameter -> parameter.releaseGrad(ops));
         ropes.close();
         slidingRopes.close();
+        layerStream.close();
+        if (headStream != null) headStream.close();
         owned.forEach(ops::release);
         owned.clear();
         if (files != null) files.close();

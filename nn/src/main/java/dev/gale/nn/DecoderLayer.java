@@ -48,12 +48,29 @@ final class DecoderLayer {
     }
 
     /// Shapes: x and the result `[M, D]`.
-    Tensor forward(Tape tape, Tensor x, LayerInput in) {
+    ///
+    /// @param mlpRows tokens of which the MLP is computed at once, unless it reads what attention reads
+    Tensor forward(Tape tape, Tensor x, LayerInput in, int mlpRows) {
         Tensor normed = inputNorm.forward(tape, x);                                  // [M, D]
         Tensor h = added(tape, attention, normed, x, afterAttention, in);
-        Tensor y = added(tape, mlp, parallel ? normed : mlpNorm.forward(tape, h), h, afterMlp, in);
+        Tensor y;                                                                    // [M, D]
+        if (parallel) y = added(tape, mlp, normed, h, afterMlp, in);
+        else if (h.rows() <= mlpRows) y = normedMlp(tape, h, in);
+        else y = tape.tiled(part -> (t, rows) -> normedMlp(t, rows, in.part(t.ops(), part)), h, mlpParameters(), mlpRows);
         tape.done(h);
         return y;
+    }
+
+    private Tensor normedMlp(Tape tape, Tensor h, LayerInput in) {
+        return added(tape, mlp, mlpNorm.forward(tape, h), h, afterMlp, in);
+    }
+
+    private List<Parameter> mlpParameters() {
+        List<Parameter> parameters = new ArrayList<>(mlpNorm.parameters());
+        if (afterMlp != null) parameters.addAll(afterMlp.parameters());
+        for (ProjectionSlot slot : mlp.projections()) parameters.addAll(slot.projection().parameters());
+        parameters.addAll(mlp.weights());
+        return parameters;
     }
 
     /// `residual + multiplier * after(block(normed))`.

@@ -1,5 +1,6 @@
 package dev.gale.train;
 
+import dev.gale.nn.ActivationMemory;
 import dev.gale.optim.LrSchedule;
 import dev.gale.optim.OptimArgs;
 import dev.gale.optim.Optimizer;
@@ -58,6 +59,8 @@ import java.util.Optional;
 /// @param dataSeed                  of the order of examples; when empty, `seed`
 /// @param gradientCheckpointing     what of a layer's activations backward makes again instead of keeping it; written
 ///                                  `true` (all), `false`, or `selective` (all but attention: for long sequences)
+/// @param activationOffloading      keep what layers leave until backward in host memory
+/// @param tiledMlpNumShards         parts in which MLPs take the tokens of a batch, one after the other; 1 takes all at once
 /// @param maxLength                 longest example in tokens, the rest is cut off
 /// @param packing                   put several examples into one token budget
 /// @param completionOnlyLoss        train on completions only; when empty, wherever prompt and completion are apart
@@ -101,6 +104,8 @@ public record SftConfig(
         long seed,
         Optional<Long> dataSeed,
         Checkpointing gradientCheckpointing,
+        boolean activationOffloading,
+        int tiledMlpNumShards,
         int maxLength,
         boolean packing,
         Optional<Boolean> completionOnlyLoss,
@@ -143,6 +148,7 @@ public record SftConfig(
         require(saveTotalLimit >= 0, "save_total_limit", "at least 0", saveTotalLimit);
         require(!metricForBestModel.isBlank(), "metric_for_best_model", "the name of a metric", "''");
         requireAtLeastOne("max_length", maxLength);
+        new ActivationMemory(gradientCheckpointing, activationOffloading, tiledMlpNumShards);       // checks them
         boolean needsBest = loadBestModelAtEnd || saveStrategy == SaveStrategy.BEST;
         if (needsBest && evalStrategy == EvalStrategy.NO) {
             throw new InputException("load_best_model_at_end and save_strategy 'best' need evaluations: "
@@ -152,6 +158,11 @@ public record SftConfig(
             throw new InputException("load_best_model_at_end needs checkpoints: set save_strategy to 'best'");
         }
         lrSchedulerKwargs = Collections.unmodifiableMap(new LinkedHashMap<>(lrSchedulerKwargs));
+    }
+
+    /// What a pass keeps of activations, and where.
+    public ActivationMemory activationMemory() {
+        return new ActivationMemory(gradientCheckpointing, activationOffloading, tiledMlpNumShards);
     }
 
     public static SftConfigBuilder builder() {

@@ -95,7 +95,7 @@ public final class TrainStep implements AutoCloseable {
         Tensor targets = ops.allocate("targets", DType.I32, Shape.of(batch.tokens()));
         ops.write(targets, batch.targets());
         try (Tape tape = Tape.recording(ops)) {
-            Tensor hidden = model.hidden(tape, input, config.gradientCheckpointing());     // [M, D]
+            Tensor hidden = model.hidden(tape, input, config.activationMemory());     // [M, D]
             model.loss(tape, stats, null, hidden, targets, loss);
             tape.backward();
         } finally {

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 ///
 /// @param activationType in which activations and their gradients are kept
 /// @param matrixUnit     whether it multiplies tiles of 16-bit elements, as CUDA's `mma` does
-/// @param cublas         whether TornadoVM offers cuBLAS on it
+/// @param cublas         whether cuBLAS is there
 record Abilities(DType activationType, boolean matrixUnit, boolean cublas) {
     /// System property; `f32` keeps activations in F32 where the device would have them in BF16.
     static final String ACTIVATIONS = "gale.activations";
@@ -30,7 +30,7 @@ record Abilities(DType activationType, boolean matrixUnit, boolean cublas) {
         Matcher version = VERSION.matcher(info);
         boolean matrixUnit = !version.find() || Integer.parseInt(version.group(1)) >= AMPERE;
         boolean wide = !matrixUnit || "f32".equals(System.getProperty(ACTIVATIONS));
-        boolean cublas = matrixUnit && ModuleLayer.boot().findModule(Cublas.MODULE).isPresent();
+        boolean cublas = matrixUnit && CublasLibrary.isPresent();
         return new Abilities(wide ? DType.F32 : DType.BF16, matrixUnit, cublas);
     }
 

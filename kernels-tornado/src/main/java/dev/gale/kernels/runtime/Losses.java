@@ -87,17 +87,11 @@ final class Losses {
                         a.halves(0), a.floats(1), a.halves(1), a.ints(2), yType, xType, rows, cols), y, x, targets);
     }
 
-    /// Rows of a matrix, or elements of a vector; null stays null.
-    private static Tensor slice(Tensor tensor, int from, int count) {
-        if (tensor == null) return null;
-        boolean vector = tensor.shape().rank() == 1;
-        int width = vector ? 1 : tensor.cols();
-        DeviceStorage storage = DeviceStorage.of(tensor);
-        DeviceStorage part = new DeviceStorage(storage.chunk(), storage.offset() + (long) from * width * tensor.dtype().bytes());
-        return new Tensor(tensor.name(), tensor.dtype(), vector ? Shape.of(count) : Shape.of(count, width), part);
+    private Tensor slice(Tensor tensor, int from, int count) {
+        return tensor == null ? null : ops.rows(tensor, from, count);
     }
 
-    private static Tensor first(Tensor matrix, int rows) {
+    private Tensor first(Tensor matrix, int rows) {
         return slice(matrix, 0, rows);
     }
 }

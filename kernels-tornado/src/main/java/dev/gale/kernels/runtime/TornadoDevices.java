@@ -1,12 +1,15 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.Halves;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TornadoBackend;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
@@ -25,6 +28,11 @@ public final class TornadoDevices implements ComputeDevice.Provider {
     @Override
     public List<ComputeDevice> devices() {
         return installed() ? Found.all() : List.of();
+    }
+
+    @Override
+    public Optional<ComputeDevice> imagined(long memoryBytes) {
+        return installed() ? Optional.of(new Imagined(memoryBytes)) : Optional.empty();
     }
 
     @Override
@@ -49,6 +57,40 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         throw new InputException("%s is %s: start Java with -D%s=False, as the gale command does, since TornadoVM would else "
                 .formatted(BAILOUT, value == null ? "not set" : value, BAILOUT)
                 + "run what it cannot compile with wrong results");
+    }
+
+    private record Imagined(long memoryBytes) implements ComputeDevice {
+        private static final Abilities ABILITIES = new Abilities(DType.BF16, true, true);
+
+        @Override
+        public String name() {
+            return String.format(Locale.ROOT, "a GPU of %.1f GB", memoryBytes / 1e9);
+        }
+
+        @Override
+        public String backend() {
+            return TornadoVMBackendType.CUDA.name();
+        }
+
+        @Override
+        public boolean isGpu() {
+            return true;
+        }
+
+        @Override
+        public List<String> capabilities() {
+            return ABILITIES.names();
+        }
+
+        @Override
+        public TensorOps open() {
+            throw new InputException(name() + " is not there: it can only be planned for");
+        }
+
+        @Override
+        public TensorOps plan() {
+            return new TornadoOps(DeviceLink.planned(), ABILITIES, TornadoOps.CHUNK_BYTES);
+        }
     }
 
     /// Apart, so that nothing of TornadoVM is loaded where it is not installed.

@@ -30,7 +30,7 @@ import java.util.List;
 /// Numerics: F32 sums in an order that shapes alone decide. Not thread-safe: one caller at a time.
 public final class TornadoOps extends DeviceOps {
     /// Smallest chunk of device memory.
-    static final long CHUNK_BYTES = 1L << 30;
+    static final long CHUNK_BYTES = 256L << 20;
 
     private final Products products;
     private final Attentions attentions;
@@ -180,6 +180,10 @@ public final class TornadoOps extends DeviceOps {
     public void gatherRows(Tensor y, Tensor table, Tensor ids) {
         Checks.gatherRows(y, table, ids);
         if (y.size() == 0) return;
+        if (isOnHost(table)) {
+            gatherFromHost(y, table, ids);
+            return;
+        }
         int cols = y.cols();
         int vocab = table.rows();
         if (layers.fours(cols, y, table)) {

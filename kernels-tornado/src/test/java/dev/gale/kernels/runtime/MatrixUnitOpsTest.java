@@ -120,7 +120,7 @@ class MatrixUnitOpsTest {
     @CsvSource({"70,36,132,16", "3,128,4,24", "65,4,256,3"})
     void linearLayersOnCublasMatchTheReference(int m, int in, int out, int r) {
         assumeTrue(TornadoExecutionPlan.getDevice(0, 0).getClass().getName().startsWith("dev.gale.")
-                || ModuleLayer.boot().findModule(Cublas.MODULE).isPresent(), "no cuBLAS here");
+                || CublasLibrary.isPresent(), "no cuBLAS here");
         Abilities abilities = new Abilities(DType.BF16, true, true);
         assertSums(forward(m, in, out, r, DType.BF16), ops(abilities), in + r + 8, 0x1p-8, "z");
         assertSums(backward(m, in, out, r, DType.BF16), ops(abilities), out + r + m + 8, 0x1p-8, "dx");

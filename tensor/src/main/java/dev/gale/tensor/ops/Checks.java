@@ -92,7 +92,7 @@ public final class Checks {
         floating("dropout", "x", x);
         alike("dropout", "y", y, "x", x);
         dtype("dropout", "rng", rng, DType.I32);
-        if (rng.size() != 4) throw wrong("dropout", "rng must have 4 elements", "rng", rng);
+        if (rng.size() < 4) throw wrong("dropout", "rng must have 4 elements or more", "rng", rng);
         if (!(p >= 0 && p < 1)) throw wrong("dropout", "p must be in [0, 1), got " + p, "x", x);
     }
 

@@ -1,6 +1,7 @@
 package dev.gale.tensor.ops;
 
 import java.util.List;
+import java.util.Optional;
 
 /// A device on which tensors can live and be computed with. Implementations are found through `Provider`.
 public interface ComputeDevice {
@@ -32,6 +33,11 @@ public interface ComputeDevice {
 
         /// Devices, best first; empty when what they need is not installed.
         List<ComputeDevice> devices();
+
+        /// A recent GPU of so many bytes that is not there, to plan for; empty when what that needs is not installed.
+        default Optional<ComputeDevice> imagined(long memoryBytes) {
+            return Optional.empty();
+        }
 
         /// One sentence that says how to get what is missing.
         String remedy();

@@ -5,6 +5,7 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.quant.Quantization;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// The operations that models, losses and optimizers are made of: the one contract that every device implements.
 ///
@@ -82,7 +83,45 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
     /// already there (memory-mapped weights on the CPU are never copied), else a copy that must be released.
     Tensor place(Tensor tensor);
 
+    /// Some rows of a dense matrix, or elements of a vector, where they are: valid as long as that is, and never released.
+    Tensor rows(Tensor tensor, int from, int count);
+
     MemoryUse memory();
+
+    /// Bytes of the device's memory that are in use, by whomever; 0 where nobody says.
+    default long usedBytes() {
+        return 0;
+    }
+
+    // ---- host memory beside a device's ----
+
+    /// As `allocate`, but in host memory, from which a device copies fast: for weights that take turns on it. On the host as
+    /// `allocate`.
+    default Tensor allocateOnHost(String name, DType dtype, Shape shape) {
+        return allocate(name, dtype, shape);
+    }
+
+    /// See the other `allocateOnHost`.
+    default Tensor allocateOnHost(String name, Quantization quantization, Shape shape) {
+        return allocate(name, quantization, shape);
+    }
+
+    /// Begins to copy a tensor to host memory, beside what runs until the second border from now on, which may still read it; its
+    /// memory here is free then. Who reads it later calls `fetch` before. On the host nothing happens.
+    default void offload(Tensor tensor) {}
+
+    /// Begins to copy an offloaded tensor back, beside what runs until `fetch`. Nothing happens to a tensor that is here.
+    default void prefetch(Tensor tensor) {}
+
+    /// An offloaded tensor can be read from now on. Nothing happens to a tensor that is here.
+    default void fetch(Tensor tensor) {}
+
+    /// Lets weights from `allocateOnHost` take turns in memory here. On the host nothing happens.
+    ///
+    /// @param pieces what is needed together, in the order in which the pieces are needed, or the reverse
+    default WeightStream stream(List<List<Tensor>> pieces) {
+        return WeightStream.NONE;
+    }
 
     /// Sets the recorded peak to what is live now.
     void resetPeak();
@@ -144,8 +183,8 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
     /// Inverted dropout: keeps element i when a uniform number u(i) in [0, 1) is >= p and multiplies it by 1 / (1 - p).
     /// u(i) = word `i % 4` of Philox4x32-10 with key (rng[0], rng[1]) and counter (i / 4, stream, rng[2], rng[3]),
     /// its upper 24 bits divided by 2^24; so the mask is the same wherever and whenever it is recomputed.
-    /// Shapes: y, x alike; rng I32 `[4]` = seed low, seed high, optimizer step, micro-batch. Element i is the flat
-    /// index.
+    /// Shapes: y, x alike; rng I32 `[4]` = seed low, seed high, optimizer step, micro-batch, or more, of which the first four
+    /// count. Element i is the flat index.
     /// Writes: `y =` or, with accumulate, `y +=`; y may be x. Its own backward: apply it to dy.
     /// Source: Salmon et al., SC 2011, and `dev.gale.tensor.random.Philox`.
     void dropout(Tensor y, Tensor x, float p, Tensor rng, int stream, boolean accumulate);

@@ -15,6 +15,10 @@ public final class DeviceOption {
             description = "Where to compute; N as `gale devices` counts. auto takes a GPU that TornadoVM sees, else the CPU.")
     private String device;
 
+    @Option(names = "--gpu-memory", paramLabel = "SIZE", converter = MemorySize.class,
+            description = "Use the device as if it had so much memory, e.g. 24GB.")
+    private Long memory;
+
     /// Operations on the chosen device.
     /// Throws: InputException when there is no such device.
     TensorOps open() {
@@ -24,6 +28,15 @@ public final class DeviceOption {
     /// The chosen device; none is the CPU.
     /// Throws: InputException when there is no such device.
     public Optional<ComputeDevice> choose() {
+        return memory == null ? chosen() : chosen().map(found -> new CappedDevice(found, memory));
+    }
+
+    /// The memory that a device is to have, if that was said.
+    Optional<Long> memory() {
+        return Optional.ofNullable(memory);
+    }
+
+    private Optional<ComputeDevice> chosen() {
         if (device.equals("cpu")) return Optional.empty();
         List<ComputeDevice> devices = devices();
         if (device.equals("auto")) return devices.stream().findFirst().filter(ComputeDevice::isGpu);
@@ -37,6 +50,13 @@ public final class DeviceOption {
                     .formatted(device, devices.size()));
         }
         return Optional.of(devices.get(index));
+    }
+
+    /// A GPU of so many bytes, to plan for.
+    /// Throws: InputException when there is nothing to plan with.
+    static ComputeDevice imagined(long memoryBytes) {
+        return ServiceLoader.load(ComputeDevice.Provider.class).stream().flatMap(found -> found.get().imagined(memoryBytes).stream())
+                .findFirst().orElseThrow(() -> new InputException("planning for a GPU: " + remedy()));
     }
 
     /// What can be chosen with `gpu:N`, in order.

@@ -1,5 +1,6 @@
 package dev.gale.train.config;
 
+import dev.gale.nn.HostWeights;
 import dev.gale.nn.LoadOptions;
 import dev.gale.nn.RopeScaling;
 import dev.gale.optim.OptimArgs;
@@ -37,12 +38,13 @@ import java.util.function.BiFunction;
 /// @param fullFinetuning      train every weight instead of adapters
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
 /// @param ropeScaling         in place of the model's own rotary embedding, to extend its context
+/// @param onHost              weights that stay in host memory: `offload_embedding`, `streamed_layers`
 /// @param quantization        of the base model, while it is loaded
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
-                          boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling,
+                          boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling, HostWeights onHost,
                           QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
@@ -62,8 +64,9 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
-                         boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling) {
-        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, Optional.empty());
+                         boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling,
+                         boolean offloadEmbedding, int streamedLayers) {
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, Optional.empty(), false, 0);
     }
 
     /// Reads a file.
@@ -110,8 +113,18 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
                     model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, model.ropeScaling, quantization,
+                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, model.ropeScaling,
+                onHost(model, top), quantization,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
+    }
+
+    private static HostWeights onHost(Model model, Map<String, ConfigValue> top) {
+        HostWeights onHost = new HostWeights(model.offloadEmbedding, model.streamedLayers);
+        if ((model.fullFinetuning || model.fromScratch) && !onHost.equals(HostWeights.NONE)) {
+            throw new InputException("%s: weights that are trained stay on the device: leave it out, or train an adapter".formatted(
+                    top.get(model.offloadEmbedding ? "offload_embedding" : "streamed_layers").place()));
+        }
+        return onHost;
     }
 
     private static void requireGiven(Path value, String file, String key, String remedy) {
