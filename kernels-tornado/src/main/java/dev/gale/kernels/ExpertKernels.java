@@ -18,7 +18,7 @@ public final class ExpertKernels {
     private ExpertKernels() {}
 
     /// Experts of the largest logits and their weights.
-    /// Shapes: weights F32, experts I32 `[rows, k]`, logits `[rows, count]`, F32 or BF16. Operands in the table in that order.
+    /// Shapes: weights F32, experts I32 `[rows, k]`, logits `[rows, count]`, F32, BF16 or F16. Operands in the table in that order.
     /// Launch: `ceil(rows / GROUP)` work-groups of `GROUP` threads, a thread a token. Numerics: F32. Writes: `=`.
     ///
     /// @param normalize 1 to divide the weights of a token by their sum
@@ -89,7 +89,7 @@ public final class ExpertKernels {
     }
 
     /// Gradient of `routeForward`, the choice held fixed.
-    /// Shapes: dLogits, logits `[rows, count]`, of one type, F32 or BF16; dWeights F32, experts I32 `[rows, k]`. Operands in the
+    /// Shapes: dLogits, logits `[rows, count]`, of one type, F32, BF16 or F16; dWeights F32, experts I32 `[rows, k]`. Operands in the
     /// table: dLogits, dWeights, experts, logits. Launch, Numerics: as `routeForward`. Writes: `=`.
     public static void routeBackward(KernelContext context, IntArray table, int slot, FloatArray dLogits, ShortArray dLogitsHalf,
             FloatArray dWeights, IntArray experts, FloatArray logits, ShortArray logitsHalf, int type, int rows, int count,
@@ -220,7 +220,7 @@ public final class ExpertKernels {
     }
 
     /// `y[t] = sum_s weights[t,s] * x[places[t,s]]`.
-    /// Shapes: y `[rows, cols]`, x `[rows * k, cols]`, F32 or BF16; places I32, weights F32 `[rows, k]`. Operands in the table in
+    /// Shapes: y `[rows, cols]`, x `[rows * k, cols]`, F32, BF16 or F16; places I32, weights F32 `[rows, k]`. Operands in the table in
     /// that order; anything may stand for those that are absent.
     /// Launch: rows work-groups of `Elements.GROUP` threads. Numerics: F32, in order of s. Writes: `=` or, with bit 2 of form,
     /// `+=`.
@@ -248,7 +248,7 @@ public final class ExpertKernels {
     }
 
     /// `dx[places[t,s]] = weights[t,s] * dy[t]`.
-    /// Shapes: dx `[rows * k, cols]`, dy `[rows, cols]`, F32 or BF16; places I32, weights F32 `[rows, k]`. Operands in the table
+    /// Shapes: dx `[rows * k, cols]`, dy `[rows, cols]`, F32, BF16 or F16; places I32, weights F32 `[rows, k]`. Operands in the table
     /// in that order. Launch: `rows * k` work-groups of `Elements.GROUP` threads. Writes: `=`.
     ///
     /// @param form bits 0 and 1 as for `combineForward`
@@ -268,7 +268,7 @@ public final class ExpertKernels {
     }
 
     /// `dWeights[t,s] = dy[t] · x[places[t,s]]`.
-    /// Shapes: dWeights F32, places I32 `[rows, k]`, dy `[rows, cols]`, x `[rows * k, cols]`, F32 or BF16. Operands in the table:
+    /// Shapes: dWeights F32, places I32 `[rows, k]`, dy `[rows, cols]`, x `[rows * k, cols]`, F32, BF16 or F16. Operands in the table:
     /// dWeights, dy, x, places. Launch: `rows * k` work-groups of `Elements.GROUP` threads; 1 KB of local memory. Writes: `=`.
     ///
     /// @param placed 1: there are places

@@ -25,7 +25,7 @@ public final class GroupedKernels {
     }
 
     /// For each row j of expert e, `c[j] = alpha * a[j] op(w[e])`.
-    /// Shapes: a `[N, k]`, c `[N, n]`, op(w[e]) `[k, n]`, offsets I32. F32 or BF16, w F16 too. Operands in the table: c, a, w of
+    /// Shapes: a `[N, k]`, c `[N, n]`, op(w[e]) `[k, n]`, offsets I32. F32, BF16 or F16, w F16 too. Operands in the table: c, a, w of
     /// the first expert, offsets.
     /// Launch: `ceil(n / TILE)` x `rowTiles(N, count)` groups of `GROUP` x 1 threads; 8.3 KB of local memory.
     /// Numerics: F32, one serial sum over k. Writes: `=` or, with bit 1 of form, `+=`.
@@ -113,7 +113,7 @@ public final class GroupedKernels {
     }
 
     /// `dw[e] += alpha * sum_j a[j]ᵀ b[j]` over the rows j of expert e.
-    /// Shapes: a `[N, m]`, b `[N, n]`, F32 or BF16; dw[e] F32 `[m, n]`; offsets I32. Operands in the table: dw of the first
+    /// Shapes: a `[N, m]`, b `[N, n]`, F32, BF16 or F16; dw[e] F32 `[m, n]`; offsets I32. Operands in the table: dw of the first
     /// expert, a, b, offsets.
     /// Launch: `ceil(n / TILE)` x `count * ceil(m / TILE)` groups of `GROUP` x 1 threads; 8.3 KB of local memory.
     /// Numerics: F32, one serial sum over the rows, then what was there. Writes: `+=`.

@@ -11,7 +11,7 @@ public final class LayerKernels {
     private LayerKernels() {}
 
     /// `y = softcap(factor * x)`, `softcap(z) = cap * tanh(z / cap)` when cap is positive, else z.
-    /// Shapes: both `[n]`, F32 or BF16. Launch: as `ElementwiseKernels`. Writes: `=`; y may be x.
+    /// Shapes: both `[n]`, F32, BF16 or F16. Launch: as `ElementwiseKernels`. Writes: `=`; y may be x.
     public static void scale(KernelContext context, IntArray table, int slot, FloatArray y, ShortArray yHalf, int yType,
             FloatArray x, ShortArray xHalf, int xType, int n, float factor, float cap) {
         int yAt = table.get(slot);
@@ -34,7 +34,7 @@ public final class LayerKernels {
 
     /// `dst[r, to + b * toStep + c] = src[r, from + b * fromStep + c]` for every block b and column c < width; a toStep of 0
     /// sums blocks.
-    /// Shapes: dst `[rows, dstCols]`, src `[rows, srcCols]`, F32 or BF16.
+    /// Shapes: dst `[rows, dstCols]`, src `[rows, srcCols]`, F32, BF16 or F16.
     /// Launch: rows work-groups of `Elements.GROUP` threads. Numerics: a sum is in order of b.
     /// Writes: `=` or, with accumulate 1, `+=`.
     public static void copyColumns(KernelContext context, IntArray table, int slot, FloatArray dst, ShortArray dstHalf,
@@ -57,7 +57,7 @@ public final class LayerKernels {
     }
 
     /// `y[r,c] = (x[r,c] - mean[r]) * rstd[r] * w[c] + bias[c]`, `rstd[r] = 1 / sqrt(mean_c((x[r,c] - mean[r])^2) + eps)`.
-    /// Shapes: y, x `[rows, cols]`, F32 or BF16; w, bias `[cols]`, of one type; stats F32: mean, rstd `[rows]`.
+    /// Shapes: y, x `[rows, cols]`, F32, BF16 or F16; w, bias `[cols]`, of one type; stats F32: mean, rstd `[rows]`.
     /// Launch: rows work-groups of `Elements.GROUP` threads; 2 KB of local memory.
     /// Numerics: each thread sums every 256th element, then a tree; F32, deterministic. Writes: `=`.
     /// Source: Ba et al. 2016, arXiv 1607.06450.
@@ -84,14 +84,14 @@ public final class LayerKernels {
         }
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
             float normed = (Elements.get(x, xHalf, xType, xAt + c) - center) * scale;
-            float value = normed * Elements.getWeight(w, wHalf, wType, wAt + c)
-                    + Elements.getWeight(bias, biasHalf, wType, biasAt + c);
+            float value = normed * Elements.get(w, wHalf, wType, wAt + c)
+                    + Elements.get(bias, biasHalf, wType, biasAt + c);
             Elements.set(y, yHalf, yType, yAt + c, value);
         }
     }
 
     /// With `xhat = (x - mean) * rstd`, `g = dy * w`: `dx = rstd * (g - mean_c(g) - xhat * mean_c(g * xhat))`.
-    /// Shapes: dx, dy, x `[rows, cols]`, of one type, F32 or BF16; w `[cols]`; mean, rstd F32 `[rows]`.
+    /// Shapes: dx, dy, x `[rows, cols]`, of one type, F32, BF16 or F16; w `[cols]`; mean, rstd F32 `[rows]`.
     /// Launch, Numerics: as `layerNormForward`. Writes: `=` or, with accumulate 1, `+=`; dx may be dy when not accumulating,
     /// and then `layerNormBackwardWeight` must have run before.
     public static void layerNormBackward(KernelContext context, IntArray table, int slot, FloatArray dx, ShortArray dxHalf,
@@ -107,14 +107,14 @@ public final class LayerKernels {
         float sum = 0f;
         float products = 0f;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float g = Elements.get(dy, dyHalf, type, dyAt + c) * Elements.getWeight(w, wHalf, wType, wAt + c);
+            float g = Elements.get(dy, dyHalf, type, dyAt + c) * Elements.get(w, wHalf, wType, wAt + c);
             sum += g;
             products += g * ((Elements.get(x, xHalf, type, xAt + c) - center) * scale);
         }
         float gMean = Reduce.sum(context, sum) / cols;
         float productMean = Reduce.sum(context, products) / cols;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float g = Elements.get(dy, dyHalf, type, dyAt + c) * Elements.getWeight(w, wHalf, wType, wAt + c);
+            float g = Elements.get(dy, dyHalf, type, dyAt + c) * Elements.get(w, wHalf, wType, wAt + c);
             float normed = (Elements.get(x, xHalf, type, xAt + c) - center) * scale;
             float value = scale * (g - gMean - normed * productMean);
             if (accumulate == 1) value = value + Elements.get(dx, dxHalf, type, dxAt + c);
@@ -123,7 +123,7 @@ public final class LayerKernels {
     }
 
     /// `dw[c] += sum_r dy[r,c] * (x[r,c] - mean[r]) * rstd[r]`.
-    /// Shapes: dw F32 `[cols]`; dy, x `[rows, cols]`, F32 or BF16; mean, rstd F32 `[rows]`.
+    /// Shapes: dw F32 `[cols]`; dy, x `[rows, cols]`, F32, BF16 or F16; mean, rstd F32 `[rows]`.
     /// Launch: `ceil(cols / Reduce.COLUMNS)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: as `ElementwiseKernels.columnSum`. Writes: `+=`.
     public static void layerNormBackwardWeight(KernelContext context, IntArray table, int slot, FloatArray dw, FloatArray dy,

@@ -311,9 +311,11 @@ public final class CausalLm implements AutoCloseable {
     /// Adds the summed cross-entropy of hidden states `[M, D]` to stats: see `F.linearCrossEntropy`.
     ///
     /// @param tokenLoss F32 `[M]` or null
-    public void loss(Tape tape, Tensor stats, Tensor tokenLoss, Tensor hidden, Tensor targets, CrossEntropySpec spec) {
+    /// @param gradScale F32 `[1]` with what the gradients are multiplied with, or null
+    public void loss(Tape tape, Tensor stats, Tensor tokenLoss, Tensor hidden, Tensor targets, Tensor gradScale,
+                     CrossEntropySpec spec) {
         headStream().enter(0);
-        F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, headBias, targets, spec);
+        F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, headBias, targets, gradScale, spec);
         headStream().leave();
     }
 

@@ -81,7 +81,7 @@ class CausalLmTest {
             Tensor target = ops.allocate("targets", DType.I32, Shape.of(targets.length));
             ops.write(target, targets);
             try (Tape tape = Tape.inference(ops)) {
-                model.loss(tape, stats, null, model.hidden(tape, in, Checkpointing.NONE), target,
+                model.loss(tape, stats, null, model.hidden(tape, in, Checkpointing.NONE), target, null,
                         model.lossSpec(7));
             }
             long trained = IntStream.of(targets).filter(t -> t >= 0).count();
@@ -320,7 +320,7 @@ class CausalLmTest {
             ops.fill(stats, 0f);
             ops.write(targets, IntStream.range(0, in.tokens()).toArray());
             try (Tape tape = Tape.recording(ops)) {
-                model.loss(tape, stats, null, model.hidden(tape, in, memory), targets, model.lossSpec(4));
+                model.loss(tape, stats, null, model.hidden(tape, in, memory), targets, null, model.lossSpec(4));
                 tape.backward();
             }
             in.release(ops);

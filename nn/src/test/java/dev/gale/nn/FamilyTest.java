@@ -80,7 +80,7 @@ class FamilyTest {
         ops.write(target, targets);
         try (Tape tape = Tape.recording(ops)) {
             Tensor hidden = model.hidden(tape, in, checkpointing);
-            model.loss(tape, stats, null, hidden, target, model.lossSpec(7));
+            model.loss(tape, stats, null, hidden, target, null, model.lossSpec(7));
             tape.done(hidden);
             tape.backward();
             return ops.toFloats(stats)[0];

@@ -124,7 +124,7 @@ final class Trained {
         ops.fill(stats, 0);
         try (Tape tape = Tape.recording(ops)) {
             Tensor hidden = model.hidden(tape, in, checkpointing);
-            model.loss(tape, stats, null, hidden, targets, model.lossSpec(16));
+            model.loss(tape, stats, null, hidden, targets, null, model.lossSpec(16));
             tape.backward();
             return ops.toFloats(stats)[0];
         } finally {

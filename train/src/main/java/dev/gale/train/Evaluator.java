@@ -48,7 +48,7 @@ public final class Evaluator {
         ops.fill(stats, 0f);
         try (Tape tape = Tape.inference(ops)) {
             Tensor hidden = model.hidden(tape, input, Checkpointing.NONE);                     // [M, D]
-            model.loss(tape, stats, null, hidden, targets, TrainStep.lossSpec(model));
+            model.loss(tape, stats, null, hidden, targets, null, TrainStep.lossSpec(model));
             return ops.toFloats(stats);
         } finally {
             ops.release(stats);

@@ -49,6 +49,8 @@ public final class SftConfigBuilder {
     private Checkpointing gradientCheckpointing = Checkpointing.LAYER;
     private boolean activationOffloading;
     private int tiledMlpNumShards = 1;
+    private boolean fp16;
+    private boolean bf16;
     private int maxLength = 1024;
     private boolean packing;
     private Optional<Boolean> completionOnlyLoss = Optional.empty();
@@ -252,6 +254,16 @@ public final class SftConfigBuilder {
         return this;
     }
 
+    public SftConfigBuilder fp16(boolean fp16) {
+        this.fp16 = fp16;
+        return this;
+    }
+
+    public SftConfigBuilder bf16(boolean bf16) {
+        this.bf16 = bf16;
+        return this;
+    }
+
     public SftConfigBuilder maxLength(int maxLength) {
         this.maxLength = maxLength;
         return this;
@@ -286,7 +298,7 @@ public final class SftConfigBuilder {
                 pissaConvert, lrSchedulerType, lrSchedulerKwargs, warmupSteps, loggingSteps, loggingFirstStep,
                 evalStrategy, evalSteps, evalOnStart, saveStrategy, saveSteps, saveTotalLimit, saveOnlyModel,
                 loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed, gradientCheckpointing,
-                activationOffloading, tiledMlpNumShards, maxLength,
+                activationOffloading, tiledMlpNumShards, fp16, bf16, maxLength,
                 packing, completionOnlyLoss, assistantOnlyLoss, resumeFromCheckpoint);
     }
 }

@@ -49,7 +49,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     private long launches;
     private boolean closed;
 
-    /// @param activationType F32 or BF16
+    /// @param activationType F32, BF16 or F16
     /// @param chunkBytes     smallest chunk of device memory to take at once
     DeviceOps(DeviceLink link, DType activationType, long chunkBytes) {
         super(chunkBytes);

@@ -18,7 +18,7 @@ final class Losses {
     }
 
     void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w, Tensor bias,
-                            Tensor targets, CrossEntropySpec spec) {
+                            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         int rows = x.rows();
         if (rows == 0) return;
         List<Shape> shapes = spec.scratch(x, w);
@@ -31,7 +31,7 @@ final class Losses {
             int from = (int) ((long) rows * i / chunks);
             int count = (int) ((long) rows * (i + 1) / chunks) - from;
             chunk(stats, slice(tokenLoss, from, count), slice(dx, from, count), dw, dBias, slice(x, from, count), w, bias,
-                    slice(targets, from, count), first(logits, count), first(hidden, count), losses, spec);
+                    slice(targets, from, count), first(logits, count), first(hidden, count), losses, gradScale, spec);
         }
         ops.release(losses);
         ops.release(hidden);
@@ -39,11 +39,12 @@ final class Losses {
     }
 
     private void chunk(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w, Tensor bias,
-                       Tensor targets, Tensor logits, Tensor hidden, Tensor losses, CrossEntropySpec spec) {
+                       Tensor targets, Tensor logits, Tensor hidden, Tensor losses, Tensor gradScale,
+                       CrossEntropySpec spec) {
         masked(hidden, x, targets);
         if (bias != null) products.forward(logits, hidden, w, bias, null, null);
         else products.matmul(logits, new Products.Operand(hidden, false), new Products.Operand(w, true), spec.scale(), false);
-        rows(logits, targets, losses, tokenLoss, spec, dx != null || dw != null || dBias != null);
+        rows(logits, targets, losses, tokenLoss, gradScale, spec, dx != null || dw != null || dBias != null);
         int count = logits.rows();
         ops.launch("addLosses", Grid.groups(2, LossKernels.GROUP), List.of(count), (graph, id, a) -> graph.task(id,
                 LossKernels::addLosses, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), count), stats, losses);
@@ -54,27 +55,31 @@ final class Losses {
         masked(dx, dx, targets);                                   // a weight that is not finite must not reach rows not trained
     }
 
-    private void rows(Tensor logits, Tensor targets, Tensor losses, Tensor tokenLoss, CrossEntropySpec spec, boolean backward) {
+    private void rows(Tensor logits, Tensor targets, Tensor losses, Tensor tokenLoss, Tensor gradScale, CrossEntropySpec spec,
+                      boolean backward) {
         int count = logits.rows();
         int vocab = logits.cols();
         int gradients = backward ? 1 : 0;
         int perToken = tokenLoss == null ? 0 : 1;
+        int scaled = gradScale == null ? 0 : 1;
         float scale = spec.scale();
         float softcap = spec.softcap();
         Tensor perTokenOrAny = tokenLoss == null ? losses : tokenLoss;
+        Tensor gradScaleOrAny = gradScale == null ? losses : gradScale;
+        List<Number> constants = List.of(count, vocab, scale, softcap, gradients, perToken, scaled);
         if (logits.dtype() == DType.BF16) {
             ops.launch("crossEntropyRowsBf16", Grid.groups(count, LossKernels.WIDE),
-                    List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                            LossKernels::crossEntropyRowsBf16, a.context(), a.table(), a.slot(), a.longs(0), a.ints(1),
-                            a.floats(2), a.floats(3), count, vocab, scale, softcap, gradients, perToken),
-                    logits, targets, losses, perTokenOrAny);
+                    constants, (graph, id, a) -> graph.task(id, LossKernels::crossEntropyRowsBf16, a.context(), a.table(),
+                            a.slot(), a.longs(0), a.ints(1), a.floats(2), a.floats(3), a.floats(4), count, vocab, scale,
+                            softcap, gradients, perToken, scaled),
+                    logits, targets, losses, perTokenOrAny, gradScaleOrAny);
             return;
         }
         ops.launch("crossEntropyRows", Grid.groups(count, LossKernels.GROUP),
-                List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2),
-                        a.floats(3), count, vocab, scale, softcap, gradients, perToken),
-                logits, targets, losses, perTokenOrAny);
+                constants, (graph, id, a) -> graph.task(id, LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.ints(1), a.floats(2), a.floats(3), a.floats(4), count, vocab, scale, softcap, gradients,
+                        perToken, scaled),
+                logits, targets, losses, perTokenOrAny, gradScaleOrAny);
     }
 
     private void masked(Tensor y, Tensor x, Tensor targets) {

@@ -59,8 +59,15 @@ public final class TornadoDevices implements ComputeDevice.Provider {
                 + "run what it cannot compile with wrong results");
     }
 
-    private record Imagined(long memoryBytes) implements ComputeDevice {
-        private static final Abilities ABILITIES = new Abilities(DType.BF16, true, true);
+    private record Imagined(long memoryBytes, Abilities abilities) implements ComputeDevice {
+        Imagined(long memoryBytes) {
+            this(memoryBytes, new Abilities(DType.BF16, true, true));
+        }
+
+        @Override
+        public ComputeDevice computingIn(DType activationType) {
+            return new Imagined(memoryBytes, abilities.computingIn(activationType));
+        }
 
         @Override
         public String name() {
@@ -79,7 +86,7 @@ public final class TornadoDevices implements ComputeDevice.Provider {
 
         @Override
         public List<String> capabilities() {
-            return ABILITIES.names();
+            return abilities.names();
         }
 
         @Override
@@ -89,7 +96,7 @@ public final class TornadoDevices implements ComputeDevice.Provider {
 
         @Override
         public TensorOps plan() {
-            return new TornadoOps(DeviceLink.planned(), ABILITIES, TornadoOps.CHUNK_BYTES);
+            return new TornadoOps(DeviceLink.planned(), abilities, TornadoOps.CHUNK_BYTES);
         }
     }
 
@@ -98,14 +105,15 @@ public final class TornadoDevices implements ComputeDevice.Provider {
         static List<ComputeDevice> all() {
             List<ComputeDevice> found = new ArrayList<>();
             for (TornadoBackend backend : TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends()) {
-                for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device));
+                for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device, null));
             }
             found.sort(Comparator.comparing(device -> !device.isGpu()));
             return List.copyOf(found);
         }
     }
 
-    private record Entry(TornadoDevice device) implements ComputeDevice {
+    /// @param activations dtype that a run asks for; null leaves it to the device
+    private record Entry(TornadoDevice device, DType activations) implements ComputeDevice {
         @Override
         public boolean isGpu() {
             return device.getDeviceType() == TornadoDeviceType.GPU;
@@ -130,8 +138,15 @@ public final class TornadoDevices implements ComputeDevice.Provider {
             return device.getMaxGlobalMemory();
         }
 
+        @Override
+        public ComputeDevice computingIn(DType activationType) {
+            abilities().computingIn(activationType);
+            return new Entry(device, activationType);
+        }
+
         private Abilities abilities() {
-            return isCuda() ? Abilities.cuda(device.getPhysicalDevice().getDeviceInfo()) : Abilities.NONE;
+            Abilities own = isCuda() ? Abilities.cuda(device.getPhysicalDevice().getDeviceInfo()) : Abilities.NONE;
+            return activations == null ? own.asSet() : own.computingIn(activations);
         }
 
         @Override

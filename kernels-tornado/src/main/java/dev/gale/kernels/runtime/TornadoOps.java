@@ -301,9 +301,9 @@ public final class TornadoOps extends DeviceOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
-                                   Tensor bias, Tensor targets, CrossEntropySpec spec) {
-        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
-        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
+                                   Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
+        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
     }
 
     // ---- normalisation, position, activation ----

@@ -164,17 +164,20 @@ public final class F {
     /// @param tokenLoss F32 `[M]` or null
     public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
             Tensor targets, CrossEntropySpec spec) {
-        linearCrossEntropy(tape, stats, tokenLoss, x, weight, null, targets, spec);
+        linearCrossEntropy(tape, stats, tokenLoss, x, weight, null, targets, null, spec);
     }
 
-    /// As above with a bias `[V]` of the head, or null.
+    /// The same with a bias of the head, and all gradients multiplied by a factor.
+    ///
+    /// @param bias      `[V]` or null
+    /// @param gradScale F32 `[1]` or null
     public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight, Parameter bias,
-            Tensor targets, CrossEntropySpec spec) {
+            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         Tensor dx = tape.wantsGradient(x) ? tape.rootGradient(x) : null;
         Tensor dw = tape.isRecording() && weight.trainable() ? weight.grad(tape.ops()) : null;
         Tensor dBias = tape.isRecording() && bias != null && bias.trainable() ? bias.grad(tape.ops()) : null;
         tape.ops().linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, weight.value(), bias == null ? null : bias.value(),
-                targets, spec);
+                targets, gradScale, spec);
     }
 
     private static ShapeException innerDims(Tensor x, Parameter weight) {

@@ -309,9 +309,10 @@ public final class CpuOps extends HostOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
-                                   Tensor bias, Tensor targets, CrossEntropySpec spec) {
-        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
-        new CrossEntropy(this, team, gemm, w, bias, toInts(targets), spec).run(stats, tokenLoss, dx, dw, dBias, x);
+                                   Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
+        float factor = gradScale == null ? 1f : item(gradScale);
+        new CrossEntropy(this, team, gemm, w, bias, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw, dBias, x);
     }
 
     // ---- experts ----

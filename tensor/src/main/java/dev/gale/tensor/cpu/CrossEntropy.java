@@ -27,6 +27,7 @@ final class CrossEntropy {
     private final Team team;
     private final Gemm gemm;
     private final CrossEntropySpec spec;
+    private final float gradScale;
     private final Tensor w;
     private final Tensor bias;                       // null for none
     private final int[] targets;
@@ -34,11 +35,12 @@ final class CrossEntropy {
     private final double[] losses;
     private final boolean[] right;
 
-    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, Tensor bias, int[] targets, CrossEntropySpec spec) {
+    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, Tensor bias, int[] targets, float gradScale, CrossEntropySpec spec) {
         this.ops = ops;
         this.team = team;
         this.gemm = gemm;
         this.spec = spec;
+        this.gradScale = gradScale;
         this.w = w;
         this.bias = bias;
         this.targets = targets;
@@ -86,15 +88,23 @@ final class CrossEntropy {
         gemm.run(logits, start, new Term(new Operand(hidden, false), new Operand(w, true), spec.scale()));
         boolean backward = dx != null || dw != null || dBias != null;
         team.rows(logits.rows(), w.rows(), (r, scratch) -> row(logits, r, trained[from + r], backward, scratch));
-        if (dBias != null) ops.columnSum(dBias, logits);
-        if (dw != null) gemm.run(dw, Start.OLD, new Term(new Operand(logits, true), new Operand(hidden, false), 1f));
+        if (dBias != null) addColumnSums(dBias, logits);
+        if (dw != null) gemm.run(dw, Start.OLD, new Term(new Operand(logits, true), new Operand(hidden, false), gradScale));
         if (dx == null) return;
-        gemm.run(hidden, Start.ZERO, new Term(new Operand(logits, false), new Operand(w, false), 1f));
+        gemm.run(hidden, Start.ZERO, new Term(new Operand(logits, false), new Operand(w, false), gradScale));
         team.rows(hidden.rows(), width, (r, scratch) -> {
             float[] row = scratch.get(Use.A, width);
             Lanes.load(row, 0, hidden, (long) r * width, width);
             Lanes.store(dx, (long) trained[from + r] * width, row, 0, width);
         });
+    }
+
+    private void addColumnSums(Tensor dBias, Tensor logits) {
+        Tensor sums = ops.allocate("d bias", DType.F32, dBias.shape());
+        ops.fill(sums, 0f);
+        ops.columnSum(sums, logits);
+        ops.addScaled(dBias, sums, gradScale);
+        ops.release(sums);
     }
 
     /// Loss of one row of logits, which become their own gradient.

@@ -1,5 +1,6 @@
 package dev.gale.tensor.ops;
 
+import dev.gale.tensor.DType;
 import java.util.List;
 import java.util.Optional;
 
@@ -20,6 +21,10 @@ public interface ComputeDevice {
 
     /// What it can beyond the common, e.g. `mma`; for people.
     List<String> capabilities();
+
+    /// The same device with activations and their gradients in a dtype that a run asks for.
+    /// Throws: InputException when it does not compute in it.
+    ComputeDevice computingIn(DType activationType);
 
     /// Operations on this device; the caller closes them.
     TensorOps open();

@@ -59,7 +59,7 @@ public final class LayerChecks {
     }
 
     public static void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
-                                          Tensor bias, Tensor targets, CrossEntropySpec spec) {
+                                          Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         String op = "linearCrossEntropy";
         floating(op, "x", x);
         floating(op, "w", w);
@@ -69,6 +69,7 @@ public final class LayerChecks {
         if (targets.size() != x.rows()) throw wrong(op, "there must be one target per row", "targets", targets, "x", x);
         if (stats.size() != 2) throw wrong(op, "stats must have 2 elements", "stats", stats);
         if (tokenLoss != null) f32Vector(op, "tokenLoss", tokenLoss, x.rows(), "x", x);
+        if (gradScale != null) f32Vector(op, "gradScale", gradScale, 1, "x", x);
         if (dw != null) sameF32(op, "dw", dw, "w", w);
         if (bias != null) vector(op, "bias", bias, w.rows(), "w", w);
         if (bias != null && spec.scale() != 1) throw wrong(op, "with a bias scale must be 1, not " + spec.scale(), "bias", bias);

@@ -369,8 +369,8 @@ public final class NullOps extends CountingOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
-            Tensor bias, Tensor targets, CrossEntropySpec spec) {
-        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
+            Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
         List<Tensor> scratch = spec.scratch(x, w).stream().map(shape -> allocate("scratch", DType.F32, shape)).toList();
         scratch.reversed().forEach(this::release);
         int products = 1 + (dx == null ? 0 : 1) + (dw == null ? 0 : 1);

@@ -9,6 +9,7 @@ import java.util.Objects;
 /// Head and loss in double, one row of logits at a time.
 final class ReferenceCrossEntropy {
     private final CrossEntropySpec spec;
+    private final double gradScale;
     private final int width;
     private final int vocab;
     private final double[] x;
@@ -16,11 +17,12 @@ final class ReferenceCrossEntropy {
     private final double[] bias;
     private final int[] targets;
 
-    ReferenceCrossEntropy(Tensor x, Tensor w, Tensor bias, int[] targets, CrossEntropySpec spec) {
+    ReferenceCrossEntropy(Tensor x, Tensor w, Tensor bias, int[] targets, double gradScale, CrossEntropySpec spec) {
         for (int target : targets) {
             if (target != CrossEntropySpec.IGNORE) Objects.checkIndex(target, w.rows());
         }
         this.spec = spec;
+        this.gradScale = gradScale;
         this.width = x.cols();
         this.vocab = w.rows();
         this.x = load(x);
@@ -80,7 +82,7 @@ final class ReferenceCrossEntropy {
     private void backward(int r, double[] z, double lse, double[] inputGrad, double[] weightGrad, double[] biasGrad) {
         for (int t = 0; t < vocab; t++) {
             double dz = Math.exp(z[t] - lse) - (t == targets[r] ? 1 : 0);
-            double d = dz * Softcap.slope(z[t], spec.softcap()) * spec.scale();
+            double d = dz * Softcap.slope(z[t], spec.softcap()) * spec.scale() * gradScale;
             biasGrad[t] += d;
             for (int c = 0; c < width; c++) {
                 inputGrad[r * width + c] += d * w[t * width + c];

@@ -274,9 +274,10 @@ public final class ReferenceOps extends HostOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
-            Tensor bias, Tensor targets, CrossEntropySpec spec) {
-        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, spec);
-        new ReferenceCrossEntropy(x, w, bias, toInts(targets), spec).run(stats, tokenLoss, dx, dw, dBias);
+            Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
+        double factor = gradScale == null ? 1 : load(gradScale)[0];
+        new ReferenceCrossEntropy(x, w, bias, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw, dBias);
     }
 
     // ---- experts ----

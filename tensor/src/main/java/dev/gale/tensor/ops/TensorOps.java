@@ -13,8 +13,8 @@ import java.util.List;
 /// - Results go into destinations that the caller gives. *Writes* says `=` (overwritten) or `+=` (accumulated);
 ///   a `boolean accumulate` argument chooses between the two.
 /// - M is the number of tokens in a batch, all sequences side by side. Matrices are row-major; a weight is `[out, in]`.
-/// - Activations, gradients and optimizer state are F32 on the CPU and may be BF16 activations on a GPU; weights may be
-///   F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes alone: the same
+/// - Activations and their gradients are F32 on the CPU and may be BF16 or F16 on a GPU; gradients of parameters and optimizer
+///   state are F32; weights may be F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes alone: the same
 ///   inputs give the same bits, however many threads run.
 /// - No operation branches on a value that lives on the device; only `item`, `toFloats` and `toInts` bring values to
 ///   the host.
@@ -36,7 +36,8 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
     /// then capture the piece once and replay it; elsewhere nothing happens.
     default void border() {}
 
-    /// In what dtype activations and their gradients are kept: BF16 on a device that computes with it, else F32.
+    /// In what dtype activations and their gradients are kept: F32, or what a device computes with, BF16 or F16. F16 holds
+    /// nothing beyond 65504 and little below 6e-8, so gradients in it need a scale.
     default DType activationType() {
         return DType.F32;
     }
@@ -301,14 +302,23 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
     /// F32 `[V, D]`, dBias F32 `[V]`.
     /// Writes: `stats[0] +=` sum of losses, `stats[1] +=` number of rows whose largest logit is the target (first one
     /// on ties); `tokenLoss =` each row's loss, 0 when ignored; `dx =`, `dw +=` and `dBias +=` the gradient of the *sum* of
-    /// losses. tokenLoss, bias, dx, dw and dBias may be null; with a bias scale is 1. Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
+    /// losses. tokenLoss, bias, dx, dw and dBias may be null; with a bias scale is 1.
+    /// Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
+    ///
+    /// @param gradScale factor on dx and on what is added to dw and dBias, before they are rounded: F32, one element; null is 1
     void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w, Tensor bias,
-            Tensor targets, CrossEntropySpec spec);
+            Tensor targets, Tensor gradScale, CrossEntropySpec spec);
 
-    /// As above without a bias.
+    /// The same without a bias.
     default void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-            CrossEntropySpec spec) {
-        linearCrossEntropy(stats, tokenLoss, dx, dw, null, x, w, null, targets, spec);
+                                    Tensor gradScale, CrossEntropySpec spec) {
+        linearCrossEntropy(stats, tokenLoss, dx, dw, null, x, w, null, targets, gradScale, spec);
+    }
+
+    /// The same with gradients as they are.
+    default void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                                    CrossEntropySpec spec) {
+        linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, null, spec);
     }
 
     // ---- optimizer; other updates than AdamW's are in OptimizerOps ----

@@ -68,11 +68,12 @@ public interface LossContract extends Trials {
         for (int r = 0; r < rows; r++) x[r * all + width] = 1;
         CrossEntropyBounds bounds = new CrossEntropyBounds(x, w, before, targets(rows, vocab), spec);
         compare(new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"), t.get("dw"),
-                t.get("dBias"), t.get("x"), t.get("w"), t.get("bias"), t.get("targets"), spec))
+                t.get("dBias"), t.get("x"), t.get("w"), t.get("bias"), t.get("targets"), t.get("scale"), spec))
                 .inout("stats", new float[] {3, 2}, 2).output("tokenLoss", rows).output("dx", rows, width)
                 .inout("dw", columns(before, all, 0, width), vocab, width).inout("dBias", columns(before, all, width, all), vocab)
                 .input("x", columns(x, all, 0, width), rows, width).input("w", columns(w, all, 0, width), vocab, width)
-                .input("bias", columns(w, all, width, all), vocab).ints("targets", targets(rows, vocab)))
+                .input("bias", columns(w, all, width, all), vocab)
+                .input("scale", new float[] {0.5f}, 1).ints("targets", targets(rows, vocab)))
                 .within("tokenLoss", bounds.tokenLoss()).within("stats", bounds.stats())
                 .within("dx", columns(bounds.dx(), all, 0, width)).within("dw", columns(bounds.dw(), all, 0, width))
                 .within("dBias", columns(bounds.dw(), all, width, all));
@@ -97,6 +98,28 @@ public interface LossContract extends Trials {
         }
         TensorAssert.assertEqual("stats", all.get("stats"), some.get("stats2"));
         TensorAssert.assertEqual("stats", all.get("stats"), some.get("stats3"));
+    }
+
+    /// A power of two changes no other bit, whatever was in dw before.
+    @Test
+    default void crossEntropyMultipliesItsGradients() {
+        CrossEntropySpec spec = new CrossEntropySpec(4, 0.5f, 2);
+        Trial.Outputs plain = scaledGradients(1, spec).run(freshOps());
+        Trial.Outputs scaled = scaledGradients(1024, spec).run(freshOps());
+        for (String name : new String[] {"dx", "dw"}) {
+            float[] want = plain.get(name).clone();
+            for (int i = 0; i < want.length; i++) want[i] *= 1024;
+            TensorAssert.assertEqual(name, want, scaled.get(name));
+        }
+        TensorAssert.assertEqual("stats", plain.get("stats"), scaled.get("stats"));
+        TensorAssert.assertEqual("tokenLoss", plain.get("tokenLoss"), scaled.get("tokenLoss"));
+    }
+
+    private static Trial scaledGradients(float scale, CrossEntropySpec spec) {
+        return new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"), t.get("dw"),
+                t.get("x"), t.get("w"), t.get("targets"), t.get("scale"), spec)).inout("stats", new float[2], 2)
+                .output("tokenLoss", 9).output("dx", 9, 5).inout("dw", new float[55], 11, 5).input("x", uniform(45, 1), 9, 5)
+                .input("w", uniform(55, 2), 11, 5).ints("targets", targets(9, 11)).input("scale", new float[] {scale}, 1);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.gale.train.cli;
 
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.PooledOps;
@@ -34,6 +35,11 @@ record CappedDevice(ComputeDevice device, long memoryBytes) implements ComputeDe
     @Override
     public List<String> capabilities() {
         return device.capabilities();
+    }
+
+    @Override
+    public ComputeDevice computingIn(DType activationType) {
+        return new CappedDevice(device.computingIn(activationType), memoryBytes);
     }
 
     @Override

@@ -1,9 +1,11 @@
 package dev.gale.train.cli;
 
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.train.SftConfig;
 import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
@@ -57,6 +59,15 @@ public final class DeviceOption {
     static ComputeDevice imagined(long memoryBytes) {
         return ServiceLoader.load(ComputeDevice.Provider.class).stream().flatMap(found -> found.get().imagined(memoryBytes).stream())
                 .findFirst().orElseThrow(() -> new InputException("planning for a GPU: " + remedy()));
+    }
+
+    /// The chosen device with activations in the dtype that a run asks for, if it does.
+    /// Throws: InputException when there is no such device, or it does not compute in that dtype.
+    Optional<ComputeDevice> choose(SftConfig run) {
+        Optional<ComputeDevice> chosen = choose();
+        Optional<DType> asked = run.activationType();
+        if (asked.isEmpty()) return chosen;
+        return Optional.of(chosen.orElseThrow(() -> new InputException(run.onCpu())).computingIn(asked.get()));
     }
 
     /// What can be chosen with `gpu:N`, in order.

@@ -65,8 +65,13 @@ final class PlanCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        spec.commandLine().getOut().println(model == null ? plan(run.load(), device.choose()) : fit());
+        spec.commandLine().getOut().println(model == null ? plan() : fit());
         return ExitCode.OK;
+    }
+
+    private String plan() {
+        TrainConfig config = run.load();
+        return plan(config, device.choose(config.training()));
     }
 
     private String fit() {
