@@ -29,7 +29,7 @@ final class ExpertMlp implements Block {
         mixture = config.variant().mixture();
         activation = config.activation();
         int count = mixture.numExperts();
-        router = mixture.linearGate() ? ProjectionSlot.linear(weights, path + ".gate", count, hidden, false) : null;
+        router = mixture.linearGate() ? ProjectionSlot.router(weights, path + ".gate", count, hidden) : null;
         routerWeight = router == null ? DecoderLayer.parameter(weights, path + ".gate.weight", count, hidden) : null;
         for (int e = 0; e < count; e++) {
             String expert = path + ".experts." + e + ".";
@@ -38,7 +38,7 @@ final class ExpertMlp implements Block {
             downs.add(ProjectionSlot.linear(weights, expert + names.expertDown(), hidden, mixture.width(), false));
         }
         shared = mixture.sharedWidth() == 0 ? null : new Mlp(config, weights, path + "." + names.shared(), mixture.sharedWidth());
-        sharedGate = mixture.sharedGate() ? ProjectionSlot.linear(weights, path + ".shared_expert_gate", 1, hidden, false) : null;
+        sharedGate = mixture.sharedGate() ? ProjectionSlot.router(weights, path + ".shared_expert_gate", 1, hidden) : null;
     }
 
     @Override

@@ -8,9 +8,15 @@ import java.util.stream.IntStream;
 
 /// What config.json says of experts and of latent attention. Fields that are absent have the values that Transformers gives them.
 final class HfMixtures {
+    private static final System.Logger LOG = System.getLogger(HfMixtures.class.getName());
+
     private HfMixtures() {}
 
     private static RouteSpec route(Fields fields, int experts, int perToken, boolean normalize, double scale, int groups, int used) {
+        if (fields.flag("output_router_logits")) {
+            LOG.log(System.Logger.Level.WARNING, "{0}: the router's loss (output_router_logits) is not part of training here",
+                    fields.place());
+        }
         if (perToken > experts || perToken > RouteSpec.MOST_PER_TOKEN) {
             throw fields.bad("num_experts_per_tok must be at most the %d experts and at most %d, got %d"
                     .formatted(experts, RouteSpec.MOST_PER_TOKEN, perToken));

@@ -21,6 +21,12 @@ final class ProjectionSlot {
                 biased ? DecoderLayer.parameter(weights, path + ".bias", out) : null));
     }
 
+    /// As `linear`, without a bias, for a router.
+    static ProjectionSlot router(WeightSource weights, String path, int out, int in) {
+        String name = path + ".weight";
+        return new ProjectionSlot(new Linear(path, Parameter.frozen(name, weights.router(name, Shape.of(out, in))), null));
+    }
+
     Projection projection() {
         return projection;
     }

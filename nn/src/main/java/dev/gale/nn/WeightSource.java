@@ -31,6 +31,11 @@ interface WeightSource {
         return get(name, shape);
     }
 
+    /// As `get`, the weight of a small projection that decides much, such as a router: dense unless its file has it otherwise.
+    default Tensor router(String name, Shape shape) {
+        return get(name, shape);
+    }
+
     /// The same weights in host memory, from which a device takes them by turns.
     WeightSource onHost();
 
@@ -47,6 +52,11 @@ interface WeightSource {
             @Override
             public Tensor projection(String name, Shape shape) {
                 return waiting.projection(name, shape);
+            }
+
+            @Override
+            public Tensor router(String name, Shape shape) {
+                return waiting.router(name, shape);
             }
 
             @Override
@@ -119,6 +129,11 @@ interface WeightSource {
             owned.add(quantized);
             ops.quantize(quantized, stored);
             return quantized;
+        }
+
+        @Override
+        public Tensor router(String name, Shape shape) {
+            return packed != null && QuantizedTensors.isQuantized(files, name) ? packed(name, shape) : get(name, shape);
         }
 
         private Tensor packed(String name, Shape shape) {

@@ -1,15 +1,12 @@
 package dev.gale.tensor.cpu;
 
 import dev.gale.tensor.Convert;
-import dev.gale.tensor.Shape;
-import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.Gemm.Operand;
 import dev.gale.tensor.cpu.Gemm.Start;
 import dev.gale.tensor.cpu.Gemm.Term;
 import dev.gale.tensor.cpu.Scratch.Use;
 import dev.gale.tensor.ops.RouteSpec;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -192,11 +189,8 @@ final class Experts {
 
     // ---- products ----
 
-    /// Rows [from, to) of a matrix.
-    private static Tensor rows(Tensor matrix, int from, int to) {
-        long bytes = (long) matrix.cols() * matrix.dtype().bytes();
-        MemorySegment part = matrix.segment().asSlice(from * bytes, (to - from) * bytes);
-        return new Tensor(matrix.name(), matrix.dtype(), Shape.of(to - from, matrix.cols()), new Storage.Host(part));
+    private Tensor rows(Tensor matrix, int from, int to) {
+        return ops.rows(matrix, from, to - from);
     }
 
     void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha, boolean accumulate) {

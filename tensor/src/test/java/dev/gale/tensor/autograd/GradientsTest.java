@@ -15,14 +15,18 @@ import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.ReferenceOps;
+import dev.gale.tensor.ops.RouteSpec;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.testing.GradCheck;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Every operation of `F` against finite differences. Inputs are rows of trainable tables, looked up in order.
 class GradientsTest {
@@ -146,6 +150,43 @@ class GradientsTest {
     void activationWithoutAGate(Activation activation) {
         Parameter x = trainable("x", 4, 5);
         GradCheck.ofOutput(ops, List.of(x), tape -> F.glu(tape, rows(tape, x), null, activation));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aMixtureOfExperts(boolean normalize) {
+        Parameter x = trainable("x", 5, 4);
+        Parameter router = trainable("router", 3, 4);
+        List<Parameter> weights = List.of(trainable("w0", 6, 4), trainable("w1", 6, 4), trainable("w2", 6, 4));
+        List<Parameter> downs = List.of(trainable("d0", 4, 6), trainable("d1", 4, 6), trainable("d2", 4, 6));
+        List<Adapter> adapters = new ArrayList<>();
+        List<Parameter> all = new ArrayList<>(List.of(x, router));
+        for (int e = 0; e < 3; e++) {
+            adapters.add(e == 1 ? null : new Adapter(trainable("a" + e, 2, 4), trainable("b" + e, 6, 2), 0.7f, 0.3f, 1));
+        }
+        all.addAll(weights);
+        all.addAll(downs);
+        for (Adapter adapter : adapters) if (adapter != null) all.addAll(List.of(adapter.a(), adapter.b()));
+        Tensor rng = ints(1, 2, 3, 4);
+        GradCheck.ofOutput(ops, all, tape -> {
+            Tensor in = rows(tape, x);
+            Experts.Choice choice = Experts.route(tape, F.linear(tape, in, router, null, null, null, null),
+                    new RouteSpec(2, normalize, 1.5f));
+            Experts.Order order = Experts.order(tape, choice.experts(), 3);
+            Tensor inner = Experts.linear(tape, Experts.dispatch(tape, in, order), weights, adapters, order, rng);
+            Tensor made = Experts.linear(tape, inner, downs, Arrays.asList(null, null, null), order, null);
+            return Experts.combine(tape, made, order.places(), choice.weights(), in);
+        });
+    }
+
+    @Test
+    void rowsTimesASigmoid() {
+        Parameter x = trainable("x", 5, 4);
+        Parameter number = trainable("number", 5, 1);
+        GradCheck.ofOutput(ops, List.of(x, number), tape -> {
+            Tensor in = rows(tape, x);
+            return Experts.combine(tape, in, null, Experts.sigmoid(tape, rows(tape, number)), in);
+        });
     }
 
     @Test
