@@ -360,7 +360,7 @@ public final class CausalLm implements AutoCloseable {
     /// Throws: IllegalArgumentException when there is no such path.
     public void replace(String path, UnaryOperator<Projection> change) {
         for (DecoderLayer layer : layers) {
-            if (layer.projections().stream().anyMatch(projection -> projection.path().equals(path))) {
+            if (layer.holds(path) && layer.projections().stream().anyMatch(projection -> projection.path().equals(path))) {
                 layer.replace(path, change);
                 return;
             }

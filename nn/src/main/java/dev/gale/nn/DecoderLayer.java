@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 /// `y = x + attention(norm(x)) + mlp(norm(x))`. Both residuals are added inside the projection before them, unless a norm or a
 /// factor comes between.
 final class DecoderLayer {
+    private final String path;
     private final boolean parallel;
     private final float multiplier;
     private final Norm inputNorm;
@@ -24,7 +25,7 @@ final class DecoderLayer {
     private final Block mlp;
 
     DecoderLayer(ModelConfig config, int index, WeightSource weights) {
-        String path = "model.layers." + index;
+        path = "model.layers." + index;
         LayerForm form = config.variant().form();
         parallel = form.parallel();
         multiplier = (float) config.variant().multipliers().residual();
@@ -106,13 +107,18 @@ final class DecoderLayer {
         return Stream.of(attention, mlp).flatMap(block -> block.weights().stream()).toList();
     }
 
-    boolean isExpert(String path) {
-        return mlp instanceof ExpertMlp mixture
-                && mixture.experts().stream().anyMatch(slot -> slot.projection().path().equals(path));
+    /// Whether a module path begins with that of this layer.
+    boolean holds(String module) {
+        return module.startsWith(path + ".");
+    }
+
+    boolean isExpert(String module) {
+        return holds(module) && mlp instanceof ExpertMlp mixture
+                && mixture.experts().stream().anyMatch(slot -> slot.projection().path().equals(module));
     }
 
     /// Puts another projection in the place of the one at a path that this layer has.
-    void replace(String path, UnaryOperator<Projection> change) {
-        slots().filter(slot -> slot.projection().path().equals(path)).findFirst().orElseThrow().change(change);
+    void replace(String module, UnaryOperator<Projection> change) {
+        slots().filter(slot -> slot.projection().path().equals(module)).findFirst().orElseThrow().change(change);
     }
 }
