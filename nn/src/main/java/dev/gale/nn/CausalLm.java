@@ -36,7 +36,6 @@ import java.util.function.UnaryOperator;
 public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
-    private static final long QUANTIZED_EXTRA = 16_384;
 
     private final ModelConfig config;
     private final ObjectNode configJson;
@@ -102,7 +101,7 @@ public final class CausalLm implements AutoCloseable {
         Set<Tensor> owned = identitySet();
         WeightFiles files = WeightFiles.open(dir);
         try {
-            reserveLayers(ops, config, options.dtype(config.dtype()),
+            LayerMemory.reserve(ops, config, options.dtype(config.dtype()),
                     packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()), options.onHost());
             CausalLm model = new CausalLm(config, configJson, generationJson, ops, maxSeqLen, files,
                     WeightSource.files(files, options, packed.orElse(null), ops, owned), options.onHost(), owned);
@@ -125,7 +124,7 @@ public final class CausalLm implements AutoCloseable {
     /// @param options a dtype, and a quantization or none
     public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
-        reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
+        LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
         return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
                 WeightSource.random(config, seed, options, ops, owned), options.onHost(), owned);
     }
@@ -137,21 +136,10 @@ public final class CausalLm implements AutoCloseable {
             for (int width : List.of(config.hiddenSize(), config.intermediateSize(), config.attention().queryWidth())) {
                 rows.prepare(width);
             }
-            reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
+            LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
             return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
                     WeightSource.randomRows(rows, config.variant().form().norm(), options, ops, owned), options.onHost(), owned);
         }
-    }
-
-    /// A little more than the tensors have where there are scales: each begins at a multiple of 64 bytes.
-    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization, HostWeights onHost) {
-        long bytes = 0;
-        for (int layer = 0; layer < config.numLayers(); layer++) {
-            if (!ops.onHost() && onHost.piece(layer, config.numLayers()) >= 0) continue;
-            long parameters = config.layerParameters(layer);
-            bytes += quantization == null ? dtype.bytes(parameters) : quantization.bytes(parameters) + QUANTIZED_EXTRA;
-        }
-        ops.reserve(bytes);
     }
 
     private boolean isStreamed(int layer) {
