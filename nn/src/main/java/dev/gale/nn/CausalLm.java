@@ -36,6 +36,8 @@ import java.util.function.UnaryOperator;
 public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
+    /// Layers that are computed while a head comes from the host.
+    private static final int HEAD_AHEAD = 4;
 
     private final ModelConfig config;
     private final ObjectNode configJson;
@@ -125,7 +127,7 @@ public final class CausalLm implements AutoCloseable {
     public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
         LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
-        return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
+        return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
                 WeightSource.random(config, seed, options, ops, owned), options.onHost(), owned);
     }
 
@@ -137,7 +139,7 @@ public final class CausalLm implements AutoCloseable {
                 rows.prepare(width);
             }
             LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
-            return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
+            return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
                     WeightSource.randomRows(rows, config.variant().form().norm(), options, ops, owned), options.onHost(), owned);
         }
     }
@@ -208,7 +210,7 @@ public final class CausalLm implements AutoCloseable {
             int window = config.variant().kinds().window(i);
             LayerInput input = new LayerInput(in, rope(in, i),
                     (t, q, k, v) -> F.attention(t, q, k, v, in.start(window), in.stop(), config.attention()));
-            if (i == layers.size() - 1) headStream().prepare(0);                       // comes while that layer is computed
+            if (i == Math.max(0, layers.size() - HEAD_AHEAD)) headStream().prepare(0);
             x = memory.checkpointing() != Checkpointing.NONE && tape.isRecording()
                     ? tape.checkpoint((t, h) -> entered(index).forward(t, h, input, mlpRows), before, memory.kept())
                     : tape.scope(() -> entered(index).forward(tape, before, input, mlpRows));

@@ -5,6 +5,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// Everything about a decoder-only model that changes its computation. Families differ by these fields, never by a
 /// subclass.
@@ -85,6 +86,11 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
         long matrices = variant.form().gated() ? 3 : 2;
         long mlp = isSparse(layer) ? variant.mixture().parameters(hiddenSize) : matrices * intermediateSize * hiddenSize;
         return attention + mlp + (variant.form().postNorms() ? 4L : 2L) * hiddenSize;
+    }
+
+    /// Weights of a layer on average, biases not counted.
+    public long layerParameters() {
+        return IntStream.range(0, numLayers).mapToLong(this::layerParameters).sum() / numLayers;
     }
 
     /// Whether a layer has experts.
