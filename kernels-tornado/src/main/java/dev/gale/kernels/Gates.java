@@ -8,6 +8,7 @@ public final class Gates {
     public static final int SILU = 0;
     public static final int GELU = 1;
     public static final int GELU_TANH = 2;
+    public static final int SIGMOID = 3;
 
     private static final float SQRT_HALF = 0.70710678f;
     private static final float SQRT_2_PI = 0.79788456f;                // sqrt(2 / pi)
@@ -16,26 +17,30 @@ public final class Gates {
 
     private Gates() {}
 
-    /// `x * weight(x)`.
+    /// `x * weight(x)`, of SIGMOID `weight(x)`.
     public static float value(int activation, float x) {
-        return x * weight(activation, x);
+        float value = weight(activation, x);
+        if (activation != SIGMOID) value = x * value;
+        return value;
     }
 
     /// `d value / dx = weight + x * d weight / dx`.
     public static float slope(int activation, float x) {
         float weight = weight(activation, x);
         float slope;
-        if (activation == GELU) slope = weight + x * (TornadoMath.exp(-0.5f * x * x) * DENSITY_AT_ZERO);
+        if (activation == SIGMOID) slope = weight * sigmoid(-x);
+        else if (activation == GELU) slope = weight + x * (TornadoMath.exp(-0.5f * x * x) * DENSITY_AT_ZERO);
         else if (activation == SILU) slope = weight * (1f + x * (1f - weight));
         else slope = weight + x * (weight * (1f - weight)) * (2f * SQRT_2_PI * (1f + 3f * CUBIC * x * x));
         return slope;
     }
 
-    /// SILU: sigmoid(x). GELU: the normal distribution's P(X <= x). GELU_TANH: `(1 + tanh(t)) / 2 = sigmoid(2 t)`,
+    /// SILU and SIGMOID: sigmoid(x). GELU: the normal distribution's P(X <= x). GELU_TANH: `(1 + tanh(t)) / 2 = sigmoid(2 t)`,
     /// which does not cancel.
     private static float weight(int activation, float x) {
         float weight;
-        if (activation == GELU) weight = normalCdf(x);
+        if (activation == SIGMOID) weight = sigmoid(x);
+        else if (activation == GELU) weight = normalCdf(x);
         else if (activation == SILU) weight = sigmoidByRoot(x);
         else weight = sigmoid(2f * SQRT_2_PI * (x + CUBIC * x * x * x));
         return weight;

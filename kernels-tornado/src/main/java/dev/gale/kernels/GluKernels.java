@@ -6,11 +6,14 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Gated linear units, forward and backward. Launch: as `ElementwiseKernels`.
+/// Linear units, gated or not, forward and backward. Launch: as `ElementwiseKernels`.
 public final class GluKernels {
+    /// The type of an up that is not there, which counts as 1.
+    public static final int ABSENT = 3;
+
     private GluKernels() {}
 
-    /// `y = act(gate) * up`. Shapes: all `[n]`, F32, BF16 or F16; activation a constant of `Gates`.
+    /// `y = act(gate) * up`. Shapes: all `[n]`, F32, BF16 or F16, upType `ABSENT` for none; activation a constant of `Gates`.
     /// Numerics: F32, one rounding. Writes: `=`; y may be gate or up.
     public static void gluForward(KernelContext context, IntArray table, int slot,
             FloatArray y, ShortArray yHalf, int yType,
@@ -26,7 +29,8 @@ public final class GluKernels {
             int i = first + e * Elements.GROUP;
             if (i < n) {
                 gates[e] = Elements.get(gate, gateHalf, gateType, gateAt + i);
-                ups[e] = Elements.get(up, upHalf, upType, upAt + i);
+                ups[e] = 1f;
+                if (upType != ABSENT) ups[e] = Elements.get(up, upHalf, upType, upAt + i);
             }
         }
         for (int e = 0; e < Elements.EACH; e++) {
@@ -63,7 +67,7 @@ public final class GluKernels {
     }
 
     /// `dGate = dy * up * act'(gate)`, `dUp = dy * act(gate)`.
-    /// Shapes: all `[n]`, F32, BF16 or F16; activation a constant of `Gates`.
+    /// Shapes: all `[n]`, F32, BF16 or F16; activation a constant of `Gates`. With upType `ABSENT` dUp is not written.
     /// Numerics: F32, one rounding. Writes: `=`; dGate may be gate, and dUp may be up or dy.
     public static void gluBackward(KernelContext context, IntArray table, int slot,
             FloatArray dGate, ShortArray dGateHalf, int dGateType,
@@ -85,7 +89,8 @@ public final class GluKernels {
             if (i < n) {
                 upstream[e] = Elements.get(dy, dyHalf, dyType, dyAt + i);
                 gates[e] = Elements.get(gate, gateHalf, gateType, gateAt + i);
-                ups[e] = Elements.get(up, upHalf, upType, upAt + i);
+                ups[e] = 1f;
+                if (upType != ABSENT) ups[e] = Elements.get(up, upHalf, upType, upAt + i);
             }
         }
         for (int e = 0; e < Elements.EACH; e++) {
@@ -93,7 +98,9 @@ public final class GluKernels {
             if (i < n) {
                 float gateSlope = Gates.slope(activation, gates[e]);
                 Elements.set(dGate, dGateHalf, dGateType, dGateAt + i, upstream[e] * ups[e] * gateSlope);
-                Elements.set(dUp, dUpHalf, dUpType, dUpAt + i, upstream[e] * Gates.value(activation, gates[e]));
+                if (upType != ABSENT) {
+                    Elements.set(dUp, dUpHalf, dUpType, dUpAt + i, upstream[e] * Gates.value(activation, gates[e]));
+                }
             }
         }
     }

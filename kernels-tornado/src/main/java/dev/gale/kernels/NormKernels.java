@@ -17,14 +17,14 @@ public final class NormKernels {
 
     private NormKernels() {}
 
-    /// `y[r,c] = x[r,c] * rstd[r] * w[c]`, `rstd[r] = 1 / sqrt(mean_c(x[r,c]^2) + eps)`.
+    /// `y[r,c] = x[r,c] * rstd[r] * (shift + w[c])`, `rstd[r] = 1 / sqrt(mean_c(x[r,c]^2) + eps)`.
     /// Shapes: y, x `[rows, cols]`, w `[cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
     /// Launch: rows work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: each thread sums every 256th square, then a tree; F32, deterministic. Writes: `=`.
     public static void rmsNormForward(KernelContext context, IntArray table, int slot,
             FloatArray y, ShortArray yHalf, int yType, FloatArray rstd,
             FloatArray x, ShortArray xHalf, int xType,
-            FloatArray w, ShortArray wHalf, int wType, int cols, float eps) {
+            FloatArray w, ShortArray wHalf, int wType, int cols, float eps, float shift) {
         int row = context.groupIdx;
         int yAt = table.get(slot) + row * cols;
         int xAt = table.get(slot + 2) + row * cols;
@@ -37,8 +37,8 @@ public final class NormKernels {
         float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, squares) / cols + eps);
         if (context.localIdx == 0) rstd.set(table.get(slot + 1) + row, scale);
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float value = Elements.get(x, xHalf, xType, xAt + c) * scale * Elements.get(w, wHalf, wType, wAt + c);
-            Elements.set(y, yHalf, yType, yAt + c, value);
+            float weight = shift + Elements.get(w, wHalf, wType, wAt + c);
+            Elements.set(y, yHalf, yType, yAt + c, Elements.get(x, xHalf, xType, xAt + c) * scale * weight);
         }
     }
 
@@ -52,7 +52,7 @@ public final class NormKernels {
     /// @param wFours of a BF16 w
     /// @param threads of a work-group
     public static void rmsNormForwardBf16(KernelContext context, IntArray table, int slot, LongArray y, FloatArray rstd,
-            LongArray x, FloatArray w, LongArray wFours, int wType, int cols, float eps, int threads) {
+            LongArray x, FloatArray w, LongArray wFours, int wType, int cols, float eps, float shift, int threads) {
         float[] sums = context.allocateFloatLocalArray(Reduce.LANES);
         long[] rows = new long[FOURS];
         long[] weights = new long[FOURS];
@@ -88,10 +88,10 @@ public final class NormKernels {
         for (int e = 0; e < FOURS; e++) {
             int i = thread + e * threads;
             if (i < n) {
-                float y0 = Halves.first(rows[e]) * scale * weight(w, weights[e], wType, wAt + 4 * i, 0);
-                float y1 = Halves.second(rows[e]) * scale * weight(w, weights[e], wType, wAt + 4 * i, 1);
-                float y2 = Halves.third(rows[e]) * scale * weight(w, weights[e], wType, wAt + 4 * i, 2);
-                float y3 = Halves.fourth(rows[e]) * scale * weight(w, weights[e], wType, wAt + 4 * i, 3);
+                float y0 = Halves.first(rows[e]) * scale * (shift + weight(w, weights[e], wType, wAt + 4 * i, 0));
+                float y1 = Halves.second(rows[e]) * scale * (shift + weight(w, weights[e], wType, wAt + 4 * i, 1));
+                float y2 = Halves.third(rows[e]) * scale * (shift + weight(w, weights[e], wType, wAt + 4 * i, 2));
+                float y3 = Halves.fourth(rows[e]) * scale * (shift + weight(w, weights[e], wType, wAt + 4 * i, 3));
                 y.set(yAt + i, Halves.four(y0, y1, y2, y3, zero));
             }
         }
@@ -142,7 +142,7 @@ public final class NormKernels {
         }
     }
 
-    /// With `xhat = x * rstd`, `g = dy * w`: `dx = rstd * (g - xhat * mean_c(g * xhat))`.
+    /// With `xhat = x * rstd`, `g = dy * (shift + w)`: `dx = rstd * (g - xhat * mean_c(g * xhat))`.
     /// Shapes: dx, dy, x `[rows, cols]`, w `[cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
     /// Launch: rows work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: as `rmsNormForward`. Writes: `=` or, with accumulate 1, `+=`; dx may be dy when not accumulating, and
@@ -150,7 +150,7 @@ public final class NormKernels {
     public static void rmsNormBackward(KernelContext context, IntArray table, int slot,
             FloatArray dx, ShortArray dxHalf, int dxType, FloatArray dy, ShortArray dyHalf, int dyType,
             FloatArray x, ShortArray xHalf, int xType, FloatArray w, ShortArray wHalf, int wType,
-            FloatArray rstd, int cols, int accumulate) {
+            FloatArray rstd, int cols, int accumulate, float shift) {
         int row = context.groupIdx;
         int dxAt = table.get(slot) + row * cols;
         int dyAt = table.get(slot + 1) + row * cols;
@@ -159,12 +159,12 @@ public final class NormKernels {
         float scale = rstd.get(table.get(slot + 4) + row);
         float products = 0f;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.get(w, wHalf, wType, wAt + c);
+            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * (shift + Elements.get(w, wHalf, wType, wAt + c));
             products += g * (Elements.get(x, xHalf, xType, xAt + c) * scale);
         }
         float mean = Reduce.sum(context, products) / cols;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.get(w, wHalf, wType, wAt + c);
+            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * (shift + Elements.get(w, wHalf, wType, wAt + c));
             float value = scale * (g - Elements.get(x, xHalf, xType, xAt + c) * scale * mean);
             if (accumulate == 1) value = value + Elements.get(dx, dxHalf, dxType, dxAt + c);
             Elements.set(dx, dxHalf, dxType, dxAt + c, value);
@@ -177,7 +177,8 @@ public final class NormKernels {
     /// @param wFours of a BF16 w
     /// @param threads of a work-group
     public static void rmsNormBackwardBf16(KernelContext context, IntArray table, int slot, LongArray dx, LongArray dy,
-            LongArray x, FloatArray w, LongArray wFours, int wType, FloatArray rstd, int cols, int accumulate, int threads) {
+            LongArray x, FloatArray w, LongArray wFours, int wType, FloatArray rstd, int cols, int accumulate, float shift,
+            int threads) {
         float[] sums = context.allocateFloatLocalArray(Reduce.LANES);
         long[] upstream = new long[FOURS];
         long[] rows = new long[FOURS];
@@ -214,10 +215,10 @@ public final class NormKernels {
         float products = 0f;
         for (int e = 0; e < FOURS; e++) {
             int at = wAt + 4 * Math.min(thread + e * threads, n - 1);
-            float g0 = Halves.first(upstream[e]) * weight(w, weights[e], wType, at, 0);
-            float g1 = Halves.second(upstream[e]) * weight(w, weights[e], wType, at, 1);
-            float g2 = Halves.third(upstream[e]) * weight(w, weights[e], wType, at, 2);
-            float g3 = Halves.fourth(upstream[e]) * weight(w, weights[e], wType, at, 3);
+            float g0 = Halves.first(upstream[e]) * (shift + weight(w, weights[e], wType, at, 0));
+            float g1 = Halves.second(upstream[e]) * (shift + weight(w, weights[e], wType, at, 1));
+            float g2 = Halves.third(upstream[e]) * (shift + weight(w, weights[e], wType, at, 2));
+            float g3 = Halves.fourth(upstream[e]) * (shift + weight(w, weights[e], wType, at, 3));
             products += (g0 * Halves.first(rows[e]) + g1 * Halves.second(rows[e]))
                     + (g2 * Halves.third(rows[e]) + g3 * Halves.fourth(rows[e]));
         }
@@ -230,10 +231,10 @@ public final class NormKernels {
         for (int e = 0; e < FOURS; e++) {
             int i = thread + e * threads;
             if (i < n) {
-                float g0 = Halves.first(upstream[e]) * weight(w, weights[e], wType, wAt + 4 * i, 0);
-                float g1 = Halves.second(upstream[e]) * weight(w, weights[e], wType, wAt + 4 * i, 1);
-                float g2 = Halves.third(upstream[e]) * weight(w, weights[e], wType, wAt + 4 * i, 2);
-                float g3 = Halves.fourth(upstream[e]) * weight(w, weights[e], wType, wAt + 4 * i, 3);
+                float g0 = Halves.first(upstream[e]) * (shift + weight(w, weights[e], wType, wAt + 4 * i, 0));
+                float g1 = Halves.second(upstream[e]) * (shift + weight(w, weights[e], wType, wAt + 4 * i, 1));
+                float g2 = Halves.third(upstream[e]) * (shift + weight(w, weights[e], wType, wAt + 4 * i, 2));
+                float g3 = Halves.fourth(upstream[e]) * (shift + weight(w, weights[e], wType, wAt + 4 * i, 3));
                 float d0 = scale * (g0 - Halves.first(rows[e]) * (scale * mean));
                 float d1 = scale * (g1 - Halves.second(rows[e]) * (scale * mean));
                 float d2 = scale * (g2 - Halves.third(rows[e]) * (scale * mean));

@@ -17,7 +17,7 @@ public final class RopeKernels {
 
     private RopeKernels() {}
 
-    /// For the pair (i, i + halfWidth) of every head, with the angle of the row's position: `a' = a cos - b sin`,
+    /// For the pair (i, i + halfWidth) of every head, or (2i, 2i + 1) with neighbours 1, with the angle of the row's position: `a' = a cos - b sin`,
     /// `b' = b cos + a sin`; transpose 1 flips the sign of sin. Elements from 2 * halfWidth on stay.
     /// Shapes: q `[rows, numHeads * headDim]`, k `[rows, numKvHeads * headDim]`, F32, BF16 or F16; cos, sin F32
     /// `[P, halfWidth]`; positions I32 `[rows]` in [0, P). A side with 0 heads is absent; its views and its slot of the
@@ -28,8 +28,10 @@ public final class RopeKernels {
     public static void rope(KernelContext context, IntArray table, int slot,
             FloatArray q, ShortArray qHalf, int qType, FloatArray k, ShortArray kHalf, int kType,
             FloatArray cos, FloatArray sin, IntArray positions,
-            int numHeads, int numKvHeads, int headDim, int halfWidth, int transpose) {
+            int numHeads, int numKvHeads, int headDim, int halfWidth, int transpose, int neighbours) {
         int row = context.groupIdx;
+        int each = neighbours == 1 ? 2 : 1;
+        int apart = neighbours == 1 ? 1 : halfWidth;
         int angles = positions.get(table.get(slot + 4) + row) * halfWidth;
         int cosAt = table.get(slot + 2) + angles;
         int sinAt = table.get(slot + 3) + angles;
@@ -39,7 +41,7 @@ public final class RopeKernels {
             int i = pair - head * halfWidth;
             float s = sin.get(sinAt + i);
             if (transpose == 1) s = -s;
-            rotate(q, qHalf, qType, qAt + head * headDim + i, halfWidth, cos.get(cosAt + i), s);
+            rotate(q, qHalf, qType, qAt + head * headDim + i * each, apart, cos.get(cosAt + i), s);
         }
         int kAt = table.get(slot + 1) + row * numKvHeads * headDim;
         for (int pair = context.localIdx; pair < numKvHeads * halfWidth; pair += Elements.GROUP) {
@@ -47,7 +49,7 @@ public final class RopeKernels {
             int i = pair - head * halfWidth;
             float s = sin.get(sinAt + i);
             if (transpose == 1) s = -s;
-            rotate(k, kHalf, kType, kAt + head * headDim + i, halfWidth, cos.get(cosAt + i), s);
+            rotate(k, kHalf, kType, kAt + head * headDim + i * each, apart, cos.get(cosAt + i), s);
         }
     }
 
@@ -109,10 +111,10 @@ public final class RopeKernels {
         }
     }
 
-    private static void rotate(FloatArray x, ShortArray xHalf, int type, int at, int halfWidth, float cos, float sin) {
+    private static void rotate(FloatArray x, ShortArray xHalf, int type, int at, int apart, float cos, float sin) {
         float a = Elements.get(x, xHalf, type, at);
-        float b = Elements.get(x, xHalf, type, at + halfWidth);
+        float b = Elements.get(x, xHalf, type, at + apart);
         Elements.set(x, xHalf, type, at, a * cos - b * sin);
-        Elements.set(x, xHalf, type, at + halfWidth, b * cos + a * sin);
+        Elements.set(x, xHalf, type, at + apart, b * cos + a * sin);
     }
 }

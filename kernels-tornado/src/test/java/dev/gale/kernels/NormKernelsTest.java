@@ -39,10 +39,10 @@ class NormKernelsTest {
         if (x == DType.BF16 && cols % 4 == 0) {
             int threads = NormKernels.foursThreads(cols);
             return o.run(rows, 1, threads, ctx -> NormKernels.rmsNormForwardBf16(ctx, o.table, SLOT, o.longs, f, o.longs, f,
-                    o.longs, o.type(3), cols, EPS, threads));
+                    o.longs, o.type(3), cols, EPS, 0f, threads));
         }
         return o.run(rows, ctx -> NormKernels.rmsNormForward(ctx, o.table, SLOT, f, h, o.type(0), f, f, h, o.type(2),
-                f, h, o.type(3), cols, EPS));
+                f, h, o.type(3), cols, EPS, 0f));
     }
 
     @ParameterizedTest
@@ -103,10 +103,10 @@ class NormKernelsTest {
         if (dtype == DType.BF16 && cols % 4 == 0) {
             int threads = NormKernels.foursThreads(cols);
             o.run(rows, 1, threads, ctx -> NormKernels.rmsNormBackwardBf16(ctx, t, SLOT, o.longs, o.longs, o.longs, f, o.longs,
-                    o.type(3), f, cols, accumulate, threads));
+                    o.type(3), f, cols, accumulate, 0f, threads));
         } else {
             o.run(rows, ctx -> NormKernels.rmsNormBackward(ctx, t, SLOT, f, h, o.type(0), f, h, o.type(1), f, h, o.type(2),
-                    f, h, o.type(3), f, cols, accumulate));
+                    f, h, o.type(3), f, cols, accumulate, 0f));
         }
         IntArray slots = IntArray.fromElements(t.get(SLOT + 5), t.get(SLOT + 1), t.get(SLOT + 2), t.get(SLOT + 4));
         o.run(Math.ceilDiv(cols, Reduce.COLUMNS), ctx -> NormKernels.rmsNormBackwardWeight(ctx, slots, 0, f, f, h,
@@ -151,12 +151,12 @@ class NormKernelsTest {
         FloatArray f = o.floats;
         ShortArray h = o.halves;
         IntArray t = o.table;
-        o.run(rows, ctx -> NormKernels.rmsNormBackward(ctx, t, SLOT, f, h, 0, f, h, 0, f, h, 0, f, h, 0, f, cols, 0));
+        o.run(rows, ctx -> NormKernels.rmsNormBackward(ctx, t, SLOT, f, h, 0, f, h, 0, f, h, 0, f, h, 0, f, cols, 0, 0f));
         float[] apart = o.values("dx");
         IntArray alias = IntArray.fromArray(t.toHeapArray());
         alias.set(SLOT, t.get(SLOT + 1));
         o.run(rows, ctx ->
-                NormKernels.rmsNormBackward(ctx, alias, SLOT, f, h, 0, f, h, 0, f, h, 0, f, h, 0, f, cols, 0));
+                NormKernels.rmsNormBackward(ctx, alias, SLOT, f, h, 0, f, h, 0, f, h, 0, f, h, 0, f, cols, 0, 0f));
         o.within("dy", apart, new double[rows * cols]);
     }
 }

@@ -41,7 +41,7 @@ class RopeKernelsTest {
                     f, f, o.ints, heads, kvHeads, headDim, half, transpose));
         }
         return o.run(rows, ctx -> RopeKernels.rope(ctx, o.table, SLOT, f, h, o.type(0), f, h, o.type(1), f, f, o.ints,
-                heads, kvHeads, headDim, half, transpose));
+                heads, kvHeads, headDim, half, transpose, 0));
     }
 
     @ParameterizedTest(name = "{0} rows, {1}/{2} heads of {3}, half {4}, transpose {5}, {6} {7}")

@@ -36,7 +36,6 @@ import java.util.function.UnaryOperator;
 public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
-    private static final long QUANTIZED_EXTRA = 16_384;
     /// Layers that are computed while a head comes from the host.
     private static final int HEAD_AHEAD = 4;
 
@@ -49,10 +48,12 @@ public final class CausalLm implements AutoCloseable {
     private final Set<Tensor> owned;
     private final Parameter embedding;
     private final List<DecoderLayer> layers = new ArrayList<>();
-    private final RmsNorm norm;
+    private final Norm norm;
     private Parameter head;
+    private final Parameter headBias;                // null when there is none
     private EmbeddingAdapter embeddingAdapter;       // null when there is none
     private final RopeTables ropes;
+    private final RopeTables slidingRopes;           // those of layers with a window; often the same
     private final HostWeights onHost;
     private final WeightStream layerStream;
     private WeightStream headStream;                 // null until a head on the host is needed
@@ -73,20 +74,28 @@ public final class CausalLm implements AutoCloseable {
         for (int i = 0; i < config.numLayers(); i++) {
             layers.add(new DecoderLayer(config, i, isStreamed(i) ? weights.projectionsOnHost() : weights));
         }
-        norm = new RmsNorm(DecoderLayer.parameter(weights, "model.norm.weight", hidden), (float) config.rmsNormEps());
+        WeightNames names = Family.of(config).names;
+        norm = Norm.of(config.variant().form().norm(), weights, names.finalNorm(), hidden, config.rmsNormEps());
         head = config.tieWordEmbeddings() ? embedding
                 : DecoderLayer.parameter(outer, "lm_head.weight", config.vocabSize(), hidden);
+        headBias = names.headBias() ? DecoderLayer.parameter(weights, "lm_head.bias", config.vocabSize()) : null;
         layerStream = ops.stream(streamedWeights());
         ropes = new RopeTables(ops, config, this.maxSeqLen);
+        RopeConfig sliding = config.variant().kinds().slidingRope();
+        slidingRopes = sliding == null ? ropes : new RopeTables(ops, config.withRope(sliding), this.maxSeqLen);
     }
 
     /// Opens a Hugging Face model folder. Weights stay memory-mapped where their dtype may stay and ops computes on the
     /// host.
     /// Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
     public static CausalLm load(Path dir, LoadOptions options, TensorOps ops) {
-        ModelConfig config = HfConfig.read(dir);
+        HfConfig.requireFolder(dir);
         Path file = dir.resolve("config.json");
         ObjectNode configJson = HfConfig.json(file);
+        RopeScaling scaling = options.ropeScaling();
+        if (scaling != null) scaling.applyTo(configJson);
+        ModelConfig config = HfConfig.read(dir, configJson);
+        int maxSeqLen = options.maxSeqLen() == 0 && scaling != null ? scaling.context(config.maxSeqLen()) : options.maxSeqLen();
         Optional<BitsAndBytesConfig> packed = BitsAndBytesConfig.read(configJson, file.toString());
         packed.ifPresent(quantized -> quantized.requireFits(options, file.toString()));
         Path generation = dir.resolve("generation_config.json");
@@ -94,9 +103,9 @@ public final class CausalLm implements AutoCloseable {
         Set<Tensor> owned = identitySet();
         WeightFiles files = WeightFiles.open(dir);
         try {
-            reserveLayers(ops, config, options.dtype(config.dtype()),
+            LayerMemory.reserve(ops, config, options.dtype(config.dtype()),
                     packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()), options.onHost());
-            CausalLm model = new CausalLm(config, configJson, generationJson, ops, options.maxSeqLen(), files,
+            CausalLm model = new CausalLm(config, configJson, generationJson, ops, maxSeqLen, files,
                     WeightSource.files(files, options, packed.orElse(null), ops, owned), options.onHost(), owned);
             options.skipModules().requireKnown(model.modules());
             if (options.trainable()) model.trainAll();
@@ -117,7 +126,7 @@ public final class CausalLm implements AutoCloseable {
     /// @param options a dtype, and a quantization or none
     public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
-        reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
+        LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
         return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
                 WeightSource.random(config, seed, options, ops, owned), options.onHost(), owned);
     }
@@ -129,17 +138,10 @@ public final class CausalLm implements AutoCloseable {
             for (int width : List.of(config.hiddenSize(), config.intermediateSize(), config.attention().queryWidth())) {
                 rows.prepare(width);
             }
-            reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
+            LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
             return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
-                    WeightSource.randomRows(rows, options, ops, owned), options.onHost(), owned);
+                    WeightSource.randomRows(rows, config.variant().form().norm(), options, ops, owned), options.onHost(), owned);
         }
-    }
-
-    /// A little more than the tensors have where there are scales: each begins at a multiple of 64 bytes.
-    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization, HostWeights onHost) {
-        long perLayer = quantization == null ? dtype.bytes(config.layerParameters())
-                : quantization.bytes(config.layerParameters()) + QUANTIZED_EXTRA;
-        ops.reserve(onHost.resident(config.numLayers()) * perLayer);
     }
 
     private boolean isStreamed(int layer) {
@@ -199,21 +201,37 @@ public final class CausalLm implements AutoCloseable {
     ///
     /// @param memory what is kept for backward, and where; as it is made on a tape that does not record
     public Tensor hidden(Tape tape, ModelInput in, ActivationMemory memory) {
-        RopeTable rope = rope(in);
-        DecoderLayer.Attend attend = (t, q, k, v) -> F.attention(t, q, k, v, in.start(), in.stop(), config.attention());
-        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
+        Tensor x = begin(tape, in);
         int mlpRows = memory.mlpRows(in.tokens());
         requireCheckpoints(tape, memory);
         for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
             int index = i;
+            int window = config.variant().kinds().window(i);
+            LayerInput input = new LayerInput(in, rope(in, i),
+                    (t, q, k, v) -> F.attention(t, q, k, v, in.start(window), in.stop(), config.attention()));
             if (i == Math.max(0, layers.size() - HEAD_AHEAD)) headStream().prepare(0);
             x = memory.checkpointing() != Checkpointing.NONE && tape.isRecording()
-                    ? tape.checkpoint((t, h) -> entered(index).forward(t, h, in, rope, attend, mlpRows), before, memory.kept())
-                    : tape.scope(() -> entered(index).forward(tape, before, in, rope, attend, mlpRows));
+                    ? tape.checkpoint((t, h) -> entered(index).forward(t, h, input, mlpRows), before, memory.kept())
+                    : tape.scope(() -> entered(index).forward(tape, before, input, mlpRows));
             tape.done(before);
         }
         return finish(tape, x);
+    }
+
+    /// The scaled embedding. Windows are made before the layers, which run without a pause.
+    private Tensor begin(Tape tape, ModelInput in) {
+        if (in.length() > maxSeqLen) {
+            throw new InputException(("a sequence has %d tokens, but this model takes at most %d; shorten it or raise "
+                    + "max_seq_length").formatted(in.length(), maxSeqLen));
+        }
+        if (config.variant().kinds().hasWindow()) in.start(config.variant().kinds().window());
+        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
+        float factor = (float) config.variant().multipliers().embedding();
+        if (factor == 1) return x;
+        Tensor scaled = F.scale(tape, x, factor);
+        tape.done(x);
+        return scaled;
     }
 
     private void requireCheckpoints(Tape tape, ActivationMemory memory) {
@@ -240,13 +258,13 @@ public final class CausalLm implements AutoCloseable {
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
     public Tensor hidden(Tape tape, KvCache cache, KvCache.Step step) {
         ModelInput in = step.input();
-        RopeTable rope = rope(in);
-        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
+        Tensor x = begin(tape, in);
         for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
             int index = i;
-            x = tape.scope(() -> entered(index).forward(tape, before, in, rope,
-                    (t, q, k, v) -> cache.attend(index, step, t, q, k, v), in.tokens()));
+            int window = config.variant().kinds().window(i);
+            LayerInput input = new LayerInput(in, rope(in, i), (t, q, k, v) -> cache.attend(index, window, step, t, q, k, v));
+            x = tape.scope(() -> entered(index).forward(tape, before, input, in.tokens()));
             tape.done(before);
         }
         return finish(tape, x);
@@ -258,29 +276,36 @@ public final class CausalLm implements AutoCloseable {
         return y;
     }
 
-    private RopeTable rope(ModelInput in) {
-        if (in.length() > maxSeqLen) {
-            throw new InputException(("a sequence has %d tokens, but this model takes at most %d; shorten it or raise "
-                    + "max_seq_length").formatted(in.length(), maxSeqLen));
-        }
-        return ropes.forLength(in.length());
+    private RopeTable rope(ModelInput in, int layer) {
+        return (config.variant().kinds().slides(layer) ? slidingRopes : ropes).forLength(in.length());
     }
 
-    /// Logits `[M, V]` of hidden states `[M, D]`.
+    /// Logits `[M, V]` of hidden states `[M, D]`, for reading: no gradient goes through a cap.
     public Tensor logits(Tape tape, Tensor hidden) {
         headStream().enter(0);
-        Tensor logits = F.linear(tape, hidden, head, null, null, null, null);
+        Tensor logits = F.linear(tape, hidden, head, headBias, null, null, null);
+        CrossEntropySpec spec = lossSpec(1);
+        if (spec.scale() != 1 || spec.softcap() > 0) tape.ops().scale(logits, logits, spec.scale(), spec.softcap());
         if (!tape.isRecording()) headStream().leave();
         return logits;
     }
 
+    /// How the loss of this model's logits is computed.
+    ///
+    /// @param chunkRows rows of logits that exist at once
+    public CrossEntropySpec lossSpec(int chunkRows) {
+        Multipliers multipliers = config.variant().multipliers();
+        return new CrossEntropySpec(chunkRows, (float) multipliers.logits(), (float) multipliers.logitsCap());
+    }
+
     /// Adds the summed cross-entropy of hidden states `[M, D]` to stats: see `F.linearCrossEntropy`.
     ///
+    /// @param tokenLoss F32 `[M]` or null
     /// @param gradScale F32 `[1]` with what the gradients are multiplied with, or null
     public void loss(Tape tape, Tensor stats, Tensor tokenLoss, Tensor hidden, Tensor targets, Tensor gradScale,
                      CrossEntropySpec spec) {
         headStream().enter(0);
-        F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, targets, gradScale, spec);
+        F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, headBias, targets, gradScale, spec);
         headStream().leave();
     }
 
@@ -316,11 +341,16 @@ public final class CausalLm implements AutoCloseable {
         return byPath;
     }
 
+    /// Whether the projection of a path is that of an expert, which is never multiplied alone.
+    public boolean isExpert(String path) {
+        return layers.stream().anyMatch(layer -> layer.isExpert(path));
+    }
+
     /// Puts another projection in the place of the one at a path, e.g. one with an adapter around it.
     /// Throws: IllegalArgumentException when there is no such path.
     public void replace(String path, UnaryOperator<Projection> change) {
         for (DecoderLayer layer : layers) {
-            if (layer.projections().stream().anyMatch(projection -> projection.path().equals(path))) {
+            if (layer.holds(path) && layer.projections().stream().anyMatch(projection -> projection.path().equals(path))) {
                 layer.replace(path, change);
                 return;
             }
@@ -335,10 +365,12 @@ public final class CausalLm implements AutoCloseable {
         if (embeddingAdapter != null) all.addAll(List.of(embeddingAdapter.a(), embeddingAdapter.b()));
         for (DecoderLayer layer : layers) {
             all.addAll(layer.norms());
+            all.addAll(layer.weights());
             for (Projection projection : layer.projections()) all.addAll(projection.parameters());
         }
-        all.add(norm.weight());
+        all.addAll(norm.parameters());
         all.add(head);
+        if (headBias != null) all.add(headBias);
         return List.copyOf(all);
     }
 
@@ -347,7 +379,7 @@ public final class CausalLm implements AutoCloseable {
     public Parameter parameter(String name) {
         return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
                 .orElseThrow(() -> new InputException("the model has no parameter %s; parameters are named like %s"
-                        .formatted(name, norm.weight().name())));
+                        .formatted(name, norm.parameters().getFirst().name())));
     }
 
     /// The weight of that name as its file has it, in host memory: what a quantized one was made of. Empty when the weights
@@ -451,6 +483,7 @@ public final class CausalLm implements AutoCloseable {
     public void close() {
         parameters().forEach(parameter -> parameter.releaseGrad(ops));
         ropes.close();
+        slidingRopes.close();
         layerStream.close();
         if (headStream != null) headStream.close();
         owned.forEach(ops::release);

@@ -5,126 +5,120 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
-import dev.gale.tensor.ops.Activation;
-import dev.gale.tensor.ops.AttentionSpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
-/// One pre-norm layer: `h = x + o(attention(norm(x)))`, `y = h + down(act(gate(norm(h))) * up(norm(h)))`. Both
-/// residuals are added inside the projection before them.
+/// One pre-norm layer: `h = x + attention(norm(x))`, `y = h + mlp(norm(h))`, or in parallel
+/// `y = x + attention(norm(x)) + mlp(norm(x))`. Both residuals are added inside the projection before them, unless a norm or a
+/// factor comes between.
 final class DecoderLayer {
-    private final RmsNorm inputNorm;
-    private final RmsNorm postAttentionNorm;
-    private final AttentionSpec attention;
-    private final Activation activation;
-    private Projection qProj;
-    private Projection kProj;
-    private Projection vProj;
-    private Projection oProj;
-    private Projection gateProj;
-    private Projection upProj;
-    private Projection downProj;
-
-    /// How queries meet keys and values: within the batch, or over a cache.
-    @FunctionalInterface
-    interface Attend {
-        Tensor attend(Tape tape, Tensor q, Tensor k, Tensor v);
-    }
+    private final String path;
+    private final boolean parallel;
+    private final float multiplier;
+    private final Norm inputNorm;
+    private final Norm mlpNorm;                      // null when parallel
+    private final Norm afterAttention;               // null when the result is added as it is
+    private final Norm afterMlp;
+    private final Block attention;
+    private final Block mlp;
 
     DecoderLayer(ModelConfig config, int index, WeightSource weights) {
-        String path = "model.layers." + index;
-        int hidden = config.hiddenSize();
-        int inner = config.intermediateSize();
-        float eps = (float) config.rmsNormEps();
-        attention = config.attention();
-        activation = config.activation();
-        inputNorm = new RmsNorm(parameter(weights, path + ".input_layernorm.weight", hidden), eps);
-        qProj = linear(weights, path + ".self_attn.q_proj", attention.queryWidth(), hidden, config.attentionBias());
-        kProj = linear(weights, path + ".self_attn.k_proj", attention.keyWidth(), hidden, config.attentionBias());
-        vProj = linear(weights, path + ".self_attn.v_proj", attention.keyWidth(), hidden, config.attentionBias());
-        oProj = linear(weights, path + ".self_attn.o_proj", hidden, attention.queryWidth(), config.attentionBias());
-        postAttentionNorm = new RmsNorm(parameter(weights, path + ".post_attention_layernorm.weight", hidden), eps);
-        gateProj = linear(weights, path + ".mlp.gate_proj", inner, hidden, config.mlpBias());
-        upProj = linear(weights, path + ".mlp.up_proj", inner, hidden, config.mlpBias());
-        downProj = linear(weights, path + ".mlp.down_proj", hidden, inner, config.mlpBias());
+        path = "model.layers." + index;
+        LayerForm form = config.variant().form();
+        parallel = form.parallel();
+        multiplier = (float) config.variant().multipliers().residual();
+        inputNorm = norm(config, weights, path + ".input_layernorm");
+        attention = config.variant().latent() != null ? new LatentSelfAttention(config, weights, path + ".self_attn")
+                : new SelfAttention(config, index, weights, path + ".self_attn");
+        afterAttention = form.postNorms() ? norm(config, weights, path + ".post_attention_layernorm") : null;
+        mlpNorm = parallel ? null
+                : norm(config, weights, path + (form.postNorms() ? ".pre_feedforward_layernorm" : ".post_attention_layernorm"));
+        mlp = config.isSparse(index) ? new ExpertMlp(config, weights, path + "." + Family.of(config).names.sparse())
+                : new Mlp(config, weights, path + ".mlp", config.intermediateSize());
+        afterMlp = form.postNorms() ? norm(config, weights, path + ".post_feedforward_layernorm") : null;
+    }
+
+    private static Norm norm(ModelConfig config, WeightSource weights, String path) {
+        return Norm.of(config.variant().form().norm(), weights, path, config.hiddenSize(), config.rmsNormEps());
     }
 
     static Parameter parameter(WeightSource weights, String name, int... dims) {
         return Parameter.frozen(name, weights.get(name, Shape.of(dims)));
     }
 
-    private static Linear linear(WeightSource weights, String path, int out, int in, boolean biased) {
-        String name = path + ".weight";
-        return new Linear(path, Parameter.frozen(name, weights.projection(name, Shape.of(out, in))),
-                biased ? parameter(weights, path + ".bias", out) : null);
-    }
-
     /// Shapes: x and the result `[M, D]`.
     ///
-    /// @param mlpRows tokens of which the MLP is computed at once
-    Tensor forward(Tape tape, Tensor x, ModelInput in, RopeTable rope, Attend attend, int mlpRows) {
-        Tensor h = attention(tape, x, in, rope, attend);
-        Tensor y = h.rows() <= mlpRows ? mlp(tape, h, in)
-                : tape.tiled(part -> (t, rows) -> mlp(t, rows, in.part(t.ops(), part)), h, mlpParameters(), mlpRows);
+    /// @param mlpRows tokens of which the MLP is computed at once, unless it reads what attention reads
+    Tensor forward(Tape tape, Tensor x, LayerInput in, int mlpRows) {
+        Tensor normed = inputNorm.forward(tape, x);                                  // [M, D]
+        Tensor h = added(tape, attention, normed, x, afterAttention, in);
+        Tensor y;                                                                    // [M, D]
+        if (parallel) y = added(tape, mlp, normed, h, afterMlp, in);
+        else if (h.rows() <= mlpRows) y = normedMlp(tape, h, in);
+        else y = tape.tiled(part -> (t, rows) -> normedMlp(t, rows, in.part(t.ops(), part)), h, mlpParameters(), mlpRows);
         tape.done(h);
         return y;
     }
 
-    private Tensor attention(Tape tape, Tensor x, ModelInput in, RopeTable rope, Attend attend) {
-        Tensor normed = inputNorm.forward(tape, x);                                  // [M, D]
-        Tensor q = qProj.forward(tape, normed, null, in);                            // [M, H*K]
-        Tensor k = kProj.forward(tape, normed, null, in);                            // [M, Hkv*K]
-        Tensor v = vProj.forward(tape, normed, null, in);                            // [M, Hkv*K]
-        tape.forget(normed);
-        F.rope(tape, q, k, rope.cos(), rope.sin(), in.positions(), attention);
-        Tensor o = attend.attend(tape, q, k, v);                                     // [M, H*K]
-        tape.done(q);
-        tape.done(k);
-        tape.done(v);
-        Tensor h = oProj.forward(tape, o, x, in);                                    // [M, D]
-        tape.done(o);
-        return h;
-    }
-
-    private Tensor mlp(Tape tape, Tensor h, ModelInput in) {
-        Tensor normed = postAttentionNorm.forward(tape, h);                          // [M, D]
-        Tensor gate = gateProj.forward(tape, normed, null, in);                      // [M, F]
-        Tensor up = upProj.forward(tape, normed, null, in);                          // [M, F]
-        tape.forget(normed);
-        Tensor inner = F.glu(tape, gate, up, activation);                            // [M, F]
-        tape.done(gate);
-        tape.done(up);
-        Tensor y = downProj.forward(tape, inner, h, in);                             // [M, D]
-        tape.forget(inner);
-        return y;
+    private Tensor normedMlp(Tape tape, Tensor h, LayerInput in) {
+        return added(tape, mlp, mlpNorm.forward(tape, h), h, afterMlp, in);
     }
 
     private List<Parameter> mlpParameters() {
-        List<Parameter> parameters = new ArrayList<>(List.of(postAttentionNorm.weight()));
-        List.of(gateProj, upProj, downProj).forEach(projection -> parameters.addAll(projection.parameters()));
+        List<Parameter> parameters = new ArrayList<>(mlpNorm.parameters());
+        if (afterMlp != null) parameters.addAll(afterMlp.parameters());
+        for (ProjectionSlot slot : mlp.projections()) parameters.addAll(slot.projection().parameters());
+        parameters.addAll(mlp.weights());
         return parameters;
     }
 
+    /// `residual + multiplier * after(block(normed))`.
+    private Tensor added(Tape tape, Block block, Tensor normed, Tensor residual, Norm after, LayerInput in) {
+        if (after == null && multiplier == 1) return block.forward(tape, normed, residual, in);
+        Tensor share = block.forward(tape, normed, null, in);
+        Tensor shifted = after == null ? share : after.forward(tape, share);
+        if (shifted != share) tape.done(share);
+        Tensor sum = F.addScaled(tape, residual, shifted, multiplier);
+        tape.done(shifted);
+        return sum;
+    }
+
     List<Projection> projections() {
-        return List.of(qProj, kProj, vProj, oProj, gateProj, upProj, downProj);
+        return slots().map(ProjectionSlot::projection).toList();
+    }
+
+    private Stream<ProjectionSlot> slots() {
+        return Stream.of(attention, mlp).flatMap(block -> block.projections().stream());
     }
 
     List<Parameter> norms() {
-        return List.of(inputNorm.weight(), postAttentionNorm.weight());
+        List<Parameter> parameters = new ArrayList<>();
+        List<Norm> norms = new ArrayList<>(attention.norms());
+        Stream.of(inputNorm, afterAttention, mlpNorm, afterMlp).filter(norm -> norm != null).forEach(norms::add);
+        norms.addAll(mlp.norms());
+        norms.forEach(norm -> parameters.addAll(norm.parameters()));
+        return parameters;
+    }
+
+    /// Weights that belong to no projection and no norm.
+    List<Parameter> weights() {
+        return Stream.of(attention, mlp).flatMap(block -> block.weights().stream()).toList();
+    }
+
+    /// Whether a module path begins with that of this layer.
+    boolean holds(String module) {
+        return module.startsWith(path + ".");
+    }
+
+    boolean isExpert(String module) {
+        return holds(module) && mlp instanceof ExpertMlp mixture
+                && mixture.experts().stream().anyMatch(slot -> slot.projection().path().equals(module));
     }
 
     /// Puts another projection in the place of the one at a path that this layer has.
-    void replace(String path, UnaryOperator<Projection> change) {
-        switch (path.substring(path.lastIndexOf('.') + 1)) {
-            case "q_proj" -> qProj = change.apply(qProj);
-            case "k_proj" -> kProj = change.apply(kProj);
-            case "v_proj" -> vProj = change.apply(vProj);
-            case "o_proj" -> oProj = change.apply(oProj);
-            case "gate_proj" -> gateProj = change.apply(gateProj);
-            case "up_proj" -> upProj = change.apply(upProj);
-            case "down_proj" -> downProj = change.apply(downProj);
-            default -> throw new IllegalArgumentException("this layer has no projection " + path);
-        }
+    void replace(String module, UnaryOperator<Projection> change) {
+        slots().filter(slot -> slot.projection().path().equals(module)).findFirst().orElseThrow().change(change);
     }
 }

@@ -21,7 +21,6 @@ import java.util.TreeMap;
 /// change the computation (`use_cache`, `pretraining_tp`, `attention_dropout`) are ignored.
 public final class HfConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final List<String> ARCHITECTURES = List.of("LlamaForCausalLM");
     private static final Map<String, Activation> ACTIVATIONS = new TreeMap<>(Map.of("silu", Activation.SILU,
             "swish", Activation.SILU, "gelu", Activation.GELU, "gelu_new", Activation.GELU_TANH,
             "gelu_pytorch_tanh", Activation.GELU_TANH));
@@ -32,11 +31,19 @@ public final class HfConfig {
     /// it is there.
     /// Throws: InputException when the file is missing, is not JSON, or asks for something Gale does not know.
     public static ModelConfig read(Path dir) {
+        requireFolder(dir);
+        return read(dir, json(dir.resolve("config.json")));
+    }
+
+    static void requireFolder(Path dir) {
         if (Files.exists(dir) && !Files.isDirectory(dir)) {
             throw new InputException("%s is a file; give a model folder".formatted(dir));
         }
-        Path file = dir.resolve("config.json");
-        ModelConfig config = parse(json(file), file.toString());
+    }
+
+    /// As `read`, what config.json would say being given.
+    static ModelConfig read(Path dir, ObjectNode configJson) {
+        ModelConfig config = parse(configJson, dir.resolve("config.json").toString());
         Path generation = dir.resolve("generation_config.json");
         if (!Files.exists(generation)) return config;
         List<Integer> eos = new Fields(generation.toString(), json(generation)).ints("eos_token_id");
@@ -65,11 +72,11 @@ public final class HfConfig {
     /// Throws: InputException as `read`.
     public static ModelConfig parse(ObjectNode json, String place) {
         Fields fields = new Fields(place, json);
-        String architecture = architecture(fields);
+        Family family = family(fields);
         int hidden = fields.positive("hidden_size");
         int heads = fields.positive("num_attention_heads");
-        int kvHeads = fields.positive("num_key_value_heads", heads);
-        if (hidden % heads != 0 && !fields.has("head_dim")) {
+        int kvHeads = fields.positive("num_key_value_heads", HfFamilies.numKvHeads(family, heads));
+        if (hidden % heads != 0 && !fields.has("head_dim") && !HfFamilies.hasHeadDimDefault(family)) {
             throw fields.bad("hidden_size %d is not a multiple of num_attention_heads %d and there is no head_dim"
                     .formatted(hidden, heads));
         }
@@ -77,31 +84,37 @@ public final class HfConfig {
             throw fields.bad("num_attention_heads %d is not a multiple of num_key_value_heads %d"
                     .formatted(heads, kvHeads));
         }
-        int headDim = fields.positive("head_dim", hidden / heads);
+        boolean latent = family == Family.DEEPSEEK_V2;
+        int headDim = latent ? HfMixtures.latent(fields).headDim()
+                : fields.positive("head_dim", HfFamilies.headDim(family, hidden, heads));
+        int rotated = latent ? HfMixtures.latent(fields).ropeDim() : headDim;
         int maxSeqLen = fields.positive("max_position_embeddings", 2048);
-        return new ModelConfig(architecture, hidden, fields.positive("intermediate_size"),
-                fields.positive("num_hidden_layers"), heads, kvHeads, headDim, fields.positive("vocab_size"), maxSeqLen,
-                fields.number("rms_norm_eps", 1e-6), activation(fields), fields.flag("attention_bias"),
-                fields.flag("mlp_bias"), fields.flag("tie_word_embeddings"), HfRope.parse(fields, headDim, maxSeqLen),
-                fields.id("bos_token_id"), fields.ints("eos_token_id"), fields.id("pad_token_id"), dtype(fields),
-                fields.number("initializer_range", 0.02));
+        int layers = fields.positive("num_hidden_layers");
+        DType dtype = dtype(fields);
+        RopeConfig rope = HfRope.parse(fields, rotated, maxSeqLen, family);
+        Variant variant = HfFamilies.variant(family, fields, hidden, layers, dtype);
+        if (latent) variant = variant.with(Multipliers.NONE.withAttention(HfMixtures.attentionScale(rope, headDim)));
+        return new ModelConfig(family.architecture, hidden, fields.positive("intermediate_size"), layers, heads, kvHeads, headDim,
+                fields.positive("vocab_size"), maxSeqLen, HfFamilies.normEps(family, fields),
+                activation(HfFamilies.activation(family, fields), fields), HfFamilies.attentionBias(family, fields),
+                HfFamilies.mlpBias(family, fields), fields.flag("tie_word_embeddings", HfFamilies.tiesEmbeddings(family)),
+                rope, fields.id("bos_token_id"), fields.ints("eos_token_id"),
+                fields.id("pad_token_id"), dtype, fields.number("initializer_range", 0.02),
+                variant);
     }
 
-    private static String architecture(Fields fields) {
+    private static Family family(Fields fields) {
         JsonNode names = fields.json().path("architectures");
-        String known = String.join(", ", ARCHITECTURES);
+        String known = Family.known();
         if (!names.isArray() || names.isEmpty()) {
             throw fields.bad("it has no 'architectures'; known are %s".formatted(known));
         }
         String name = names.get(0).asText();
-        if (!ARCHITECTURES.contains(name)) {
-            throw fields.bad("the architecture '%s' is unknown; known are %s".formatted(name, known));
-        }
-        return name;
+        return Family.of(name)
+                .orElseThrow(() -> fields.bad("the architecture '%s' is unknown; known are %s".formatted(name, known)));
     }
 
-    private static Activation activation(Fields fields) {
-        String name = fields.text("hidden_act", "silu");
+    private static Activation activation(String name, Fields fields) {
         Activation activation = ACTIVATIONS.get(name);
         if (activation == null) {
             throw fields.bad("hidden_act '%s' is unknown; known are %s"
@@ -136,7 +149,6 @@ public final class HfConfig {
     public static ObjectNode toJson(ModelConfig config) {
         ObjectNode json = JSON.createObjectNode();
         json.putArray("architectures").add(config.architecture());
-        json.put("model_type", "llama");
         json.put("hidden_size", config.hiddenSize()).put("intermediate_size", config.intermediateSize());
         json.put("num_hidden_layers", config.numLayers()).put("num_attention_heads", config.numHeads());
         json.put("num_key_value_heads", config.numKvHeads()).put("head_dim", config.headDim());
@@ -146,10 +158,12 @@ public final class HfConfig {
             case SILU -> "silu";
             case GELU -> "gelu";
             case GELU_TANH -> "gelu_pytorch_tanh";
+            case SIGMOID -> throw new IllegalArgumentException("no model has an MLP of sigmoids");
         });
         json.put("attention_bias", config.attentionBias()).put("mlp_bias", config.mlpBias());
         json.put("tie_word_embeddings", config.tieWordEmbeddings());
         HfRope.write(json, config.rope());
+        HfFamilies.write(json, Family.of(config), config);
         if (config.bosTokenId() >= 0) json.put("bos_token_id", config.bosTokenId());
         if (config.padTokenId() >= 0) json.put("pad_token_id", config.padTokenId());
         if (config.eosTokenIds().size() == 1) json.put("eos_token_id", config.eosTokenIds().getFirst());
@@ -164,10 +178,19 @@ public final class HfConfig {
         }
 
         int positive(String name) {
+            return whole(name, 1);
+        }
+
+        /// A number from 0 on.
+        int whole(String name) {
+            return whole(name, 0);
+        }
+
+        private int whole(String name, int least) {
             if (!has(name)) throw bad("the required field '%s' is missing".formatted(name));
             JsonNode value = json.get(name);
-            if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < 1) {
-                throw bad("%s must be a whole number of at least 1, got %s".formatted(name, value));
+            if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < least) {
+                throw bad("%s must be a whole number of at least %d, got %s".formatted(name, least, value));
             }
             return value.asInt();
         }
@@ -188,7 +211,11 @@ public final class HfConfig {
         }
 
         boolean flag(String name) {
-            if (!has(name)) return false;
+            return flag(name, false);
+        }
+
+        boolean flag(String name, boolean otherwise) {
+            if (!has(name)) return otherwise;
             if (!json.get(name).isBoolean()) {
                 throw bad("%s must be true or false, got %s".formatted(name, json.get(name)));
             }

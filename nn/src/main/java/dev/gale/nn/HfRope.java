@@ -12,24 +12,29 @@ import java.util.stream.Collectors;
 /// The rotary part of config.json, in its new spelling (`rope_parameters` holds everything) and its old one
 /// (`rope_theta` beside `rope_scaling`, whose `type` may be called `rope_type`).
 final class HfRope {
+    private static final String FULL = "full_attention";
+
     private HfRope() {}
 
-    static RopeConfig parse(Fields model, int headDim, int maxSeqLen) {
+    static RopeConfig parse(Fields model, int headDim, int maxSeqLen, Family family) {
         JsonNode node = model.has("rope_parameters") ? model.json().get("rope_parameters")
                 : model.json().path("rope_scaling");
+        if (node.path(FULL).isObject()) node = node.get(FULL);
         if (!(node.isObject() || node.isNull() || node.isMissingNode())) {
             throw model.bad("rope_scaling must be an object or null, got " + node);
         }
         Fields rope = new Fields(model.place(), node);
         Type type = type(rope);
-        double theta = rope.number("rope_theta", model.number("rope_theta", 10_000));
-        double partial = rope.number("partial_rotary_factor", model.number("partial_rotary_factor", 1));
+        double theta = rope.number("rope_theta", model.number("rope_theta", HfFamilies.theta(family)));
+        double partial = rope.number("partial_rotary_factor",
+                model.number("partial_rotary_factor", HfFamilies.partialRotaryFactor(family)));
         if (!(theta > 0)) throw model.bad("rope_theta must be positive, got " + theta);
         if (!(partial > 0 && partial <= 1)) throw model.bad("partial_rotary_factor must be in (0, 1], got " + partial);
         boolean needsFactor = type == Type.LINEAR || type == Type.DYNAMIC || type == Type.LLAMA3;
         double factor = needsFactor ? rope.number("factor") : rope.number("factor", 0);
         if (needsFactor && !(factor > 0)) throw model.bad("the rope factor must be positive, got " + factor);
-        int original = model.positive("original_max_position_embeddings",
+        boolean stretched = type == Type.LLAMA3 || type == Type.YARN || type == Type.LONGROPE;
+        int original = !stretched ? 0 : model.positive("original_max_position_embeddings",
                 rope.positive("original_max_position_embeddings", maxSeqLen));
         boolean llama3 = type == Type.LLAMA3;
         int half = (int) (headDim * partial) / 2;
@@ -42,8 +47,18 @@ final class HfRope {
                 type == Type.LONGROPE ? factors(rope, "long_factor", half) : List.of());
     }
 
+    /// The plain embedding of layers with a sliding window, Gemma 3's.
+    static RopeConfig sliding(Fields model) {
+        JsonNode node = model.json().path("rope_parameters").path("sliding_attention");
+        Fields rope = new Fields(model.place(), node);
+        if (type(rope) != Type.DEFAULT) throw model.bad("the rope_type of sliding_attention must be default");
+        return RopeConfig.plain(rope.number("rope_theta", model.number("rope_local_base_freq", 10_000)));
+    }
+
+    /// Phi-3's first files say su, or yarn with lists of factors, where they mean longrope.
     private static Type type(Fields rope) {
         String name = rope.text("rope_type", rope.text("type", "default"));
+        if (name.equals("su") || name.equals("yarn") && rope.has("short_factor")) return Type.LONGROPE;
         return Arrays.stream(Type.values()).filter(type -> spelled(type).equals(name)).findFirst()
                 .orElseThrow(() -> rope.bad("rope_type '%s' is unknown; known are %s".formatted(name,
                         Arrays.stream(Type.values()).map(HfRope::spelled).collect(Collectors.joining(", ")))));

@@ -97,11 +97,11 @@ public final class KvCache implements AutoCloseable {
         return length[sequence];
     }
 
-    /// Stores a layer's new keys and values and lets its queries see the whole of their sequences.
-    Tensor attend(int layer, Step step, Tape tape, Tensor q, Tensor k, Tensor v) {
+    /// Stores a layer's new keys and values and lets its queries see their sequences, or the last of them through a window.
+    Tensor attend(int layer, int window, Step step, Tape tape, Tensor q, Tensor k, Tensor v) {
         ops.scatterAddRows(keys.get(layer), k, step.rows());
         ops.scatterAddRows(values.get(layer), v, step.rows());
-        return F.attention(tape, q, keys.get(layer), values.get(layer), step.input().start(), step.input().stop(),
+        return F.attention(tape, q, keys.get(layer), values.get(layer), step.input().start(window), step.input().stop(),
                 attention);
     }
 

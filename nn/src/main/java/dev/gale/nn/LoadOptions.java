@@ -12,9 +12,11 @@ import dev.gale.tensor.quant.Quantization;
 /// @param quantization of the projections of the layers; null leaves them as the files have them, dense ones dense. Embedding,
 ///                    head, norms and biases stay dense
 /// @param skipModules  projections that stay dense all the same
+/// @param ropeScaling  in place of the model's own rotary embedding; null leaves it. Without maxSeqLen the context grows by its
+///                     factor
 /// @param onHost       weights that a device has only by turns
 public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization, SkipModules skipModules,
-                          HostWeights onHost) {
+                          RopeScaling ropeScaling, HostWeights onHost) {
     public LoadOptions {
         if (trainable && quantization != null) {
             throw new InputException("weights of %s cannot be trained; train an adapter, or load the model without quantization"
@@ -31,31 +33,35 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantiz
 
     /// Weights as they are in the files, frozen.
     public static LoadOptions defaults() {
-        return new LoadOptions(null, 0, false, null, SkipModules.NONE, HostWeights.NONE);
+        return new LoadOptions(null, 0, false, null, SkipModules.NONE, null, HostWeights.NONE);
     }
 
     public LoadOptions withDtype(DType dtype) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling, onHost);
     }
 
     public LoadOptions withMaxSeqLen(int maxSeqLen) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling, onHost);
     }
 
     public LoadOptions withQuantization(Quantization quantization) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling, onHost);
     }
 
     public LoadOptions withSkipModules(SkipModules skipModules) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling, onHost);
     }
 
     public LoadOptions withOnHost(HostWeights onHost) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling, onHost);
     }
 
     public LoadOptions withTrainable(boolean trainable) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling, onHost);
+    }
+
+    public LoadOptions withRopeScaling(RopeScaling ropeScaling) {
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, ropeScaling, onHost);
     }
 
     /// What weights that are stored as `stored` become.

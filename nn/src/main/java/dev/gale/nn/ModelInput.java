@@ -17,7 +17,8 @@ import java.util.stream.IntStream;
 /// @param rng       states of the random numbers, I32 `[T, 4]`: seed low, seed high, optimizer step, micro-batch; the first one for the
 ///                  whole batch, the others for parts of it
 /// @param length    one more than the largest position: what must fit into the model's context
-public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length) {
+/// @param windows   where keys begin for layers with a sliding window
+public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length, KeyWindows windows) {
 
     /// Sequences packed side by side: each token sees its own sequence up to itself.
     /// Throws: InputException when there is no token at all.
@@ -41,7 +42,7 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
         int length = IntStream.of(positions).max().orElseThrow() + 1;
         return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
-                upload(ops, "stop", stop), states(ops), length);
+                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop));
     }
 
     private static Tensor upload(TensorOps ops, String name, int[] values) {
@@ -70,7 +71,12 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     ///
     /// @param number from 0 to `ActivationMemory.MOST_SHARDS` - 1
     ModelInput part(TensorOps ops, int number) {
-        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length);
+        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length, windows);
+    }
+
+    /// First key row that each token sees in a layer with that window; 0 is none.
+    Tensor start(int window) {
+        return window == 0 ? start : windows.start(window);
     }
 
     /// Number of tokens M.
@@ -81,5 +87,6 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     /// Gives the device memory back.
     public void release(TensorOps ops) {
         List.of(ids, positions, start, stop, rng).forEach(ops::release);
+        windows.release();
     }
 }

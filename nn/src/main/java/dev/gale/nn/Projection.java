@@ -2,6 +2,7 @@ package dev.gale.nn;
 
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Adapter;
 import dev.gale.tensor.autograd.Tape;
 import java.util.List;
 
@@ -25,6 +26,11 @@ public interface Projection {
     /// Width of y.
     int outFeatures();
 
-    /// Every weight of this projection, trainable or not.
+    /// The low-rank adapter beside the weight, which experts that are multiplied together need apart; null when there is none.
+    default Adapter adapter() {
+        return null;
+    }
+
+    /// Every weight of this projection, trainable or not, its own first.
     List<Parameter> parameters();
 }

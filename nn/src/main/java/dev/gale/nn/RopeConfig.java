@@ -34,6 +34,12 @@ public record RopeConfig(Type type, double theta, double partialRotaryFactor, do
         longFactor = List.copyOf(longFactor);
     }
 
+    /// Longest sequence after which a longer one has other frequencies for all of its tokens, so that cached keys are not those
+    /// of the longer one: in Phi-3's models. Those of `dynamic` change too, but Transformers keeps what is cached.
+    public int changesAt() {
+        return type == Type.LONGROPE ? originalMaxPositionEmbeddings : Integer.MAX_VALUE;
+    }
+
     /// The plain rotary embedding of Su et al. 2021.
     public static RopeConfig plain(double theta) {
         return new RopeConfig(Type.DEFAULT, theta, 1, 1, 0, 0, 0, 0, 32, 1, 0, 0, true, List.of(), List.of());

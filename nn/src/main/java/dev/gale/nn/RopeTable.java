@@ -58,7 +58,7 @@ public record RopeTable(Tensor cos, Tensor sin) {
     /// al. 2024, arXiv 2407.21783 (llama3); Ding et al. 2024, arXiv 2402.13753 (longrope).
     static Frequencies frequencies(ModelConfig config, int length) {
         RopeConfig rope = config.rope();
-        int dim = (int) (config.headDim() * rope.partialRotaryFactor());
+        int dim = config.rotatedDim();
         return switch (rope.type()) {
             case DEFAULT -> new Frequencies(geometric(rope.theta(), dim), 1);
             case LINEAR -> new Frequencies(linear(rope, dim), 1);

@@ -31,6 +31,11 @@ interface WeightSource {
         return get(name, shape);
     }
 
+    /// As `get`, the weight of a small projection that decides much, such as a router: dense unless its file has it otherwise.
+    default Tensor router(String name, Shape shape) {
+        return get(name, shape);
+    }
+
     /// The same weights in host memory, from which a device takes them by turns.
     WeightSource onHost();
 
@@ -47,6 +52,11 @@ interface WeightSource {
             @Override
             public Tensor projection(String name, Shape shape) {
                 return waiting.projection(name, shape);
+            }
+
+            @Override
+            public Tensor router(String name, Shape shape) {
+                return waiting.router(name, shape);
             }
 
             @Override
@@ -121,6 +131,11 @@ interface WeightSource {
             return quantized;
         }
 
+        @Override
+        public Tensor router(String name, Shape shape) {
+            return packed != null && QuantizedTensors.isQuantized(files, name) ? packed(name, shape) : get(name, shape);
+        }
+
         private Tensor packed(String name, Shape shape) {
             Tensor stored = QuantizedTensors.read(files, name, shape, packed.quantization().dtype());
             if (waits) return waiting(stored, stored.dtype());
@@ -143,16 +158,16 @@ interface WeightSource {
         }
     }
 
-    /// Fresh weights: norms 1, biases 0, all others normal with mean 0 and the configuration's deviation. Weight n of a
-    /// model takes its numbers from stream n of the seed, so they do not depend on the machine.
+    /// Fresh weights: norms 1 (0 where they are differences from 1), biases 0, all others normal with mean 0 and the
+    /// configuration's deviation. Weight n of a model takes its numbers from stream n of the seed, so they do not depend on the machine.
     static WeightSource random(ModelConfig config, long seed, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
-        return new FreshWeights(options, ops, owned,
+        return new FreshWeights(options, ops, owned, config.variant().form().norm(),
                 (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()), null, false);
     }
 
     /// As `random`, but with rows out of tables, and quantized weights of one shape alike.
-    static WeightSource randomRows(RandomRows rows, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
-        return new FreshWeights(options, ops, owned, (tensor, number) -> rows.fill(tensor), new HashMap<>(), false);
+    static WeightSource randomRows(RandomRows rows, NormKind norms, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
+        return new FreshWeights(options, ops, owned, norms, (tensor, number) -> rows.fill(tensor), new HashMap<>(), false);
     }
 
     /// See `random`.
@@ -160,11 +175,11 @@ interface WeightSource {
     /// @param matrix    fills a weight that is neither norm nor bias, given how many weights were made before
     /// @param quantized those to be used again for their shapes, on the host; null makes each anew
     /// @param waits     whether the weights stay there
-    record FreshWeights(LoadOptions options, TensorOps ops, Set<Tensor> owned, ObjIntConsumer<Tensor> matrix,
+    record FreshWeights(LoadOptions options, TensorOps ops, Set<Tensor> owned, NormKind norms, ObjIntConsumer<Tensor> matrix,
                         Map<Shape, Tensor> quantized, boolean waits) implements WeightSource {
         @Override
         public WeightSource onHost() {
-            return new FreshWeights(options, ops, owned, matrix, quantized, true);
+            return new FreshWeights(options, ops, owned, norms, matrix, quantized, true);
         }
 
         @Override
@@ -210,7 +225,7 @@ interface WeightSource {
             int number = owned.size();
             owned.add(tensor);
             if (tensor.storage() instanceof Storage.None) return tensor;       // a plan needs no values
-            if (name.endsWith("norm.weight")) ops.fill(tensor, 1f);
+            if (name.endsWith("norm.weight")) ops.fill(tensor, norms == NormKind.SHIFTED_RMS ? 0f : 1f);
             else if (name.endsWith(".bias")) ops.fill(tensor, 0f);
             else matrix.accept(tensor, number);
             return tensor;

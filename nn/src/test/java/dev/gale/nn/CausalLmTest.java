@@ -17,7 +17,6 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
-import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.CrossEntropySpec;
@@ -82,8 +81,8 @@ class CausalLmTest {
             Tensor target = ops.allocate("targets", DType.I32, Shape.of(targets.length));
             ops.write(target, targets);
             try (Tape tape = Tape.inference(ops)) {
-                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, Checkpointing.NONE), model.head(), target,
-                        CrossEntropySpec.chunked(7));
+                model.loss(tape, stats, null, model.hidden(tape, in, Checkpointing.NONE), target, null,
+                        model.lossSpec(7));
             }
             long trained = IntStream.of(targets).filter(t -> t >= 0).count();
             assertEquals(want, ops.toFloats(stats)[0] / trained, 2e-6);
@@ -321,8 +320,7 @@ class CausalLmTest {
             ops.fill(stats, 0f);
             ops.write(targets, IntStream.range(0, in.tokens()).toArray());
             try (Tape tape = Tape.recording(ops)) {
-                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, memory), model.head(), targets,
-                        CrossEntropySpec.chunked(4));
+                model.loss(tape, stats, null, model.hidden(tape, in, memory), targets, null, model.lossSpec(4));
                 tape.backward();
             }
             in.release(ops);

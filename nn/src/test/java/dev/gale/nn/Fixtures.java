@@ -11,20 +11,37 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
 /// Model folders with the outputs that Transformers computed from them.
 public final class Fixtures {
+    /// Prefix of names of fixtures that are not part of the project.
+    public static final String SHARED = "shared:";
+    /// One of every family with layers of its own, and of forms of rotary embedding that Llama's fixtures lack.
+    public static final List<String> FAMILIES = List.of("llama-dynamic", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3",
+            "phi", "phi3", "smollm3", "granite", "mixtral", "qwen2-moe", "qwen3-moe", "deepseek", "deepseek-yarn",
+            SHARED + "mixtral", SHARED + "mistral", SHARED + "qwen2", SHARED + "qwen3", SHARED + "gemma",
+            SHARED + "gemma2", SHARED + "phi3");
+
     private Fixtures() {}
 
     public static Path folder(String name) {
+        if (name.startsWith(SHARED)) return shared(name.substring(SHARED.length()));
         try {
             return Path.of(Fixtures.class.getResource("/fixtures/" + name).toURI());
         } catch (URISyntaxException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    /// A folder of the larger fixtures beside the project; skips the test when they are not there.
+    private static Path shared(String name) {
+        Path folder = Path.of(System.getProperty("gale.root", "."), "..", "shared", "fixtures", name);
+        Assumptions.assumeTrue(Files.isDirectory(folder), "shared fixtures are missing: " + folder);
+        return folder;
     }
 
     /// A copy of a fixture that a test may break.

@@ -17,6 +17,7 @@ final class LoraTargets {
     private static final String HEAD = "lm_head";
     private static final String BIAS = ".bias";
     private static final ModuleNames DEFAULT = ModuleNames.of("q_proj", "v_proj");
+    private static final ModuleNames DEFAULT_OF_PHI = ModuleNames.of("q_proj", "v_proj", "fc1", "fc2");
 
     private final LoraConfig config;
     private final CausalLm model;
@@ -25,7 +26,8 @@ final class LoraTargets {
     LoraTargets(LoraConfig config, CausalLm model) {
         this.config = config;
         this.model = model;
-        this.targets = config.targetModules() == null ? DEFAULT : config.targetModules();
+        this.targets = config.targetModules() != null ? config.targetModules()
+                : model.config().architecture().equals("PhiForCausalLM") ? DEFAULT_OF_PHI : DEFAULT;
     }
 
     /// Paths of the projections to adapt, in the model's order.

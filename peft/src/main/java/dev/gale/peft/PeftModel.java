@@ -61,6 +61,7 @@ public final class PeftModel implements AutoCloseable {
         trained.addAll(targets.trainedBiases(adapted));
         requireDisjoint(adapted, trained);
         requireRanks(adapted);
+        requirePlainExperts(adapted);
         warnOfUnusedPatterns(adapted);
         for (Parameter parameter : model.parameters()) {
             parameter.setTrainable(false);
@@ -191,6 +192,23 @@ public final class PeftModel implements AutoCloseable {
                 throw new InputException("LoRA: init_lora_weights loftq needs weights of a multiple of %d elements, %s has %d"
                         .formatted(Nf4.BLOCK, path, size));
             }
+        }
+    }
+
+    /// Experts are multiplied together: what makes one of them unlike the others of its layer, or needs it alone, is refused.
+    private void requirePlainExperts(List<String> adapted) {
+        Map<String, String> first = new LinkedHashMap<>();
+        for (String path : adapted) {
+            if (!model.isExpert(path)) continue;
+            boolean eva = config.initLoraWeights().method() == InitLoraWeights.Method.EVA;
+            if (config.useDora() || config.loraBias() || eva) {
+                throw new InputException(("LoRA: %s does not reach %s, an expert of a mixture; leave it out, or the experts out of "
+                        + "target_modules").formatted(config.useDora() ? "use_dora" : eva ? "init_lora_weights eva" : "lora_bias", path));
+            }
+            String other = first.putIfAbsent(path.replaceFirst("\\.\\d+\\.(?=[^.]*$)", "."), path);
+            if (other == null || config.rankOf(path) == config.rankOf(other) && config.scaleOf(path) == config.scaleOf(other)) continue;
+            throw new InputException(("LoRA: rank_pattern and alpha_pattern must treat the experts of a layer alike, but %s and %s "
+                    + "differ").formatted(other, path));
         }
     }
 

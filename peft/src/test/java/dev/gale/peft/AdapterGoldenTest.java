@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.gale.nn.CausalLm;
+import dev.gale.nn.LoadOptions;
 import dev.gale.nn.safetensors.Safetensors;
 import dev.gale.optim.AdamW;
 import dev.gale.optim.GradClip;
@@ -28,7 +29,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Adapters that PEFT wrote, and what Transformers, PEFT and torch.optim.AdamW computed with them.
 class AdapterGoldenTest {
     private static final int WIDTH = 24;
-    private static final int VOCAB = 320;
     private static final double TOLERANCE = 1e-4;
     private static final double LR = 1e-2;
     private static final double EPS = 1e-8;
@@ -48,7 +48,11 @@ class AdapterGoldenTest {
         return List.of("llama/lora", "llama/rslora", "llama/bias", "llama/partial", "llama/pissa", "llama/olora",
                 "llama/dora", "llama/lora-bias", "llama/embedding",
                 "llama3-rope/lora",
-                "llama-linear/lora", "llama-yarn/lora");
+                "llama-linear/lora", "llama-yarn/lora", "llama-dynamic/lora", "mistral/lora", "qwen2/lora", "qwen3/lora",
+                "gemma/lora", "gemma2/lora", "gemma3/lora", "phi/lora", "phi3/lora", "smollm3/lora", "granite/lora",
+                "mixtral/lora", "qwen2-moe/lora", "qwen3-moe/lora", "deepseek/lora", "deepseek-yarn/lora", "shared:mixtral/lora",
+                "shared:mistral/lora", "shared:qwen2/lora", "shared:qwen3/lora", "shared:gemma/lora", "shared:gemma2/lora",
+                "shared:phi3/lora");
     }
 
     static List<String> merged() {
@@ -68,10 +72,12 @@ class AdapterGoldenTest {
 
     private Golden open(String name) {
         String base = name.substring(0, name.indexOf('/'));
-        CausalLm model = Trained.model(base, null, ops);
+        CausalLm model = CausalLm.load(Trained.base(base), LoadOptions.defaults().withMaxSeqLen(64), ops);
         Safetensors expected = Safetensors.open(Trained.adapter(name).resolve("expected.safetensors"));
         PeftModel peft = PeftModel.load(model, Trained.adapter(name), true);
-        return new Golden(model, peft, expected, Trained.Batch.of(expected, expected.readInts("labels")));
+        try (Safetensors inputs = Safetensors.open(Trained.inputs(name).resolve("expected.safetensors"))) {
+            return new Golden(model, peft, expected, Trained.Batch.of(inputs, inputs.readInts("labels")));
+        }
     }
 
     private AdamW adamW(Golden golden) {
@@ -105,15 +111,16 @@ class AdapterGoldenTest {
         float[] want = golden.expected.readFloats(tensor);
         int[][] sequences = golden.batch.sequences();
         float[] got = Trained.logits(golden.model, sequences);
+        int vocab = golden.model.config().vocabSize();
         int row = 0;
         for (int s = 0; s < sequences.length; s++) {
             int length = sequences[s].length;
             TensorAssert.assertClose("logits of sequence " + s,
-                    Arrays.copyOfRange(want, s * WIDTH * VOCAB, (s * WIDTH + length) * VOCAB),
-                    Arrays.copyOfRange(got, row * VOCAB, (row + length) * VOCAB), TOLERANCE);
+                    Arrays.copyOfRange(want, s * WIDTH * vocab, (s * WIDTH + length) * vocab),
+                    Arrays.copyOfRange(got, row * vocab, (row + length) * vocab), TOLERANCE);
             row += length;
         }
-        assertEquals(row * VOCAB, got.length);
+        assertEquals(row * vocab, got.length);
     }
 
     @ParameterizedTest

@@ -11,7 +11,6 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
-import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.CrossEntropySpec;
@@ -28,11 +27,27 @@ import org.junit.jupiter.api.Assumptions;
 final class Trained {
     private Trained() {}
 
+    /// Prefix of names of fixtures beside the project; a test that asks for them is skipped when they are not there.
+    static final String SHARED = "shared:";
+
     static Path base(String model) {
+        if (model.startsWith(SHARED)) return shared(model);
         return Path.of(System.getProperty("gale.root"), "nn", "src", "test", "resources", "fixtures", model);
     }
 
+    private static Path shared(String name) {
+        Path folder = Path.of(System.getProperty("gale.root"), "..", "shared", "fixtures", name.substring(SHARED.length()));
+        Assumptions.assumeTrue(folder.toFile().isDirectory(), "shared fixtures are missing: " + folder);
+        return folder;
+    }
+
+    /// Where the batch of an adapter's goldens is: beside them, or with the base.
+    static Path inputs(String name) {
+        return name.startsWith(SHARED) ? shared(name).getParent() : adapter(name);
+    }
+
     static Path adapter(String name) {
+        if (name.startsWith(SHARED)) return shared(name);
         try {
             return Path.of(Trained.class.getResource("/fixtures/" + name).toURI());
         } catch (URISyntaxException e) {
@@ -109,7 +124,7 @@ final class Trained {
         ops.fill(stats, 0);
         try (Tape tape = Tape.recording(ops)) {
             Tensor hidden = model.hidden(tape, in, checkpointing);
-            F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, CrossEntropySpec.chunked(16));
+            model.loss(tape, stats, null, hidden, targets, null, model.lossSpec(16));
             tape.backward();
             return ops.toFloats(stats)[0];
         } finally {

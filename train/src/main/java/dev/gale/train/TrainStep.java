@@ -49,7 +49,7 @@ public final class TrainStep implements AutoCloseable {
 
     static CrossEntropySpec lossSpec(CausalLm model) {
         long rows = model.ops().scratchBytes() / (4L * model.head().value().rows());
-        return CrossEntropySpec.chunked(Math.clamp(rows, 16, 2048));
+        return model.lossSpec(Math.clamp(rows, 16, 2048));
     }
 
     /// What a step computed; the caller adds time and place.

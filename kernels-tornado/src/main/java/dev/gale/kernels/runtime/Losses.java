@@ -17,8 +17,8 @@ final class Losses {
         this.products = products;
     }
 
-    void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                            Tensor gradScale, CrossEntropySpec spec) {
+    void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w, Tensor bias,
+                            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         int rows = x.rows();
         if (rows == 0) return;
         List<Shape> shapes = spec.scratch(x, w);
@@ -30,7 +30,7 @@ final class Losses {
         for (int i = 0; i < chunks; i++) {
             int from = (int) ((long) rows * i / chunks);
             int count = (int) ((long) rows * (i + 1) / chunks) - from;
-            chunk(stats, slice(tokenLoss, from, count), slice(dx, from, count), dw, slice(x, from, count), w,
+            chunk(stats, slice(tokenLoss, from, count), slice(dx, from, count), dw, dBias, slice(x, from, count), w, bias,
                     slice(targets, from, count), first(logits, count), first(hidden, count), losses, gradScale, spec);
         }
         ops.release(losses);
@@ -38,14 +38,17 @@ final class Losses {
         ops.release(logits);
     }
 
-    private void chunk(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets, Tensor logits,
-                       Tensor hidden, Tensor losses, Tensor gradScale, CrossEntropySpec spec) {
+    private void chunk(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w, Tensor bias,
+                       Tensor targets, Tensor logits, Tensor hidden, Tensor losses, Tensor gradScale,
+                       CrossEntropySpec spec) {
         masked(hidden, x, targets);
-        products.matmul(logits, new Products.Operand(hidden, false), new Products.Operand(w, true), spec.scale(), false);
-        rows(logits, targets, losses, tokenLoss, gradScale, spec, dx != null || dw != null);
+        if (bias != null) products.forward(logits, hidden, w, bias, null, null);
+        else products.matmul(logits, new Products.Operand(hidden, false), new Products.Operand(w, true), spec.scale(), false);
+        rows(logits, targets, losses, tokenLoss, gradScale, spec, dx != null || dw != null || dBias != null);
         int count = logits.rows();
         ops.launch("addLosses", Grid.groups(2, LossKernels.GROUP), List.of(count), (graph, id, a) -> graph.task(id,
                 LossKernels::addLosses, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), count), stats, losses);
+        if (dBias != null) ops.columnSum(dBias, logits);
         if (dw != null) products.matmul(dw, new Products.Operand(logits, true), new Products.Operand(hidden, false), 1f, true);
         if (dx == null) return;
         products.matmul(dx, new Products.Operand(logits, false), new Products.Operand(w, false), 1f, false);

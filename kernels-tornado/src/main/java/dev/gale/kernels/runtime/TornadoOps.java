@@ -3,13 +3,10 @@ package dev.gale.kernels.runtime;
 import dev.gale.kernels.DropoutKernels;
 import dev.gale.kernels.ElementwiseKernels;
 import dev.gale.kernels.Elements;
-import dev.gale.kernels.GluKernels;
 import dev.gale.kernels.LookupKernels;
-import dev.gale.kernels.NormKernels;
 import dev.gale.kernels.OptimKernels;
 import dev.gale.kernels.ProductForm;
 import dev.gale.kernels.Reduce;
-import dev.gale.kernels.RopeKernels;
 import dev.gale.kernels.ScaleKernels;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
@@ -17,11 +14,15 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.Checks;
+import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.ExpertChecks;
+import dev.gale.tensor.ops.LayerChecks;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.ops.OptimizerChecks;
 import dev.gale.tensor.ops.Quantized8;
+import dev.gale.tensor.ops.RouteSpec;
 import java.util.Arrays;
 import java.util.List;
 
@@ -33,18 +34,20 @@ public final class TornadoOps extends DeviceOps {
 
     private final Products products;
     private final Attentions attentions;
+    private final Layers layers;
+    private final Experts experts;
     private final Losses losses;
     private final Updates updates;
     private final QuantizedWeights quantized = new QuantizedWeights(this);
-    private final boolean warps;
 
     TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
         super(link, abilities.activationType(), chunkBytes);
         products = new Products(this, ProductEngine.of(abilities));
         attentions = new Attentions(this, abilities);
+        layers = new Layers(this, abilities);
+        experts = new Experts(this, quantized);
         losses = new Losses(this, products);
         updates = new Updates(this);
-        warps = abilities.matrixUnit();
     }
 
     @Override
@@ -67,11 +70,6 @@ public final class TornadoOps extends DeviceOps {
 
     private static Grid columns(int cols) {
         return Grid.groups(Math.ceilDiv(cols, Reduce.COLUMNS), Elements.GROUP);
-    }
-
-    /// Whether the kernels for four BF16 at a time can take rows of so many elements.
-    private boolean fours(long cols, Tensor... tensors) {
-        return warps && cols % 4 == 0 && Arrays.stream(tensors).allMatch(tensor -> tensor.dtype() == DType.BF16);
     }
 
     private static int flag(boolean set) {
@@ -188,7 +186,7 @@ public final class TornadoOps extends DeviceOps {
         }
         int cols = y.cols();
         int vocab = table.rows();
-        if (fours(cols, y, table)) {
+        if (layers.fours(cols, y, table)) {
             launch("gatherRowsBf16", Grid.groups(y.rows(), LookupKernels.FOURS_GROUP), List.of(cols, vocab),
                     (graph, id, a) -> graph.task(id, LookupKernels::gatherRowsBf16, a.context(), a.table(), a.slot(),
                             a.longs(0), a.longs(1), a.ints(2), cols, vocab), y, table, ids);
@@ -302,117 +300,113 @@ public final class TornadoOps extends DeviceOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                                   Tensor gradScale, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
-        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale, spec);
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
+                                   Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
+        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
     }
 
     // ---- normalisation, position, activation ----
 
     @Override
-    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps, float shift) {
         Checks.rmsNormForward(y, rstd, x, w);
-        if (x.size() == 0) return;
-        int cols = x.cols();
-        if (normsFours(w, y, x)) {
-            int threads = NormKernels.foursThreads(cols);
-            launch("rmsNormForwardBf16", Grid.groups(x.rows(), threads), List.of(cols, eps), (graph, id, a) -> graph.task(id,
-                    NormKernels::rmsNormForwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.floats(1), a.longs(2),
-                    a.floats(3), a.longs(3), a.type(3), cols, eps, threads), y, rstd, x, w);
-            return;
-        }
-        launch("rmsNormForward", rows(x.rows()), List.of(cols, eps), (graph, id, a) -> graph.task(id, NormKernels::rmsNormForward,
-                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.floats(2), a.halves(2),
-                a.type(2), a.floats(3), a.halves(3), a.type(3), cols, eps), y, rstd, x, w);
-    }
-
-    private boolean normsFours(Tensor w, Tensor... rows) {
-        return fours(w.size(), rows) && w.size() <= NormKernels.FOURS_COLS && w.dtype() != DType.F16;
+        layers.rmsNormForward(y, rstd, x, w, eps, shift);
     }
 
     @Override
-    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd, float shift) {
         Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
-        if (x.size() == 0) return;
-        int rows = x.rows();
-        int cols = x.cols();
-        int adds = flag(accumulate);
-        if (dw != null) {                                         // first: dx may be dy
-            launch("rmsNormBackwardWeight", columns(cols), List.of(rows, cols), (graph, id, a) -> graph.task(id,
-                    NormKernels::rmsNormBackwardWeight, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1),
-                    a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), rows, cols), dw, dy, x, rstd);
-        }
-        if (dx == null) return;
-        if (normsFours(w, dx, dy, x)) {
-            int threads = NormKernels.foursThreads(cols);
-            launch("rmsNormBackwardBf16", Grid.groups(rows, threads), List.of(cols, adds), (graph, id, a) -> graph.task(id,
-                    NormKernels::rmsNormBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2),
-                    a.floats(3), a.longs(3), a.type(3), a.floats(4), cols, adds, threads), dx, dy, x, w, rstd);
-            return;
-        }
-        launch("rmsNormBackward", rows(rows), List.of(cols, adds), (graph, id, a) -> graph.task(id, NormKernels::rmsNormBackward,
-                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), cols, adds),
-                dx, dy, x, w, rstd);
+        layers.rmsNormBackward(dx, accumulate, dw, dy, x, w, rstd, shift);
+    }
+
+    @Override
+    public void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
+        LayerChecks.layerNormForward(y, mean, rstd, x, w, bias);
+        layers.layerNormForward(y, mean, rstd, x, w, bias, eps);
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w,
+                                  Tensor mean, Tensor rstd) {
+        LayerChecks.layerNormBackward(dx, dw, dBias, dy, x, w, mean, rstd);
+        if (dBias != null) columnSum(dBias, dy);                  // first: dx may be dy
+        layers.layerNormBackward(dx, accumulate, dw, dy, x, w, mean, rstd);
+    }
+
+    @Override
+    public void scale(Tensor y, Tensor x, float factor, float cap) {
+        LayerChecks.scale(y, x);
+        layers.scale(y, x, factor, cap);
+    }
+
+    @Override
+    public void copyColumns(Tensor dst, Tensor src, Columns columns, boolean accumulate) {
+        LayerChecks.copyColumns(dst, src, columns);
+        layers.copyColumns(dst, src, columns, accumulate);
     }
 
     @Override
     public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
         Checks.rope(q, k, cos, sin, positions, spec);
-        int rows = positions.rows() * positions.cols();
-        int half = cos.cols();
-        if (rows == 0 || half == 0) return;
-        int heads = q == null ? 0 : spec.numHeads();
-        int kvHeads = k == null ? 0 : spec.numKvHeads();
-        int sign = flag(transpose);
-        Tensor first = q == null ? k : q;
-        Tensor second = k == null ? q : k;
-        if (fours(spec.headDim(), first, second) && half % 4 == 0 && half <= RopeKernels.MOST_HALF) {
-            launch("ropeBf16", Grid.groups(rows, RopeKernels.HEADS * half / 4),
-                    List.of(heads, kvHeads, spec.headDim(), half, sign), (graph, id, a) -> graph.task(id, RopeKernels::ropeBf16,
-                            a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
-                    first, second, cos, sin, positions);
-            return;
-        }
-        launch("rope", rows(rows), List.of(heads, kvHeads, spec.headDim(), half, sign), (graph, id, a) -> graph.task(id,
-                RopeKernels::rope, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1),
-                a.type(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, spec.headDim(), half, sign),
-                first, second, cos, sin, positions);
+        layers.rope(q, k, cos, sin, positions, spec, transpose);
     }
 
     @Override
     public void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation) {
         Checks.gluForward(y, gate, up);
-        int n = size(y);
-        if (n == 0) return;
-        int act = activation.ordinal();
-        if (fours(n, y, gate, up)) {
-            launch("gluForwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id,
-                    GluKernels::gluForwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), n, act), y, gate, up);
-            return;
-        }
-        launch("gluForward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluForward, a.context(),
-                a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.floats(2), a.halves(2), a.type(2), n, act), y, gate, up);
+        layers.gluForward(y, gate, up, activation);
     }
 
     @Override
     public void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation) {
         Checks.gluBackward(dGate, dUp, dy, gate, up);
-        int n = size(dy);
-        if (n == 0) return;
-        int act = activation.ordinal();
-        if (fours(n, dGate, dUp, dy, gate, up)) {
-            launch("gluBackwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id,
-                    GluKernels::gluBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), a.longs(3),
-                    a.longs(4), n, act), dGate, dUp, dy, gate, up);
-            return;
-        }
-        launch("gluBackward", elements(n), List.of(n, act), (graph, id, a) -> graph.task(id, GluKernels::gluBackward, a.context(),
-                a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), a.type(4),
-                n, act), dGate, dUp, dy, gate, up);
+        layers.gluBackward(dGate, dUp, dy, gate, up, activation);
+    }
+
+    // ---- experts ----
+
+    @Override
+    public void routeForward(Tensor weights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.route("routeForward", weights, experts, logits, spec);
+        this.experts.routeForward(weights, experts, logits, spec);
+    }
+
+    @Override
+    public void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.routeBackward(dLogits, dWeights, experts, logits, spec);
+        this.experts.routeBackward(dLogits, dWeights, experts, logits, spec);
+    }
+
+    @Override
+    public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
+        ExpertChecks.groupByExpert(tokens, places, offsets, experts);
+        this.experts.groupByExpert(tokens, places, offsets, experts);
+    }
+
+    @Override
+    public void combineForward(Tensor y, Tensor x, Tensor places, Tensor weights, boolean accumulate) {
+        ExpertChecks.combineForward(y, x, places, weights);
+        experts.combineForward(y, x, places, weights, accumulate);
+    }
+
+    @Override
+    public void combineBackward(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor places, Tensor weights) {
+        ExpertChecks.combineBackward(dx, dWeights, dy, x, places, weights);
+        experts.combineBackward(dx, dWeights, dy, x, places, weights);
+    }
+
+    @Override
+    public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+                              boolean accumulate) {
+        ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
+        experts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
+    }
+
+    @Override
+    public void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
+        ExpertChecks.groupedGradient(dw, a, b, offsets);
+        experts.groupedGradient(dw, a, b, offsets, alpha);
     }
 
     // ---- optimizer ----

@@ -39,9 +39,10 @@ public final class Generator {
     public List<int[]> generate(List<int[]> prompts, GenerationConfig config, TokenListener listener) {
         for (int i = 0; i < prompts.size(); i++) check(i, prompts.get(i));
         List<int[]> results = new ArrayList<>();
-        for (int from = 0; from < prompts.size(); from += GROUP) {
+        int size = model.config().rope().changesAt() < model.maxSeqLen() ? 1 : GROUP;
+        for (int from = 0; from < prompts.size(); from += size) {
             List<Sequence> group = new ArrayList<>();
-            for (int i = from; i < Math.min(from + GROUP, prompts.size()); i++) {
+            for (int i = from; i < Math.min(from + size, prompts.size()); i++) {
                 group.add(new Sequence(i, prompts, config, model.maxSeqLen()));
             }
             decode(group, new LogitsProcessor(config), listener);
@@ -101,7 +102,17 @@ public final class Generator {
     }
 
     private void decode(List<Sequence> group, LogitsProcessor processor, TokenListener listener) {
+        while (true) {
+            boolean changes = decodeUntilRopeChanges(group, processor, listener);
+            if (!changes) return;
+        }
+    }
+
+    /// Returns: whether the keys that are cached are no more those of the model, and a sequence, the only one of its group, goes
+    /// on from all of its tokens.
+    private boolean decodeUntilRopeChanges(List<Sequence> group, LogitsProcessor processor, TokenListener listener) {
         int[] capacities = group.stream().mapToInt(sequence -> sequence.limit).toArray();
+        int change = model.config().rope().changesAt();
         try (KvCache cache = new KvCache(ops, model.config(), capacities)) {
             for (int i = 0; i < group.size(); i++) {
                 Sequence sequence = group.get(i);
@@ -109,6 +120,7 @@ public final class Generator {
                 sequence.take(logits, processor, listener);
             }
             for (int[] active = active(group); active.length > 0; active = active(group)) {
+                if (cache.length(0) <= change && group.getFirst().tokens.length > change) return true;
                 int[][] newest = Arrays.stream(active).mapToObj(i -> group.get(i).tokens)
                         .map(tokens -> new int[] {tokens[tokens.length - 1]}).toArray(int[][]::new);
                 float[] logits = lastLogits(cache, active, newest);
@@ -118,6 +130,7 @@ public final class Generator {
                             listener);
                 }
             }
+            return false;
         }
     }
 

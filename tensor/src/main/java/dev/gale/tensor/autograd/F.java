@@ -7,6 +7,7 @@ import dev.gale.tensor.ShapeException;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
+import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.List;
@@ -35,11 +36,47 @@ public final class F {
 
     /// RMSNorm of x `[M, D]`.
     public static Tensor rmsNorm(Tape tape, Tensor x, Parameter weight, float eps) {
-        Tensor y = tape.allocate(weight.name() + " output", x.shape());                                        // [M, D]
-        Tensor rstd = tape.allocate("rstd", DType.F32, Shape.of(x.rows()));                                    // [M]
-        tape.run(new RmsNorm(y, rstd, x, weight, eps));
+        return rmsNorm(tape, x, weight, eps, 0f);
+    }
+
+    /// RMSNorm of each D elements of a row of x `[M, n * D]`, shift added to the weight.
+    public static Tensor rmsNorm(Tape tape, Tensor x, Parameter weight, float eps, float shift) {
+        int rows = Math.toIntExact(x.size() / weight.value().size());
+        Tensor y = tape.allocate(weight.name() + " output", x.shape());                                        // [M, n*D]
+        Tensor rstd = tape.allocate("rstd", DType.F32, Shape.of(rows));                                        // [M * n]
+        tape.run(new RmsNorm(y, rstd, x, weight, eps, shift));
         tape.done(rstd);
         return y;
+    }
+
+    /// LayerNorm of x `[M, D]`.
+    public static Tensor layerNorm(Tape tape, Tensor x, Parameter weight, Parameter bias, float eps) {
+        Tensor y = tape.allocate(weight.name() + " output", x.shape());                                        // [M, D]
+        Tensor mean = tape.allocate("mean", DType.F32, Shape.of(x.rows()));                                    // [M]
+        Tensor rstd = tape.allocate("rstd", DType.F32, Shape.of(x.rows()));                                    // [M]
+        tape.run(new LayerNorm(y, mean, rstd, x, weight, bias, eps));
+        tape.done(mean);
+        tape.done(rstd);
+        return y;
+    }
+
+    /// `factor * x`.
+    public static Tensor scale(Tape tape, Tensor x, float factor) {
+        return tape.run(new Scale(tape.allocate("scaled " + x.name(), x.shape()), x, factor));
+    }
+
+    /// Columns of x `[M, N]` side by side, as `columns` places them: `[M, columns.destinationEnd()]`, all of which they fill.
+    public static Tensor columns(Tape tape, Tensor x, Columns columns) {
+        return columns(tape, columns.destinationEnd(), new Part(x, columns));
+    }
+
+    /// Columns of one matrix, and where they go.
+    public record Part(Tensor source, Columns columns) {}
+
+    /// A matrix of `width` columns, put together from columns of others; the rest is 0.
+    public static Tensor columns(Tape tape, int width, Part... parts) {
+        Tensor y = tape.allocate("columns of " + parts[0].source().name(), Shape.of(parts[0].source().rows(), width));
+        return tape.run(new Assembly(y, List.of(parts)));
     }
 
     /// Rotates q `[M, H * K]` and k `[M, Hkv * K]` in place.
@@ -59,7 +96,7 @@ public final class F {
         return made.get(0);
     }
 
-    /// `act(gate) * up`, all `[M, F]`.
+    /// `act(gate) * up`, all `[M, F]`; without up (null) `act(gate)`.
     public static Tensor glu(Tape tape, Tensor gate, Tensor up, Activation activation) {
         Tensor y = tape.allocate("glu", gate.shape());                                                         // [M, F]
         return tape.run(new Glu(y, gate, up, activation));
@@ -67,7 +104,12 @@ public final class F {
 
     /// `a + b`.
     public static Tensor add(Tape tape, Tensor a, Tensor b) {
-        return tape.run(new Add(tape.allocate("sum", a.shape()), a, b));
+        return addScaled(tape, a, b, 1f);
+    }
+
+    /// `a + scale * b`.
+    public static Tensor addScaled(Tape tape, Tensor a, Tensor b, float scale) {
+        return tape.run(new Add(tape.allocate("sum", a.shape()), a, b, scale));
     }
 
     /// `x wᵀ + bias + residual`, plus the adapter's path; bias, residual and adapter may be null.
@@ -122,17 +164,20 @@ public final class F {
     /// @param tokenLoss F32 `[M]` or null
     public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
             Tensor targets, CrossEntropySpec spec) {
-        linearCrossEntropy(tape, stats, tokenLoss, x, weight, targets, null, spec);
+        linearCrossEntropy(tape, stats, tokenLoss, x, weight, null, targets, null, spec);
     }
 
-    /// The same with all gradients multiplied by a factor.
+    /// The same with a bias of the head, and all gradients multiplied by a factor.
     ///
+    /// @param bias      `[V]` or null
     /// @param gradScale F32 `[1]` or null
-    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
+    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight, Parameter bias,
             Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         Tensor dx = tape.wantsGradient(x) ? tape.rootGradient(x) : null;
         Tensor dw = tape.isRecording() && weight.trainable() ? weight.grad(tape.ops()) : null;
-        tape.ops().linearCrossEntropy(stats, tokenLoss, dx, dw, x, weight.value(), targets, gradScale, spec);
+        Tensor dBias = tape.isRecording() && bias != null && bias.trainable() ? bias.grad(tape.ops()) : null;
+        tape.ops().linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, weight.value(), bias == null ? null : bias.value(),
+                targets, gradScale, spec);
     }
 
     private static ShapeException innerDims(Tensor x, Parameter weight) {

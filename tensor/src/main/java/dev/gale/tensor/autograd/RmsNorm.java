@@ -6,7 +6,7 @@ import dev.gale.tensor.ops.TensorOps;
 import java.util.List;
 
 /// Node of `TensorOps.rmsNormForward`.
-record RmsNorm(Tensor output, Tensor rstd, Tensor x, Parameter weight, float eps) implements Op {
+record RmsNorm(Tensor output, Tensor rstd, Tensor x, Parameter weight, float eps, float shift) implements Op {
     @Override
     public List<Tensor> inputs() {
         return List.of(x);
@@ -24,7 +24,7 @@ record RmsNorm(Tensor output, Tensor rstd, Tensor x, Parameter weight, float eps
 
     @Override
     public void forward(TensorOps ops) {
-        ops.rmsNormForward(output, rstd, x, weight.value(), eps);
+        ops.rmsNormForward(output, rstd, x, weight.value(), eps, shift);
     }
 
     @Override
@@ -36,13 +36,13 @@ record RmsNorm(Tensor output, Tensor rstd, Tensor x, Parameter weight, float eps
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
         Tensor dw = weight.trainable() ? grads.of(weight) : null;
         if (!grads.wants(x)) {
-            ops.rmsNormBackward(null, false, dw, dy, x, weight.value(), rstd);
+            ops.rmsNormBackward(null, false, dw, dy, x, weight.value(), rstd, shift);
             ops.release(dy);
         } else if (grads.peek(x) == null) {                 // dy becomes dx in place
-            ops.rmsNormBackward(dy, false, dw, dy, x, weight.value(), rstd);
+            ops.rmsNormBackward(dy, false, dw, dy, x, weight.value(), rstd, shift);
             grads.give(x, dy);
         } else {
-            ops.rmsNormBackward(grads.peek(x), true, dw, dy, x, weight.value(), rstd);
+            ops.rmsNormBackward(grads.peek(x), true, dw, dy, x, weight.value(), rstd, shift);
             ops.release(dy);
         }
     }

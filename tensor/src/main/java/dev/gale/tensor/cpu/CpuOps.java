@@ -9,12 +9,17 @@ import dev.gale.tensor.cpu.Gemm.Term;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.Checks;
+import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
+import dev.gale.tensor.ops.ExpertChecks;
 import dev.gale.tensor.ops.HostOps;
+import dev.gale.tensor.ops.LayerChecks;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.ops.OptimizerChecks;
 import dev.gale.tensor.ops.Quantized8;
+import dev.gale.tensor.ops.RouteSpec;
+import java.util.List;
 
 /// Every operation on the CPU: the Vector API at the machine's preferred width, all cores.
 ///
@@ -26,9 +31,11 @@ public final class CpuOps extends HostOps {
     private final Gemm gemm;
     private final Scales scales;
     private final Norms norms;
+    private final LayerNorms layerNorms;
     private final Gates gates;
     private final Rotation rotation;
     private final Dropout dropout;
+    private final Experts experts;
     private final Updates updates;
     private final Updates8bit updates8bit;
     private final Adafactor adafactor;
@@ -49,9 +56,11 @@ public final class CpuOps extends HostOps {
         gemm = new Gemm(team);
         scales = new Scales(team);
         norms = new Norms(team);
+        layerNorms = new LayerNorms(team);
         gates = new Gates(team);
         rotation = new Rotation(team);
         dropout = new Dropout(team);
+        experts = new Experts(this, team, gemm);
         updates = new Updates(team);
         updates8bit = new Updates8bit(team);
         adafactor = new Adafactor(team);
@@ -218,23 +227,49 @@ public final class CpuOps extends HostOps {
     // ---- normalisation, position, activation ----
 
     @Override
-    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps, float shift) {
         Checks.rmsNormForward(y, rstd, x, w);
-        norms.forward(y, rstd, x, w, eps);
+        norms.forward(y, rstd, x, w, eps, shift);
     }
 
     @Override
-    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd,
+                                float shift) {
         Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
-        norms.backward(dx, accumulate, dw, dy, x, w, rstd);
+        norms.backward(dx, accumulate, dw, dy, x, w, rstd, shift);
+    }
+
+    @Override
+    public void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
+        LayerChecks.layerNormForward(y, mean, rstd, x, w, bias);
+        layerNorms.forward(y, mean, rstd, x, w, bias, eps);
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w,
+                                  Tensor mean, Tensor rstd) {
+        LayerChecks.layerNormBackward(dx, dw, dBias, dy, x, w, mean, rstd);
+        layerNorms.backward(dx, accumulate, dw, dBias, dy, x, w, mean, rstd);
+    }
+
+    @Override
+    public void scale(Tensor y, Tensor x, float factor, float cap) {
+        LayerChecks.scale(y, x);
+        elementwise.scale(y, x, factor, cap);
+    }
+
+    @Override
+    public void copyColumns(Tensor dst, Tensor src, Columns columns, boolean accumulate) {
+        LayerChecks.copyColumns(dst, src, columns);
+        elementwise.copyColumns(dst, src, columns, accumulate);
     }
 
     @Override
     public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec,
                      boolean transpose) {
         Checks.rope(q, k, cos, sin, positions, spec);
-        if (q != null) rotation.rotate(q, cos, sin, positions, spec.headDim(), transpose);
-        if (k != null) rotation.rotate(k, cos, sin, positions, spec.headDim(), transpose);
+        if (q != null) rotation.rotate(q, cos, sin, positions, spec, transpose);
+        if (k != null) rotation.rotate(k, cos, sin, positions, spec, transpose);
     }
 
     @Override
@@ -273,11 +308,57 @@ public final class CpuOps extends HostOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-                                   Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
+                                   Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
         float factor = gradScale == null ? 1f : item(gradScale);
-        new CrossEntropy(this, team, gemm, w, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw, x);
+        new CrossEntropy(this, team, gemm, w, bias, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw, dBias, x);
+    }
+
+    // ---- experts ----
+
+    @Override
+    public void routeForward(Tensor weights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.route("routeForward", weights, experts, logits, spec);
+        this.experts.routeForward(weights, experts, logits, spec);
+    }
+
+    @Override
+    public void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.routeBackward(dLogits, dWeights, experts, logits, spec);
+        this.experts.routeBackward(dLogits, dWeights, experts, logits, spec);
+    }
+
+    @Override
+    public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
+        ExpertChecks.groupByExpert(tokens, places, offsets, experts);
+        this.experts.groupByExpert(tokens, places, offsets, experts);
+    }
+
+    @Override
+    public void combineForward(Tensor y, Tensor x, Tensor places, Tensor weights, boolean accumulate) {
+        ExpertChecks.combineForward(y, x, places, weights);
+        experts.combineForward(y, x, places, weights, accumulate);
+    }
+
+    @Override
+    public void combineBackward(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor places, Tensor weights) {
+        ExpertChecks.combineBackward(dx, dWeights, dy, x, places, weights);
+        experts.combineBackward(dx, dWeights, dy, x, places, weights);
+    }
+
+    @Override
+    public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+                              boolean accumulate) {
+        ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
+        single("groupedMatmul", c);
+        experts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
+    }
+
+    @Override
+    public void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
+        ExpertChecks.groupedGradient(dw, a, b, offsets);
+        experts.groupedGradient(dw, a, b, offsets, alpha);
     }
 
     // ---- optimizer ----

@@ -29,18 +29,20 @@ final class CrossEntropy {
     private final CrossEntropySpec spec;
     private final float gradScale;
     private final Tensor w;
+    private final Tensor bias;                       // null for none
     private final int[] targets;
     private final int[] trained;
     private final double[] losses;
     private final boolean[] right;
 
-    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, int[] targets, float gradScale, CrossEntropySpec spec) {
+    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, Tensor bias, int[] targets, float gradScale, CrossEntropySpec spec) {
         this.ops = ops;
         this.team = team;
         this.gemm = gemm;
         this.spec = spec;
         this.gradScale = gradScale;
         this.w = w;
+        this.bias = bias;
         this.targets = targets;
         int count = 0;
         int[] rows = new int[targets.length];
@@ -54,7 +56,7 @@ final class CrossEntropy {
         right = new boolean[targets.length];
     }
 
-    void run(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x) {
+    void run(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x) {
         if (dx != null) ops.fill(dx, 0f);
         List<Shape> shapes = spec.scratch(x, w);
         Tensor logits = ops.allocate("logits", DType.F32, shapes.get(0));
@@ -63,7 +65,7 @@ final class CrossEntropy {
         for (int i = 0; i < chunks; i++) {
             int from = (int) ((long) trained.length * i / chunks);
             int rows = (int) ((long) trained.length * (i + 1) / chunks) - from;
-            chunk(first(logits, rows), first(hidden, rows), from, dx, dw, x);
+            chunk(first(logits, rows), first(hidden, rows), from, dx, dw, dBias, x);
         }
         ops.release(hidden);
         ops.release(logits);
@@ -75,16 +77,18 @@ final class CrossEntropy {
         return new Tensor(matrix.name(), DType.F32, Shape.of(rows, matrix.cols()), matrix.storage());
     }
 
-    private void chunk(Tensor logits, Tensor hidden, int from, Tensor dx, Tensor dw, Tensor x) {
+    private void chunk(Tensor logits, Tensor hidden, int from, Tensor dx, Tensor dw, Tensor dBias, Tensor x) {
         int width = w.cols();
         team.rows(hidden.rows(), width, (r, scratch) -> {
             float[] row = scratch.get(Use.A, width);
             Lanes.load(row, 0, x, (long) trained[from + r] * width, width);
             Lanes.store(hidden, (long) r * width, row, 0, width);
         });
-        gemm.run(logits, Start.ZERO, new Term(new Operand(hidden, false), new Operand(w, true), spec.scale()));
-        boolean backward = dx != null || dw != null;
+        Start start = new Start(false, bias, null);
+        gemm.run(logits, start, new Term(new Operand(hidden, false), new Operand(w, true), spec.scale()));
+        boolean backward = dx != null || dw != null || dBias != null;
         team.rows(logits.rows(), w.rows(), (r, scratch) -> row(logits, r, trained[from + r], backward, scratch));
+        if (dBias != null) addColumnSums(dBias, logits);
         if (dw != null) gemm.run(dw, Start.OLD, new Term(new Operand(logits, true), new Operand(hidden, false), gradScale));
         if (dx == null) return;
         gemm.run(hidden, Start.ZERO, new Term(new Operand(logits, false), new Operand(w, false), gradScale));
@@ -93,6 +97,14 @@ final class CrossEntropy {
             Lanes.load(row, 0, hidden, (long) r * width, width);
             Lanes.store(dx, (long) trained[from + r] * width, row, 0, width);
         });
+    }
+
+    private void addColumnSums(Tensor dBias, Tensor logits) {
+        Tensor sums = ops.allocate("d bias", DType.F32, dBias.shape());
+        ops.fill(sums, 0f);
+        ops.columnSum(sums, logits);
+        ops.addScaled(dBias, sums, gradScale);
+        ops.release(sums);
     }
 
     /// Loss of one row of logits, which become their own gradient.

@@ -4,8 +4,10 @@ import dev.gale.tensor.Convert;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.Scratch.Use;
+import dev.gale.tensor.ops.Columns;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import jdk.incubator.vector.FloatVector;
 
 /// Sums, copies and lookups: bound by memory.
 final class Elementwise {
@@ -58,6 +60,40 @@ final class Elementwise {
             Lanes.load(share, 0, x, at, count);
             Lanes.addScaled(sum, 0, scale, share, 0, Lanes.roundUp(count));
             Lanes.store(y, at, sum, 0, count);
+        });
+    }
+
+    void scale(Tensor y, Tensor x, float factor, float cap) {
+        team.blocks(y.size(), (at, count, scratch) -> {
+            float[] values = scratch.get(Use.A, Team.BLOCK);
+            Lanes.load(values, 0, x, at, count);
+            for (int i = 0; i < count; i += Lanes.WIDTH) {
+                FloatVector scaled = Lanes.at(values, i).mul(factor);
+                (cap > 0 ? Maths.softcap(scaled, cap) : scaled).intoArray(values, i);
+            }
+            Lanes.store(y, at, values, 0, count);
+        });
+    }
+
+    void copyColumns(Tensor dst, Tensor src, Columns columns, boolean accumulate) {
+        int width = columns.width();
+        boolean sums = columns.toStep() == 0;
+        team.rows(dst.rows(), columns.blocks() * width, (r, scratch) -> {
+            float[] values = scratch.get(Use.A, width + Lanes.WIDTH);
+            float[] before = scratch.get(Use.B, width + Lanes.WIDTH);
+            for (int b = 0; b < columns.blocks(); b++) {
+                long at = (long) r * dst.cols() + columns.to() + (long) b * columns.toStep();
+                long from = (long) r * src.cols() + columns.from() + (long) b * columns.fromStep();
+                Lanes.load(values, 0, src, from, width);
+                if (accumulate && !(sums && b > 0)) {
+                    Lanes.load(before, 0, dst, at, width);
+                    Lanes.addScaled(values, 0, 1f, before, 0, Lanes.roundUp(width));
+                } else if (sums && b > 0) {
+                    Lanes.addScaled(values, 0, 1f, before, 0, Lanes.roundUp(width));
+                }
+                if (sums && b + 1 < columns.blocks()) System.arraycopy(values, 0, before, 0, width);
+                else Lanes.store(dst, at, values, 0, width);
+            }
         });
     }
 

@@ -3,9 +3,10 @@ package dev.gale.tensor.cpu;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.Scratch.Use;
 import dev.gale.tensor.ops.Activation;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/// Gated activations.
+/// Activations, gated or not.
 final class Gates {
     private final Team team;
 
@@ -18,11 +19,13 @@ final class Gates {
             float[] g = scratch.get(Use.A, Team.BLOCK);
             float[] u = scratch.get(Use.B, Team.BLOCK);
             Lanes.load(g, 0, gate, at, count);
-            Lanes.load(u, 0, up, at, count);
+            if (up == null) Arrays.fill(u, 0, Lanes.roundUp(count), 1f);
+            else Lanes.load(u, 0, up, at, count);
             switch (activation) {
                 case SILU -> silu(g, u, count);
                 case GELU -> gelu(g, u, count);
                 case GELU_TANH -> geluTanh(g, u, count);
+                case SIGMOID -> sigmoid(g, u, count);
             }
             Lanes.store(y, at, u, 0, count);
         });
@@ -33,6 +36,10 @@ final class Gates {
             FloatVector x = Lanes.at(g, i);
             x.mul(Maths.sigmoid(x)).mul(Lanes.at(u, i)).intoArray(u, i);
         }
+    }
+
+    private static void sigmoid(float[] g, float[] u, int count) {
+        for (int i = 0; i < count; i += Lanes.WIDTH) Maths.sigmoid(Lanes.at(g, i)).mul(Lanes.at(u, i)).intoArray(u, i);
     }
 
     private static void gelu(float[] g, float[] u, int count) {
@@ -55,15 +62,17 @@ final class Gates {
             float[] u = scratch.get(Use.B, Team.BLOCK);
             float[] d = scratch.get(Use.C, Team.BLOCK);
             Lanes.load(g, 0, gate, at, count);
-            Lanes.load(u, 0, up, at, count);
+            if (up == null) Arrays.fill(u, 0, Lanes.roundUp(count), 1f);
+            else Lanes.load(u, 0, up, at, count);
             Lanes.load(d, 0, dy, at, count);
             switch (activation) {
                 case SILU -> siluBackward(g, u, d, count);
                 case GELU -> geluBackward(g, u, d, count);
                 case GELU_TANH -> geluTanhBackward(g, u, d, count);
+                case SIGMOID -> sigmoidBackward(g, u, d, count);
             }
             Lanes.store(dGate, at, g, 0, count);
-            Lanes.store(dUp, at, d, 0, count);
+            if (dUp != null) Lanes.store(dUp, at, d, 0, count);
         });
     }
 
@@ -77,6 +86,17 @@ final class Gates {
             FloatVector slope = s.mul(x.mul(rest).add(1f));
             dy.mul(Lanes.at(u, i)).mul(slope).intoArray(g, i);
             dy.mul(x.mul(s)).intoArray(d, i);
+        }
+    }
+
+    /// As `siluBackward`, with `act = s`, `act' = s (1 - s)`, 1 - s(x) being s(-x).
+    private static void sigmoidBackward(float[] g, float[] u, float[] d, int count) {
+        for (int i = 0; i < count; i += Lanes.WIDTH) {
+            FloatVector x = Lanes.at(g, i);
+            FloatVector dy = Lanes.at(d, i);
+            FloatVector s = Maths.sigmoid(x);
+            dy.mul(Lanes.at(u, i)).mul(s.mul(Maths.sigmoid(x.neg()))).intoArray(g, i);
+            dy.mul(s).intoArray(d, i);
         }
     }
 

@@ -17,10 +17,11 @@ final class Norms {
         return 4L * weight.length;
     }
 
-    private float[] weight(Tensor w) {
+    private float[] weight(Tensor w, float shift) {
         int padded = Lanes.roundUp(Math.toIntExact(w.size()));
         if (weight.length < padded) weight = new float[padded];
         Lanes.load(weight, 0, w, 0, (int) w.size());
+        if (shift != 0) for (int i = 0; i < w.size(); i++) weight[i] += shift;
         return weight;
     }
 
@@ -30,11 +31,11 @@ final class Norms {
         java.util.Arrays.fill(to, cols, Lanes.roundUp(cols), 0f);
     }
 
-    void forward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
-        int cols = x.cols();
+    void forward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps, float shift) {
+        int cols = (int) w.size();
         int padded = Lanes.roundUp(cols);
-        float[] scales = weight(w);
-        team.rows(x.rows(), cols, (r, scratch) -> {
+        float[] scales = weight(w, shift);
+        team.rows((int) rstd.size(), cols, (r, scratch) -> {
             float[] values = scratch.get(Use.A, padded);
             row(values, x, r, cols);
             double mean = (double) Lanes.dot(values, 0, values, 0, padded) / cols;
@@ -48,13 +49,13 @@ final class Norms {
         });
     }
 
-    void backward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+    void backward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd, float shift) {
         if (dw != null) weightGradient(dw, dy, x, rstd);
         if (dx == null) return;
-        int cols = x.cols();
+        int cols = (int) w.size();
         int padded = Lanes.roundUp(cols);
-        float[] scales = weight(w);
-        team.rows(x.rows(), cols, (r, scratch) -> {
+        float[] scales = weight(w, shift);
+        team.rows((int) rstd.size(), cols, (r, scratch) -> {
             float[] values = scratch.get(Use.A, padded);
             float[] upstream = scratch.get(Use.B, padded);
             float[] before = scratch.get(Use.C, padded);
@@ -81,15 +82,16 @@ final class Norms {
     }
 
     private void weightGradient(Tensor dw, Tensor dy, Tensor x, Tensor rstd) {
-        int cols = x.cols();
-        team.columns(cols, x.rows(), (from, to, scratch) -> {
+        int cols = (int) dw.size();
+        int rows = (int) rstd.size();
+        team.columns(cols, rows, (from, to, scratch) -> {
             int count = to - from;
             float[] sums = scratch.get(Use.A, Team.BLOCK);
             float[] values = scratch.get(Use.B, Team.BLOCK);
             float[] upstream = scratch.get(Use.C, Team.BLOCK);
             float[] inverse = scratch.get(Use.D, Lanes.WIDTH);
             Lanes.load(sums, 0, dw, from, count);
-            for (int r = 0; r < x.rows(); r++) {
+            for (int r = 0; r < rows; r++) {
                 Lanes.load(inverse, 0, rstd, r, 1);
                 Lanes.load(values, 0, x, (long) r * cols + from, count);
                 Lanes.load(upstream, 0, dy, (long) r * cols + from, count);

@@ -3,6 +3,7 @@ package dev.gale.tensor.cpu;
 import dev.gale.tensor.Convert;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.Scratch.Use;
+import dev.gale.tensor.ops.AttentionSpec;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 
@@ -15,7 +16,7 @@ final class Rotation {
     }
 
     /// Rotates every head of x in place.
-    void rotate(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, boolean transpose) {
+    void rotate(Tensor x, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
         int cols = x.cols();
         int half = cos.cols();
         int padded = Lanes.roundUp(half);
@@ -28,9 +29,22 @@ final class Rotation {
             Lanes.load(angles, 0, cos, (long) position * half, half);
             Lanes.load(angles, padded, sin, (long) position * half, half);
             Lanes.scale(angles, padded, direction, padded);
-            for (int head = 0; head < cols; head += headDim) rotateHead(row, head, angles, half);
+            for (int head = 0; head < cols; head += spec.headDim()) {
+                if (spec.interleaved()) rotateNeighbours(row, head, angles, half);
+                else rotateHead(row, head, angles, half);
+            }
             Lanes.store(x, (long) r * cols, row, 0, cols);
         });
+    }
+
+    private static void rotateNeighbours(float[] row, int head, float[] angles, int half) {
+        int sines = Lanes.roundUp(half);
+        for (int i = 0; i < half; i++) {
+            float a = row[head + 2 * i];
+            float b = row[head + 2 * i + 1];
+            row[head + 2 * i] = a * angles[i] - b * angles[sines + i];
+            row[head + 2 * i + 1] = b * angles[i] + a * angles[sines + i];
+        }
     }
 
     private static void rotateHead(float[] row, int head, float[] angles, int half) {

@@ -268,8 +268,7 @@ public final class Checks {
         floating(op, "y", y);
         floating(op, "x", x);
         alike(op, "y", y, "x", x);
-        vector(op, "w", w, x.cols(), "x", x);
-        f32Vector(op, "rstd", rstd, x.rows(), "x", x);
+        norms(op, x, w, rstd);
     }
 
     public static void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
@@ -277,13 +276,18 @@ public final class Checks {
         floating(op, "dy", dy);
         floating(op, "x", x);
         alike(op, "dy", dy, "x", x);
-        vector(op, "w", w, x.cols(), "x", x);
-        f32Vector(op, "rstd", rstd, x.rows(), "x", x);
-        if (dw != null) f32Vector(op, "dw", dw, x.cols(), "x", x);
+        norms(op, x, w, rstd);
+        if (dw != null) f32Vector(op, "dw", dw, Math.toIntExact(w.size()), "w", w);
         if (dx != null) {
             floating(op, "dx", dx);
             alike(op, "dx", dx, "x", x);
         }
+    }
+
+    private static void norms(String op, Tensor x, Tensor w, Tensor rstd) {
+        floating(op, "w", w);
+        if (w.size() == 0 || x.cols() % w.size() != 0) throw wrong(op, "w must divide the columns of x", "w", w, "x", x);
+        f32Vector(op, "rstd", rstd, Math.toIntExact(x.size() / w.size()), "x", x);
     }
 
     public static void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec) {
@@ -310,21 +314,24 @@ public final class Checks {
     public static void gluForward(Tensor y, Tensor gate, Tensor up) {
         floating("gluForward", "y", y);
         floating("gluForward", "gate", gate);
-        floating("gluForward", "up", up);
         alike("gluForward", "y", y, "gate", gate);
+        if (up == null) return;
+        floating("gluForward", "up", up);
         alike("gluForward", "y", y, "up", up);
     }
 
     public static void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up) {
         String op = "gluBackward";
         floating(op, "dGate", dGate);
-        floating(op, "dUp", dUp);
         floating(op, "dy", dy);
         floating(op, "gate", gate);
-        floating(op, "up", up);
-        alike(op, "gate", gate, "up", up);
         alike(op, "gate", gate, "dy", dy);
         alike(op, "gate", gate, "dGate", dGate);
+        if ((dUp == null) != (up == null)) throw wrong(op, "up and dUp go together", "gate", gate);
+        if (up == null) return;
+        floating(op, "dUp", dUp);
+        floating(op, "up", up);
+        alike(op, "gate", gate, "up", up);
         alike(op, "gate", gate, "dUp", dUp);
     }
 
@@ -373,30 +380,6 @@ public final class Checks {
         }
     }
 
-    // ---- loss ----
-
-    public static void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-                                          Tensor targets, Tensor gradScale) {
-        String op = "linearCrossEntropy";
-        floating(op, "x", x);
-        floating(op, "w", w);
-        dtype(op, "targets", targets, DType.I32);
-        dtype(op, "stats", stats, DType.F32);
-        if (x.cols() != w.cols()) {
-            throw wrong(op, "widths differ: %d != %d".formatted(x.cols(), w.cols()), "x", x, "w",
-                    w);
-        }
-        if (targets.size() != x.rows()) throw wrong(op, "there must be one target per row", "targets", targets, "x", x);
-        if (stats.size() != 2) throw wrong(op, "stats must have 2 elements", "stats", stats);
-        if (tokenLoss != null) f32Vector(op, "tokenLoss", tokenLoss, x.rows(), "x", x);
-        if (gradScale != null) f32Vector(op, "gradScale", gradScale, 1, "x", x);
-        if (dw != null) sameF32(op, "dw", dw, "w", w);
-        if (dx != null) {
-            floating(op, "dx", dx);
-            sameMatrix(op, "dx", dx, "x", x);
-        }
-    }
-
     // ---- optimizer ----
 
     public static void sumSquares(Tensor sum, Tensor x) {
@@ -426,12 +409,12 @@ public final class Checks {
         if (tensor == null) throw new ShapeException("%s: %s is null".formatted(op, label));
     }
 
-    private static void floating(String op, String label, Tensor tensor) {
+    static void floating(String op, String label, Tensor tensor) {
         present(op, label, tensor);
         if (!tensor.dtype().floating()) throw wrong(op, label + " must have a floating dtype", label, tensor);
     }
 
-    private static void weight(String op, Tensor w) {
+    static void weight(String op, Tensor w) {
         present(op, "w", w);
         if (!w.dtype().quantized()) floating(op, "w", w);
     }
@@ -446,11 +429,11 @@ public final class Checks {
         if (tensor.dtype() != dtype) throw wrong(op, "%s must be %s".formatted(label, dtype), label, tensor);
     }
 
-    private static void alike(String op, String aLabel, Tensor a, String bLabel, Tensor b) {
+    static void alike(String op, String aLabel, Tensor a, String bLabel, Tensor b) {
         if (!a.shape().equals(b.shape())) throw wrong(op, "shapes differ", aLabel, a, bLabel, b);
     }
 
-    private static void sameMatrix(String op, String aLabel, Tensor a, String bLabel, Tensor b) {
+    static void sameMatrix(String op, String aLabel, Tensor a, String bLabel, Tensor b) {
         if (a.rows() != b.rows() || a.cols() != b.cols()) throw wrong(op, "shapes differ", aLabel, a, bLabel, b);
     }
 
@@ -459,7 +442,7 @@ public final class Checks {
         sameMatrix(op, aLabel, a, bLabel, b);
     }
 
-    private static void vector(String op, String label, Tensor tensor, int size, String otherLabel, Tensor other) {
+    static void vector(String op, String label, Tensor tensor, int size, String otherLabel, Tensor other) {
         floating(op, label, tensor);
         if (tensor.size() != size) {
             throw wrong(op, "%s must be [%d]".formatted(label, size), label, tensor, otherLabel,

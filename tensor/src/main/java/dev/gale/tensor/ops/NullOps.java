@@ -6,7 +6,6 @@ import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -18,15 +17,15 @@ import java.util.Map;
 /// gradient the same for its product; attention 4 K per head and visible (query, key) pair, its backward 10 K (scores
 /// again, dv, dp, dq, dk); `linearCrossEntropy` 2 V D per trained row, and as much again for each of dx and dw.
 /// Elementwise work counts per element: add 1, addScaled 2, columnSum 1, dropout 2, scatterAddRows 1, rmsNorm 4 and 8,
-/// rope 3, glu 5 and 10, columnScale 2 (3 with either of bias and residual, 4 with both) and 3 (or what of it is asked
-/// for), sumSquares 2, adamW 14, lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit 19 (a code is 8
-/// comparisons and a division), quantize 3, dequantize 1; rowNorm 2 and, with gram, 2 R per element of b; transcendental
-/// functions count as one.
+/// layerNorm 6 and 11, scale 1 (4 with a cap), copyColumns 1 where it adds, rope 3, glu 5 and 10 (4 and 8 without up),
+/// columnScale 2 (3 with either of bias and residual, 4 with both) and 3 (or what of it is asked for), sumSquares 2, adamW 14,
+/// lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit 19 (a code is 8 comparisons and a division),
+/// quantize 3, dequantize 1, routes 3 + k and 6 per logit, combine 2 and 3 per element of x; rowNorm 2 and, with gram, 2 R per
+/// element of b; transcendental functions count as one.
 /// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the
 /// batch; where they were not written, every key is visible and every row trained. Reading floats gives zeros.
 /// Bytes: every operand that a call reads and every result it writes, once; lookups count the rows they touch.
-public final class NullOps extends PooledOps {
-    private final Map<String, OpCount> counts = new LinkedHashMap<>();
+public final class NullOps extends CountingOps {
     private final Map<Tensor, int[]> written = new HashMap<>();
     private final DType activationType;
 
@@ -63,37 +62,6 @@ public final class NullOps extends PooledOps {
     @Override
     public boolean computes() {
         return false;
-    }
-
-    /// Calls, FLOPs and bytes per method, in order of first call.
-    public Map<String, OpCount> counts() {
-        return new LinkedHashMap<>(counts);
-    }
-
-    public long totalFlops() {
-        return counts.values().stream().mapToLong(OpCount::flops).sum();
-    }
-
-    public void resetCounts() {
-        counts.clear();
-    }
-
-    private void count(String op, long flops, long bytes) {
-        counts.merge(op, new OpCount(op, 1, flops, bytes), (known, one) -> known.plus(flops, bytes));
-    }
-
-    private static long bytes(Tensor... tensors) {
-        long sum = 0;
-        for (Tensor tensor : tensors) {
-            if (tensor == null) continue;
-            sum += tensor.byteSize() + (tensor.scales() == null ? 0 : tensor.scales().byteSize());
-        }
-        return sum;
-    }
-
-    /// Bytes of a result: accumulating reads it too.
-    private static long result(Tensor tensor, boolean accumulate) {
-        return tensor == null ? 0 : accumulate ? 2 * tensor.byteSize() : tensor.byteSize();
     }
 
     // ---- memory ----
@@ -309,15 +277,45 @@ public final class NullOps extends PooledOps {
     // ---- normalisation, position, activation ----
 
     @Override
-    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps, float shift) {
         Checks.rmsNormForward(y, rstd, x, w);
         count("rmsNormForward", 4 * x.size(), bytes(y, rstd, x, w));
     }
 
     @Override
-    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd,
+                                float shift) {
         Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
         count("rmsNormBackward", 8 * x.size(), result(dx, accumulate) + result(dw, true) + bytes(dy, x, w, rstd));
+    }
+
+    @Override
+    public void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
+        LayerChecks.layerNormForward(y, mean, rstd, x, w, bias);
+        count("layerNormForward", 6 * x.size(), bytes(y, mean, rstd, x, w, bias));
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w,
+                                  Tensor mean, Tensor rstd) {
+        LayerChecks.layerNormBackward(dx, dw, dBias, dy, x, w, mean, rstd);
+        count("layerNormBackward", 11 * x.size(),
+                result(dx, accumulate) + result(dw, true) + result(dBias, true) + bytes(dy, x, w, mean, rstd));
+    }
+
+    @Override
+    public void scale(Tensor y, Tensor x, float factor, float cap) {
+        LayerChecks.scale(y, x);
+        count("scale", (cap > 0 ? 4 : 1) * y.size(), bytes(y, x));
+    }
+
+    @Override
+    public void copyColumns(Tensor dst, Tensor src, Columns columns, boolean accumulate) {
+        LayerChecks.copyColumns(dst, src, columns);
+        long read = (long) src.rows() * (columns.fromStep() == 0 ? columns.width() : columns.blocks() * columns.width());
+        long written = (long) dst.rows() * columns.written();
+        long adds = (long) dst.rows() * columns.blocks() * columns.width() - (accumulate ? 0 : written);
+        count("copyColumns", adds, src.dtype().bytes(read) + (accumulate ? 2 : 1) * dst.dtype().bytes(written));
     }
 
     @Override
@@ -332,13 +330,13 @@ public final class NullOps extends PooledOps {
     @Override
     public void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation) {
         Checks.gluForward(y, gate, up);
-        count("gluForward", 5 * y.size(), bytes(y, gate, up));
+        count("gluForward", (up == null ? 4 : 5) * y.size(), bytes(y, gate, up));
     }
 
     @Override
     public void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation) {
         Checks.gluBackward(dGate, dUp, dy, gate, up);
-        count("gluBackward", 10 * dy.size(), bytes(dGate, dUp, dy, gate, up));
+        count("gluBackward", (up == null ? 8 : 10) * dy.size(), bytes(dGate, dUp, dy, gate, up));
     }
 
     // ---- attention ----
@@ -371,14 +369,14 @@ public final class NullOps extends PooledOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
+            Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
         List<Tensor> scratch = spec.scratch(x, w).stream().map(shape -> allocate("scratch", DType.F32, shape)).toList();
         scratch.reversed().forEach(this::release);
         int products = 1 + (dx == null ? 0 : 1) + (dw == null ? 0 : 1);
         count("linearCrossEntropy", products * 2 * trainedRows(x, targets) * w.size(),
-                result(stats, true) + result(dw, true) + bytes(tokenLoss, dx, x, w, targets));
+                result(stats, true) + result(dw, true) + result(dBias, true) + bytes(tokenLoss, dx, x, w, bias, targets));
     }
 
     private long trainedRows(Tensor x, Tensor targets) {
@@ -410,48 +408,6 @@ public final class NullOps extends PooledOps {
         Checks.adamW(param, grad, m, v, hyper, factor);
         count("adamW", 14 * param.size(), result(param, true) + result(m, true) + result(v, true)
                 + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void lion(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
-        OptimizerChecks.lion(param, grad, m, hyper, factor);
-        count("lion", 9 * param.size(), result(param, true) + result(m, true) + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void sgd(Tensor param, Tensor grad, Tensor m, Tensor hyper, Tensor factor) {
-        OptimizerChecks.sgd(param, grad, m, hyper, factor);
-        count("sgd", 6 * param.size(), result(param, true) + result(m, true) + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void scheduleFreeAdamW(Tensor y, Tensor grad, Tensor z, Tensor v, Tensor hyper, Tensor factor) {
-        OptimizerChecks.scheduleFreeAdamW(y, grad, z, v, hyper, factor);
-        count("scheduleFreeAdamW", 18 * y.size(), result(y, true) + result(z, true) + result(v, true)
-                + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void adafactor(Tensor param, Tensor grad, Tensor rows, Tensor cols, Tensor hyper, Tensor factor) {
-        OptimizerChecks.adafactor(param, grad, rows, cols, hyper, factor);
-        count("adafactor", 16 * param.size(), result(param, true) + result(rows, true) + result(cols, true)
-                + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void adamW8bit(Tensor param, Tensor grad, Quantized8 m, Quantized8 v, Tensor hyper, Tensor factor) {
-        OptimizerChecks.adamW8bit(param, grad, m, v, hyper, factor);
-        count("adamW8bit", 34 * param.size(), result(param, true) + quantized(m) + quantized(v) + bytes(grad, hyper, factor));
-    }
-
-    @Override
-    public void lion8bit(Tensor param, Tensor grad, Quantized8 m, Tensor hyper, Tensor factor) {
-        OptimizerChecks.lion8bit(param, grad, m, hyper, factor);
-        count("lion8bit", 19 * param.size(), result(param, true) + quantized(m) + bytes(grad, hyper, factor));
-    }
-
-    private static long quantized(Quantized8 state) {
-        return result(state.codes(), true) + result(state.absmax(), true);
     }
 
     @Override

@@ -14,9 +14,10 @@ final class ReferenceCrossEntropy {
     private final int vocab;
     private final double[] x;
     private final double[] w;
+    private final double[] bias;
     private final int[] targets;
 
-    ReferenceCrossEntropy(Tensor x, Tensor w, int[] targets, double gradScale, CrossEntropySpec spec) {
+    ReferenceCrossEntropy(Tensor x, Tensor w, Tensor bias, int[] targets, double gradScale, CrossEntropySpec spec) {
         for (int target : targets) {
             if (target != CrossEntropySpec.IGNORE) Objects.checkIndex(target, w.rows());
         }
@@ -26,13 +27,15 @@ final class ReferenceCrossEntropy {
         this.vocab = w.rows();
         this.x = load(x);
         this.w = load(w);
+        this.bias = bias == null ? new double[vocab] : load(bias);
         this.targets = targets;
     }
 
-    void run(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw) {
+    void run(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias) {
         double[] losses = new double[targets.length];
         double[] inputGrad = new double[x.length];
         double[] weightGrad = dw == null ? null : new double[w.length];
+        double[] biasGrad = new double[vocab];
         double[] totals = new double[2];
         for (int r = 0; r < targets.length; r++) {
             if (targets[r] == CrossEntropySpec.IGNORE) continue;
@@ -41,12 +44,13 @@ final class ReferenceCrossEntropy {
             losses[r] = lse - z[targets[r]];
             totals[0] += losses[r];
             if (isFirstLargest(z, targets[r])) totals[1]++;
-            if (dx != null || dw != null) backward(r, z, lse, inputGrad, weightGrad);
+            if (dx != null || dw != null || dBias != null) backward(r, z, lse, inputGrad, weightGrad, biasGrad);
         }
         store(stats, totals, true);
         if (tokenLoss != null) store(tokenLoss, losses, false);
         if (dx != null) store(dx, inputGrad, false);
         if (dw != null) store(dw, weightGrad, true);
+        if (dBias != null) store(dBias, biasGrad, true);
     }
 
     private double[] logits(int r) {
@@ -54,7 +58,7 @@ final class ReferenceCrossEntropy {
         for (int t = 0; t < vocab; t++) {
             double sum = 0;
             for (int c = 0; c < width; c++) sum += x[r * width + c] * w[t * width + c];
-            z[t] = Softcap.of(spec.scale() * sum, spec.softcap());
+            z[t] = Softcap.of(spec.scale() * sum + bias[t], spec.softcap());
         }
         return z;
     }
@@ -75,10 +79,11 @@ final class ReferenceCrossEntropy {
         return true;
     }
 
-    private void backward(int r, double[] z, double lse, double[] inputGrad, double[] weightGrad) {
+    private void backward(int r, double[] z, double lse, double[] inputGrad, double[] weightGrad, double[] biasGrad) {
         for (int t = 0; t < vocab; t++) {
             double dz = Math.exp(z[t] - lse) - (t == targets[r] ? 1 : 0);
             double d = dz * Softcap.slope(z[t], spec.softcap()) * spec.scale() * gradScale;
+            biasGrad[t] += d;
             for (int c = 0; c < width; c++) {
                 inputGrad[r * width + c] += d * w[t * width + c];
                 if (weightGrad != null) weightGrad[t * width + c] += d * x[r * width + c];

@@ -12,12 +12,14 @@ final class ReferenceGate {
             case SILU -> x * sigmoid(x);
             case GELU -> x / 2 * (1 + erf(x / Math.sqrt(2)));
             case GELU_TANH -> x / 2 * (1 + Math.tanh(inner(x)));
+            case SIGMOID -> sigmoid(x);
         };
     }
 
     static double slope(Activation activation, double x) {
         return switch (activation) {
             case SILU -> sigmoid(x) * (1 + x * (1 - sigmoid(x)));
+            case SIGMOID -> sigmoid(x) * (1 - sigmoid(x));
             case GELU -> (1 + erf(x / Math.sqrt(2))) / 2 + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
             case GELU_TANH -> {
                 double t = Math.tanh(inner(x));

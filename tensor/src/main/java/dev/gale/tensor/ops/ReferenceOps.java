@@ -7,11 +7,14 @@ import dev.gale.tensor.quant.Codec;
 import dev.gale.tensor.random.Philox;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 
 /// The meaning of every operation in obvious loops: operands are read as doubles, computed in double, and rounded once
 /// when stored. The oracle of every test; never optimised.
 public final class ReferenceOps extends HostOps {
+    private final ReferenceExperts experts = new ReferenceExperts(this);
+
     @Override
     public String name() {
         return "reference";
@@ -151,58 +154,52 @@ public final class ReferenceOps extends HostOps {
     // ---- normalisation, position, activation ----
 
     @Override
-    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+    public void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps, float shift) {
         Checks.rmsNormForward(y, rstd, x, w);
-        int width = x.cols();
-        double[] values = load(x);
-        double[] weight = load(w);
-        double[] scales = new double[x.rows()];
-        for (int r = 0; r < scales.length; r++) {
-            double squares = 0;
-            for (int c = 0; c < width; c++) squares += values[r * width + c] * values[r * width + c];
-            scales[r] = 1 / Math.sqrt(squares / width + eps);
-            for (int c = 0; c < width; c++) values[r * width + c] *= scales[r] * weight[c];
-        }
-        store(y, values, false);
-        store(rstd, scales, false);
+        ReferenceLayers.rmsNormForward(y, rstd, x, w, eps, shift);
     }
 
     @Override
-    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd,
+                                float shift) {
         Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
-        int width = x.cols();
-        double[] normed = load(x);
-        double[] upstream = load(dy);
-        double[] weight = load(w);
-        double[] scales = load(rstd);
-        double[] weightGrad = new double[width];
-        double[] inputGrad = new double[normed.length];
-        for (int r = 0; r < scales.length; r++) {
-            double mean = 0;
-            for (int c = 0; c < width; c++) {
-                int i = r * width + c;
-                normed[i] *= scales[r];
-                weightGrad[c] += upstream[i] * normed[i];
-                mean += upstream[i] * weight[c] * normed[i] / width;
-            }
-            for (int c = 0; c < width; c++) {
-                int i = r * width + c;
-                inputGrad[i] = scales[r] * (upstream[i] * weight[c] - normed[i] * mean);
-            }
-        }
-        if (dx != null) store(dx, inputGrad, accumulate);
-        if (dw != null) store(dw, weightGrad, true);
+        ReferenceLayers.rmsNormBackward(dx, accumulate, dw, dy, x, w, rstd, shift);
+    }
+
+    @Override
+    public void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
+        LayerChecks.layerNormForward(y, mean, rstd, x, w, bias);
+        ReferenceLayers.layerNormForward(y, mean, rstd, x, w, bias, eps);
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w,
+                                  Tensor mean, Tensor rstd) {
+        LayerChecks.layerNormBackward(dx, dw, dBias, dy, x, w, mean, rstd);
+        ReferenceLayers.layerNormBackward(dx, accumulate, dw, dBias, dy, x, w, mean, rstd);
+    }
+
+    @Override
+    public void scale(Tensor y, Tensor x, float factor, float cap) {
+        LayerChecks.scale(y, x);
+        ReferenceLayers.scale(y, x, factor, cap);
+    }
+
+    @Override
+    public void copyColumns(Tensor dst, Tensor src, Columns columns, boolean accumulate) {
+        LayerChecks.copyColumns(dst, src, columns);
+        ReferenceLayers.copyColumns(dst, src, columns, accumulate);
     }
 
     @Override
     public void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec,
             boolean transpose) {
         Checks.rope(q, k, cos, sin, positions, spec);
-        if (q != null) rotate(q, cos, sin, positions, spec.headDim(), transpose);
-        if (k != null) rotate(k, cos, sin, positions, spec.headDim(), transpose);
+        if (q != null) rotate(q, cos, sin, positions, spec, transpose);
+        if (k != null) rotate(k, cos, sin, positions, spec, transpose);
     }
 
-    private void rotate(Tensor x, Tensor cos, Tensor sin, Tensor positions, int headDim, boolean transpose) {
+    private void rotate(Tensor x, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose) {
         int half = cos.cols();
         double[] values = load(x);
         double[] cosines = load(cos);
@@ -210,14 +207,16 @@ public final class ReferenceOps extends HostOps {
         int[] at = toInts(positions);
         for (int r = 0; r < at.length; r++) {
             int angles = Objects.checkIndex(at[r], cos.rows()) * half;
-            for (int head = r * x.cols(); head < (r + 1) * x.cols(); head += headDim) {
+            for (int head = r * x.cols(); head < (r + 1) * x.cols(); head += spec.headDim()) {
                 for (int i = 0; i < half; i++) {
                     double c = cosines[angles + i];
                     double s = transpose ? -sines[angles + i] : sines[angles + i];
-                    double a = values[head + i];
-                    double b = values[head + half + i];
-                    values[head + i] = a * c - b * s;
-                    values[head + half + i] = b * c + a * s;
+                    int first = head + (spec.interleaved() ? 2 * i : i);
+                    int second = spec.interleaved() ? first + 1 : first + half;
+                    double a = values[first];
+                    double b = values[second];
+                    values[first] = a * c - b * s;
+                    values[second] = b * c + a * s;
                 }
             }
         }
@@ -228,7 +227,7 @@ public final class ReferenceOps extends HostOps {
     public void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation) {
         Checks.gluForward(y, gate, up);
         double[] gates = load(gate);
-        double[] product = load(up);
+        double[] product = loadOrOnes(up, gates.length);
         for (int i = 0; i < product.length; i++) product[i] *= ReferenceGate.value(activation, gates[i]);
         store(y, product, false);
     }
@@ -238,14 +237,21 @@ public final class ReferenceOps extends HostOps {
         Checks.gluBackward(dGate, dUp, dy, gate, up);
         double[] upstream = load(dy);
         double[] gates = load(gate);
-        double[] gateGrad = load(up);
+        double[] gateGrad = loadOrOnes(up, gates.length);
         double[] upGrad = new double[upstream.length];
         for (int i = 0; i < upstream.length; i++) {
             gateGrad[i] *= upstream[i] * ReferenceGate.slope(activation, gates[i]);
             upGrad[i] = upstream[i] * ReferenceGate.value(activation, gates[i]);
         }
         store(dGate, gateGrad, false);
-        store(dUp, upGrad, false);
+        if (dUp != null) store(dUp, upGrad, false);
+    }
+
+    private static double[] loadOrOnes(Tensor tensor, int size) {
+        if (tensor != null) return load(tensor);
+        double[] ones = new double[size];
+        Arrays.fill(ones, 1);
+        return ones;
     }
 
     // ---- attention ----
@@ -267,11 +273,56 @@ public final class ReferenceOps extends HostOps {
     // ---- loss ----
 
     @Override
-    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
+    public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
+            Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
         double factor = gradScale == null ? 1 : load(gradScale)[0];
-        new ReferenceCrossEntropy(x, w, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw);
+        new ReferenceCrossEntropy(x, w, bias, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw, dBias);
+    }
+
+    // ---- experts ----
+
+    @Override
+    public void routeForward(Tensor weights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.route("routeForward", weights, experts, logits, spec);
+        this.experts.routeForward(weights, experts, logits, spec);
+    }
+
+    @Override
+    public void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec) {
+        ExpertChecks.routeBackward(dLogits, dWeights, experts, logits, spec);
+        this.experts.routeBackward(dLogits, dWeights, experts, logits, spec);
+    }
+
+    @Override
+    public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
+        ExpertChecks.groupByExpert(tokens, places, offsets, experts);
+        this.experts.groupByExpert(tokens, places, offsets, experts);
+    }
+
+    @Override
+    public void combineForward(Tensor y, Tensor x, Tensor places, Tensor weights, boolean accumulate) {
+        ExpertChecks.combineForward(y, x, places, weights);
+        experts.combineForward(y, x, places, weights, accumulate);
+    }
+
+    @Override
+    public void combineBackward(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor places, Tensor weights) {
+        ExpertChecks.combineBackward(dx, dWeights, dy, x, places, weights);
+        experts.combineBackward(dx, dWeights, dy, x, places, weights);
+    }
+
+    @Override
+    public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+                              boolean accumulate) {
+        ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
+        experts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
+    }
+
+    @Override
+    public void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
+        ExpertChecks.groupedGradient(dw, a, b, offsets);
+        experts.groupedGradient(dw, a, b, offsets, alpha);
     }
 
     // ---- optimizer ----

@@ -21,7 +21,7 @@ import java.util.List;
 /// - NaN in gives NaN out, wherever the value takes part.
 /// - Arguments are checked in every implementation: ShapeException names the operation and the operands.
 /// - Destinations must not overlap sources unless a method says "in place".
-public interface TensorOps extends OptimizerOps, AutoCloseable {
+public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoCloseable {
 
     /// Short name for logs and results, e.g. `cpu`.
     String name();
@@ -241,28 +241,38 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
 
     // ---- normalisation, position, activation ----
 
-    /// `y[r,c] = x[r,c] * rstd[r] * w[c]`, `rstd[r] = 1 / sqrt(mean_c(x[r,c]^2) + eps)`.
-    /// Shapes: x, y `[M, D]`, w `[D]`, rstd F32 `[M]`, kept for backward. Writes: `=`.
-    /// Source: Zhang & Sennrich 2019, arXiv 1910.07467.
-    void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps);
+    /// `y[r,c] = x[r,c] * rstd[r] * (shift + w[c])`, `rstd[r] = 1 / sqrt(mean_c(x[r,c]^2) + eps)`.
+    /// Shapes: x, y `[M, n * D]`, seen as `[M * n, D]`, w `[D]`, rstd F32 `[M * n]`, kept for backward. Writes: `=`.
+    /// Source: Zhang & Sennrich 2019, arXiv 1910.07467; with a shift of 1 that of Gemma, arXiv 2403.08295.
+    void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps, float shift);
 
-    /// With `xhat = x * rstd`, `g = dy * w`: `dx = rstd * (g - xhat * mean_c(g * xhat))`, `dw += sum_r dy * xhat`.
+    /// As above without a shift.
+    default void rmsNormForward(Tensor y, Tensor rstd, Tensor x, Tensor w, float eps) {
+        rmsNormForward(y, rstd, x, w, eps, 0f);
+    }
+
+    /// With `xhat = x * rstd`, `g = dy * (shift + w)`: `dx = rstd * (g - xhat * mean_c(g * xhat))`, `dw += sum_r dy * xhat`.
     /// Shapes as forward; dw F32 `[D]`, null when w is frozen; dx null when not needed.
     /// Writes: dx `=` or, with accumulate, `+=`; dw `+=`. dx may be dy when not accumulating.
-    void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd);
+    void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd, float shift);
 
-    /// Rotary position embedding of every head of q and k, in place: for the pair (i, i + half) of a head,
-    /// `a' = a cos - b sin`, `b' = b cos + a sin`, half = cos.cols; elements from 2 * half on stay.
+    /// As above without a shift.
+    default void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        rmsNormBackward(dx, accumulate, dw, dy, x, w, rstd, 0f);
+    }
+
+    /// Rotary position embedding of every head of q and k, in place: for the pair (i, i + half) of a head, or (2i, 2i + 1)
+    /// when spec.interleaved, `a' = a cos - b sin`, `b' = b cos + a sin`, half = cos.cols; elements from 2 * half on stay.
     /// The transpose (inverse up to the table's scale) flips the sign of sin and is the backward, applied to dq and dk.
     /// Shapes: q `[M, H * K]`, k `[M, Hkv * K]`, cos and sin F32 `[P, half]`, positions I32 `[M]` in [0, P).
     /// q or k may be null. Source: Su et al. 2021, arXiv 2104.09864, in the rotate-half layout of Llama checkpoints.
     void rope(Tensor q, Tensor k, Tensor cos, Tensor sin, Tensor positions, AttentionSpec spec, boolean transpose);
 
-    /// `y = act(gate) * up`, elementwise, alike shapes. Writes: `=`.
+    /// `y = act(gate) * up`, elementwise, alike shapes; without up (null) `y = act(gate)`. Writes: `=`.
     void gluForward(Tensor y, Tensor gate, Tensor up, Activation activation);
 
     /// `dgate = dy * up * act'(gate)`, `dup = dy * act(gate)`. Writes: `=`. dgate may be gate and dup may be up or dy
-    /// (in place): each element is read before it is written.
+    /// (in place): each element is read before it is written. up and dup are null together; dgate may be dy then.
     void gluBackward(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, Activation activation);
 
     // ---- attention ----
@@ -286,17 +296,24 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     // ---- loss ----
 
     /// Output head and summed cross-entropy in one pass that never holds more than `spec.chunkRows` rows of logits.
-    /// For rows with target t >= 0: `z = softcap(scale * x wᵀ)`, loss = `logsumexp(z) - z[t]`; rows with target
+    /// For rows with target t >= 0: `z = softcap(scale * x wᵀ + bias)`, loss = `logsumexp(z) - z[t]`; rows with target
     /// `CrossEntropySpec.IGNORE` contribute nothing (their dx is 0).
-    /// Shapes: x `[M, D]`, w `[V, D]`, targets I32 `[M]`, stats F32 `[2]`, tokenLoss F32 `[M]`, dx `[M, D]`, dw F32
-    /// `[V, D]`.
+    /// Shapes: x `[M, D]`, w `[V, D]`, bias `[V]`, targets I32 `[M]`, stats F32 `[2]`, tokenLoss F32 `[M]`, dx `[M, D]`, dw
+    /// F32 `[V, D]`, dBias F32 `[V]`.
     /// Writes: `stats[0] +=` sum of losses, `stats[1] +=` number of rows whose largest logit is the target (first one
-    /// on ties); `tokenLoss =` each row's loss, 0 when ignored; `dx =` and `dw +=` the gradient of the *sum* of losses.
-    /// tokenLoss, dx and dw may be null. Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
+    /// on ties); `tokenLoss =` each row's loss, 0 when ignored; `dx =`, `dw +=` and `dBias +=` the gradient of the *sum* of
+    /// losses. tokenLoss, bias, dx, dw and dBias may be null; with a bias scale is 1.
+    /// Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
     ///
-    /// @param gradScale factor on dx and on what is added to dw, before they are rounded: F32, one element; null is 1
-    void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                            Tensor gradScale, CrossEntropySpec spec);
+    /// @param gradScale factor on dx and on what is added to dw and dBias, before they are rounded: F32, one element; null is 1
+    void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w, Tensor bias,
+            Tensor targets, Tensor gradScale, CrossEntropySpec spec);
+
+    /// The same without a bias.
+    default void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                                    Tensor gradScale, CrossEntropySpec spec) {
+        linearCrossEntropy(stats, tokenLoss, dx, dw, null, x, w, null, targets, gradScale, spec);
+    }
 
     /// The same with gradients as they are.
     default void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,

@@ -12,16 +12,21 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
+import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.ReferenceOps;
+import dev.gale.tensor.ops.RouteSpec;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.testing.GradCheck;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Every operation of `F` against finite differences. Inputs are rows of trainable tables, looked up in order.
 class GradientsTest {
@@ -95,6 +100,108 @@ class GradientsTest {
         GradCheck.ofOutput(ops, List.of(x, w), tape -> {
             Tensor shared = rows(tape, x);
             return F.add(tape, F.rmsNorm(tape, shared, w, 0.1f), F.rmsNorm(tape, shared, w, 0.2f));
+        });
+    }
+
+    @Test
+    void rmsNormOfPartsOfRowsWithAShift() {
+        Parameter x = trainable("x", 3, 8);
+        Parameter w = trainable("w", 4);
+        GradCheck.ofOutput(ops, List.of(x, w), tape -> F.rmsNorm(tape, rows(tape, x), w, 0.1f, 1f));
+    }
+
+    @Test
+    void layerNorm() {
+        Parameter x = trainable("x", 3, 7);
+        Parameter w = trainable("w", 7);
+        Parameter bias = trainable("bias", 7);
+        GradCheck.ofOutput(ops, List.of(x, w, bias), tape -> {
+            Tensor shared = rows(tape, x);
+            return F.add(tape, F.layerNorm(tape, shared, w, bias, 0.1f), F.layerNorm(tape, shared, w, bias, 0.2f));
+        });
+        w.setTrainable(false);
+        bias.setTrainable(false);
+        GradCheck.ofOutput(ops, List.of(x), tape -> F.layerNorm(tape, rows(tape, x), w, bias, 0.1f));
+    }
+
+    @Test
+    void scaledAndAddedScaled() {
+        Parameter a = trainable("a", 3, 4);
+        Parameter b = trainable("b", 3, 4);
+        GradCheck.ofOutput(ops, List.of(a, b),
+                tape -> F.addScaled(tape, rows(tape, a), F.scale(tape, rows(tape, b), 1.7f), -0.6f));
+    }
+
+    @Test
+    void columnsTakenApartAndPutTogether() {
+        Parameter x = trainable("x", 3, 10);
+        Parameter y = trainable("y", 3, 2);
+        GradCheck.ofOutput(ops, List.of(x), tape -> {
+            Tensor all = rows(tape, x);
+            return F.add(tape, F.columns(tape, all, Columns.range(4, 0, 0)), F.columns(tape, all, Columns.range(4, 5, 0)));
+        });
+        GradCheck.ofOutput(ops, List.of(x, y), tape -> F.columns(tape, 13,
+                new F.Part(rows(tape, x), new Columns(3, 2, 1, 3, 0, 4)),
+                new F.Part(rows(tape, y), new Columns(3, 2, 0, 0, 2, 4))));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Activation.class)
+    void activationWithoutAGate(Activation activation) {
+        Parameter x = trainable("x", 4, 5);
+        GradCheck.ofOutput(ops, List.of(x), tape -> F.glu(tape, rows(tape, x), null, activation));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aMixtureOfExperts(boolean normalize) {
+        Parameter x = trainable("x", 5, 4);
+        Parameter router = trainable("router", 3, 4);
+        List<Parameter> weights = List.of(trainable("w0", 6, 4), trainable("w1", 6, 4), trainable("w2", 6, 4));
+        List<Parameter> downs = List.of(trainable("d0", 4, 6), trainable("d1", 4, 6), trainable("d2", 4, 6));
+        List<Adapter> adapters = new ArrayList<>();
+        List<Parameter> all = new ArrayList<>(List.of(x, router));
+        for (int e = 0; e < 3; e++) {
+            adapters.add(e == 1 ? null : new Adapter(trainable("a" + e, 2, 4), trainable("b" + e, 6, 2), 0.7f, 0.3f, 1));
+        }
+        all.addAll(weights);
+        all.addAll(downs);
+        for (Adapter adapter : adapters) if (adapter != null) all.addAll(List.of(adapter.a(), adapter.b()));
+        Tensor rng = ints(1, 2, 3, 4);
+        GradCheck.ofOutput(ops, all, tape -> {
+            Tensor in = rows(tape, x);
+            Experts.Choice choice = Experts.route(tape, F.linear(tape, in, router, null, null, null, null),
+                    new RouteSpec(3, normalize, 1.5f));                  // all of them, as a change of choice has no slope
+            Experts.Order order = Experts.order(tape, choice.experts(), 3);
+            Tensor inner = Experts.linear(tape, Experts.dispatch(tape, in, order), weights, adapters, order, rng);
+            Tensor made = Experts.linear(tape, inner, downs, Arrays.asList(null, null, null), order, null);
+            return Experts.combine(tape, made, order.places(), choice.weights(), in);
+        });
+    }
+
+    @Test
+    void rowsTimesASigmoid() {
+        Parameter x = trainable("x", 5, 4);
+        Parameter number = trainable("number", 5, 1);
+        GradCheck.ofOutput(ops, List.of(x, number), tape -> {
+            Tensor in = rows(tape, x);
+            return Experts.combine(tape, in, null, Experts.sigmoid(tape, rows(tape, number)), in);
+        });
+    }
+
+    @Test
+    void ropeOfNeighbours() {
+        AttentionSpec spec = new AttentionSpec(2, 2, 5, 1f, 0f, true);
+        Parameter q = trainable("q", 3, 10);
+        Parameter k = trainable("k", 3, 10);
+        Tensor cos = f32(uniform(8, 1), 4, 2);
+        Tensor sin = f32(uniform(8, 2), 4, 2);
+        Tensor positions = ints(3, 0, 2);
+        GradCheck.ofOutput(ops, List.of(q, k), tape -> {
+            Tensor turnedQ = rows(tape, q);
+            Tensor turnedK = rows(tape, k);
+            F.rope(tape, turnedQ, turnedK, cos, sin, positions, spec);
+            return F.add(tape, turnedQ, F.glu(tape, turnedK, turnedQ, Activation.SILU));
         });
     }
 
@@ -319,6 +426,17 @@ class GradientsTest {
         CrossEntropySpec spec = new CrossEntropySpec(2, scale, softcap);
         GradCheck.ofLoss(ops, List.of(x, w),
                 (tape, stats) -> F.linearCrossEntropy(tape, stats, null, rows(tape, x), w, targets, spec));
+    }
+
+    @Test
+    void biasOfTheHead() {
+        Parameter x = trainable("x", 4, 5);
+        Parameter w = trainable("w", 7, 5);
+        Parameter bias = trainable("bias", 7);
+        Tensor targets = ints(3, CrossEntropySpec.IGNORE, 0, 6);
+        CrossEntropySpec spec = new CrossEntropySpec(2, 1f, 1.5f);
+        GradCheck.ofLoss(ops, List.of(x, w, bias),
+                (tape, stats) -> F.linearCrossEntropy(tape, stats, null, rows(tape, x), w, bias, targets, null, spec));
     }
 
     @Test

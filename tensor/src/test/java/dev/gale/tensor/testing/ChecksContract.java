@@ -227,6 +227,12 @@ public interface ChecksContract extends Trials {
                     () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.i(2), spec),
                     () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.f(3), spec),
                     () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.i(3), r.f(2), spec));
+            r.expect("linearCrossEntropy",
+                    () -> ops.linearCrossEntropy(r.f(2), null, null, null, null, x, w, r.f(6), r.i(3), null, spec),
+                    () -> ops.linearCrossEntropy(r.f(2), null, null, null, r.f(7), x, w, null, r.i(3), null, spec),
+                    () -> ops.linearCrossEntropy(r.f(2), null, null, null, r.f(4), x, w, r.f(7), r.i(3), null, spec),
+                    () -> ops.linearCrossEntropy(r.f(2), null, null, null, null, x, w, r.f(7), r.i(3), null,
+                            new CrossEntropySpec(2, 0.5f, 0f)));
             r.expect("sumSquares", () -> ops.sumSquares(r.f(2), x), () -> ops.sumSquares(r.f(1), r.i(3)));
             r.expect("clipFactor", () -> ops.clipFactor(r.f(1), r.f(1), r.f(1), 1),
                     () -> ops.clipFactor(r.f(2), r.f(2), r.f(1), 1),

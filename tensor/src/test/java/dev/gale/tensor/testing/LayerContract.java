@@ -156,14 +156,14 @@ public interface LayerContract extends Trials {
     }
 
     /// Terms of one element: exponential, division, polynomial and products each keep a few ulps of their result.
-    /// For SILU everything is a product, so the bound is relative to the result; GELU's `1 + erf` and `1 + tanh` cancel
+    /// For SILU and SIGMOID everything is a product, so the bound is relative to the result; GELU's `1 + erf` and `1 + tanh` cancel
     /// for negative gates, so there it is relative to `|gate|`.
     int GATE_TERMS = 16;
 
     private static double[] gluBounds(Activation activation, float[] gate, float[] factor, float[] want) {
         double[] bounds = new double[gate.length];
         for (int i = 0; i < bounds.length; i++) {
-            double magnitude = activation == Activation.SILU
+            double magnitude = activation == Activation.SILU || activation == Activation.SIGMOID
                     ? Math.abs(want[i]) : Math.abs(gate[i] * (double) factor[i]);
             bounds[i] = Math.max(GATE_TERMS * ULP * magnitude, Float.MIN_NORMAL);
         }

@@ -41,6 +41,44 @@ public interface LossContract extends Trials {
                 .within("stats", bounds.stats()).within("dx", bounds.dx()).within("dw", bounds.dw());
     }
 
+    /// Columns [from, to) of a matrix.
+    private static float[] columns(float[] matrix, int width, int from, int to) {
+        int rows = matrix.length / width;
+        float[] part = new float[rows * (to - from)];
+        for (int i = 0; i < part.length; i++) part[i] = matrix[i / (to - from) * width + from + i % (to - from)];
+        return part;
+    }
+
+    private static double[] columns(double[] matrix, int width, int from, int to) {
+        int rows = matrix.length / width;
+        double[] part = new double[rows * (to - from)];
+        for (int i = 0; i < part.length; i++) part[i] = matrix[i / (to - from) * width + from + i % (to - from)];
+        return part;
+    }
+
+    /// A bias is one more column of the weight, for an input of 1.
+    @ParameterizedTest(name = "{0} rows, {1} x {2}, chunks of {3}, softcap {4}")
+    @CsvSource({"0,5,4,8,0", "3,7,5,2,0", "17,33,64,4,1.5", "40,300,33,7,0"})
+    default void crossEntropyWithABiasMatches(int rows, int vocab, int width, int chunk, float softcap) {
+        CrossEntropySpec spec = new CrossEntropySpec(chunk, 1f, softcap);
+        int all = width + 1;
+        float[] x = uniform(rows * all, 1);
+        float[] w = uniform(vocab * all, 2);
+        float[] before = uniform(vocab * all, 4);
+        for (int r = 0; r < rows; r++) x[r * all + width] = 1;
+        CrossEntropyBounds bounds = new CrossEntropyBounds(x, w, before, targets(rows, vocab), spec);
+        compare(new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"), t.get("dw"),
+                t.get("dBias"), t.get("x"), t.get("w"), t.get("bias"), t.get("targets"), t.get("scale"), spec))
+                .inout("stats", new float[] {3, 2}, 2).output("tokenLoss", rows).output("dx", rows, width)
+                .inout("dw", columns(before, all, 0, width), vocab, width).inout("dBias", columns(before, all, width, all), vocab)
+                .input("x", columns(x, all, 0, width), rows, width).input("w", columns(w, all, 0, width), vocab, width)
+                .input("bias", columns(w, all, width, all), vocab)
+                .input("scale", new float[] {0.5f}, 1).ints("targets", targets(rows, vocab)))
+                .within("tokenLoss", bounds.tokenLoss()).within("stats", bounds.stats())
+                .within("dx", columns(bounds.dx(), all, 0, width)).within("dw", columns(bounds.dw(), all, 0, width))
+                .within("dBias", columns(bounds.dw(), all, width, all));
+    }
+
     @Test
     default void crossEntropyLeavesOutWhatIsNotAskedFor() {
         CrossEntropySpec spec = CrossEntropySpec.chunked(3);

@@ -44,7 +44,8 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
             return FastLanguageModel.fromScratch(directory, tokenizer, config.training().seed(), ops);
         }
         LoadOptions options = config.quantization().apply(LoadOptions.defaults().withDtype(config.torchDtype().orElse(null))
-                .withTrainable(config.fullFinetuning()).withOnHost(config.onHost()));
+                .withTrainable(config.fullFinetuning()).withRopeScaling(config.ropeScaling().orElse(null))
+                .withOnHost(config.onHost()));
         return FastLanguageModel.open(directory, tokenizer, options, ops);
     }
 

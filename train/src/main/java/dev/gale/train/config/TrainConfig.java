@@ -2,6 +2,7 @@ package dev.gale.train.config;
 
 import dev.gale.nn.HostWeights;
 import dev.gale.nn.LoadOptions;
+import dev.gale.nn.RopeScaling;
 import dev.gale.optim.OptimArgs;
 import dev.gale.peft.EvaConfig;
 import dev.gale.peft.InitLoraWeights;
@@ -36,14 +37,15 @@ import java.util.function.BiFunction;
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
+/// @param ropeScaling         in place of the model's own rotary embedding, to extend its context
 /// @param onHost              weights that stay in host memory: `offload_embedding`, `streamed_layers`
 /// @param quantization        of the base model, while it is loaded
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
-                          boolean fullFinetuning, boolean fromScratch, HostWeights onHost, QuantizationOptions quantization,
-                          SftConfig training, LoraConfig lora, DatasetConfig dataset) {
+                          boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling, HostWeights onHost,
+                          QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -57,12 +59,14 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     private static final RecordBinder BINDER = new RecordBinder(Map.of(
             ModuleNames.class, TrainConfig::moduleNames, InitLoraWeights.class, TrainConfig::init,
             LoftqConfig.class, section(LoftqConfig.DEFAULT), EvaConfig.class, section(EvaConfig.DEFAULT),
-            Checkpointing.class, TrainConfig::checkpointing, OptimArgs.class, TrainConfig::optimArgs));
+            Checkpointing.class, TrainConfig::checkpointing, OptimArgs.class, TrainConfig::optimArgs,
+            RopeScaling.class, TrainConfig::ropeScaling));
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
-                         boolean fullFinetuning, boolean fromScratch, boolean offloadEmbedding, int streamedLayers) {
-        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, false, 0);
+                         boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling,
+                         boolean offloadEmbedding, int streamedLayers) {
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, Optional.empty(), false, 0);
     }
 
     /// Reads a file.
@@ -98,6 +102,10 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             throw new InputException("%s: %s trains no adapters: leave out one of the two".formatted(
                     top.get("lora").place(), model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
+        if (model.fromScratch && model.ropeScaling.isPresent()) {
+            throw new InputException("%s: from_scratch has no context to extend: write rope_scaling into the config.json"
+                    .formatted(top.get("rope_scaling").place()));
+        }
         QuantizationOptions quantization = BINDER.bind(QuantizationOptions.NONE, top);
         if ((model.fullFinetuning || model.fromScratch) && quantization.isActive()) {
             throw new InputException("%s: quantized weights cannot be trained: leave out %s, or train an adapter".formatted(
@@ -105,7 +113,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
                     model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, onHost(model, top), quantization,
+                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, model.ropeScaling,
+                onHost(model, top), quantization,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
     }
 
@@ -222,6 +231,16 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         if (!(given.value() instanceof String text)) throw given.wrong(key, "text such as rank=64, scale=0.25, or a section");
         try {
             return OptimArgs.parse(text);
+        } catch (InputException e) {
+            throw new InputException(given.place() + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static RopeScaling ropeScaling(String key, ConfigValue given) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        given.section(key).forEach((name, value) -> values.put(name, value.plain()));
+        try {
+            return new RopeScaling(values);
         } catch (InputException e) {
             throw new InputException(given.place() + ": " + e.getMessage(), e);
         }

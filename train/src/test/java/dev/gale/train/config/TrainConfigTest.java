@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gale.nn.RopeScaling;
 import dev.gale.peft.EvaConfig;
 import dev.gale.peft.InitLoraWeights;
 import dev.gale.peft.LoftqConfig;
@@ -111,6 +112,17 @@ class TrainConfigTest {
         assertRefused("run.yaml, line 4: LoRA: rho of eva_config must be at least 1", "lora:\n  eva_config:\n    rho: 0.5\n");
         assertRefused("run.yaml, line 2: LoRA: lora_bias and use_dora exclude each other", "lora: {lora_bias: true, use_dora: true}\n");
         assertRefused("run.yaml, line 2: loraplus_lr_ratio must be above 0", "loraplus_lr_ratio: 0\n");
+    }
+
+    @Test
+    void ropeScalingExtendsAContext() {
+        assertEquals(Optional.of(new RopeScaling(Map.of("rope_type", "linear", "factor", 8.0))),
+                parse("rope_scaling: {type: linear, factor: 8.0}\n").ropeScaling());
+        for (String[] wrong : new String[][] {{"rope_scaling: {factor: 8.0}\n", ": rope_scaling must name a type"},
+            {"from_scratch: true\nrope_scaling: {type: linear, factor: 8}\n", ": from_scratch has no context to extend"}}) {
+            String refusal = assertThrows(InputException.class, () -> parse(wrong[0])).getMessage();
+            assertTrue(refusal.startsWith("run.yaml, line ") && refusal.contains(wrong[1]), refusal);
+        }
     }
 
     @Test
