@@ -2,7 +2,9 @@ package dev.gale.bench;
 
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.Roofline;
+import dev.gale.train.cli.RooflineOption;
 import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// What every measurement of a model's shape is told.
@@ -17,13 +19,8 @@ public final class RunShape {
     @Option(names = "--seq", paramLabel = "S", defaultValue = "512", description = "Tokens of a sequence (${DEFAULT-VALUE}).")
     private int seq;
 
-    @Option(names = "--peak-tflops", paramLabel = "N", defaultValue = "790",
-            description = "Of the roofline: arithmetic of 16-bit products (${DEFAULT-VALUE}).")
-    private double peakTflops;
-
-    @Option(names = "--peak-tbs", paramLabel = "N", defaultValue = "4.3",
-            description = "Of the roofline: TB/s between device and its memory (${DEFAULT-VALUE}).")
-    private double peakTbs;
+    @Mixin
+    private RooflineOption peaks;
 
     @Option(names = "--results", paramLabel = "DIR", defaultValue = "bench/results",
             description = "Where rows are added (${DEFAULT-VALUE}).")
@@ -33,8 +30,7 @@ public final class RunShape {
     public void check() {
         atLeastOne("--batch", batch);
         atLeastOne("--seq", seq);
-        if (!(peakTflops > 0)) throw new InputException("--peak-tflops must be above 0, got " + peakTflops);
-        if (!(peakTbs > 0)) throw new InputException("--peak-tbs must be above 0, got " + peakTbs);
+        peaks.check();
         if ((long) batch * seq > 1 << 24) {
             throw new InputException("--batch %d of --seq %d tokens is too much".formatted(batch, seq));
         }
@@ -59,7 +55,7 @@ public final class RunShape {
     }
 
     public Roofline roofline() {
-        return new Roofline(peakTflops * 1e12, peakTbs * 1e12);
+        return peaks.roofline();
     }
 
     public Path results() {

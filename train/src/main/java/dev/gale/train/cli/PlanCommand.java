@@ -6,7 +6,6 @@ import dev.gale.nn.ModelConfig;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.NullOps;
-import dev.gale.tensor.ops.Roofline;
 import dev.gale.tensor.quant.Quantization;
 import dev.gale.train.MemoryPlan;
 import dev.gale.train.config.TrainConfig;
@@ -53,11 +52,8 @@ final class PlanCommand implements Callable<Integer> {
             description = "How the weights of layers are held, if the model does not say so (${DEFAULT-VALUE}).")
     private String quantization;
 
-    @Option(names = "--peak-tflops", paramLabel = "N", defaultValue = "790", description = "Of the device (${DEFAULT-VALUE}).")
-    private double peakTflops;
-
-    @Option(names = "--peak-tbs", paramLabel = "N", defaultValue = "4.3", description = "Of its memory, TB/s (${DEFAULT-VALUE}).")
-    private double peakTbs;
+    @Mixin
+    private RooflineOption peaks;
 
     @Option(names = "--link-gbs", paramLabel = "N", defaultValue = "50",
             description = "Between host and device, GB/s each way (${DEFAULT-VALUE}).")
@@ -79,16 +75,14 @@ final class PlanCommand implements Callable<Integer> {
         positive("--seq", seq);
         positive("--batch", batch);
         positive("--lora-r", rank);
-        positive("--peak-tflops", peakTflops);
-        positive("--peak-tbs", peakTbs);
+        peaks.check();
         positive("--link-gbs", linkGbs);
         ModelConfig config = HfConfig.read(model);
         Optional<Quantization> packed = BitsAndBytesConfig.read(model).map(BitsAndBytesConfig::quantization);
         Quantization kind = packed.orElseGet(this::chosenQuantization);
         ComputeDevice target = device.memory().map(DeviceOption::imagined).or(device::choose).orElseThrow(() ->
                 new InputException("there is no GPU here to plan for: say with --gpu-memory how much memory one has"));
-        Roofline roofline = new Roofline(peakTflops * 1e12, peakTbs * 1e12);
-        return new FitSearch(config, kind, rank, batch, target, roofline, linkGbs * 1e9).report(seq, keys(packed.isEmpty() ? kind : null));
+        return new FitSearch(config, kind, rank, batch, target, peaks.roofline(), linkGbs * 1e9).report(seq, keys(packed.isEmpty() ? kind : null));
     }
 
     private static void positive(String option, double value) {
