@@ -2,6 +2,8 @@ package dev.gale.train.data;
 
 import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig;
+import dev.gale.train.data.read.ReadOptions;
+import dev.gale.train.data.read.RowSource;
 import dev.gale.train.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /// Rows to train on and rows held out, read but not yet tokenized.
 public final class Dataset {
@@ -34,9 +37,17 @@ public final class Dataset {
     ///
     /// Throws InputException when a file is missing, empty or malformed, or when nothing would be left to train on.
     public static Dataset load(DatasetConfig config) {
-        List<Row> rows = JsonRows.read(config.path(), config.maxSamples());
-        List<Row> heldOut = config.evalPath().map(path -> JsonRows.read(path, config.maxSamples())).orElse(List.of());
+        List<Row> rows = read(config.reading());
+        List<Row> heldOut = config.evalReading().map(Dataset::read).orElse(List.of());
         return config.testSize() == 0 ? new Dataset(config, rows, heldOut) : split(config, rows);
+    }
+
+    private static List<Row> read(ReadOptions options) {
+        try (Stream<Row> rows = RowSource.of(options).stream()) {
+            List<Row> all = rows.toList();
+            if (all.isEmpty()) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(options.path()));
+            return all;
+        }
     }
 
     /// A dataset of rows in memory, values by column.

@@ -222,7 +222,7 @@ class TrainConfigTest {
         assertRefused("run.yaml, line 3: this is not YAML", "seed: [1, 2\n");
         assertRefused("run.yaml, line 3: aliases", "seed: &s 1\ndata_seed: *s\n");
         assertRefused("run.yaml, line 3: a second document", "---\nseed: 2\n");
-        assertRefused("run.yaml: dataset.path is missing: set it to a JSON or JSONL file", "dataset: {test_size: 1}\n");
+        assertRefused("run.yaml: dataset.path is missing: set it to a file or folder of rows to train on", "dataset: {test_size: 1}\n");
         assertEquals("run.yaml must hold lines of the form 'key: value'", assertThrows(InputException.class,
                 () -> TrainConfig.parse("- a\n", "run.yaml", List.of())).getMessage());
         assertEquals("run.yaml: model_name_or_path is missing: set it to the folder of a Hugging Face model",
