@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -110,7 +111,7 @@ final class DatasetFolder {
     private static List<String> ofOneKind(List<String> files) {
         Map<DataFile.Kind, List<String>> kinds = new EnumMap<>(DataFile.Kind.class);
         for (String file : files) {
-            String lower = file.replaceAll("(?i)\\.gz$", "").toLowerCase(java.util.Locale.ROOT);
+            String lower = file.replaceAll("(?i)\\.gz$", "").toLowerCase(Locale.ROOT);
             DataFile.Kind kind = lower.endsWith(".parquet") ? DataFile.Kind.PARQUET : lower.endsWith(".csv") ? DataFile.Kind.CSV
                     : lower.endsWith(".tsv") ? DataFile.Kind.TSV : lower.endsWith(".txt") ? DataFile.Kind.TEXT : DataFile.Kind.JSON;
             kinds.computeIfAbsent(kind, k -> new ArrayList<>()).add(file);

@@ -9,8 +9,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Spliterator;
 import java.util.Spliterators;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -71,12 +73,23 @@ public final class RowSource {
             throw new InputException("the dataset %s does not exist; there is no folder %s".formatted(pattern, folder));
         }
         String rest = pattern.subpath(next, pattern.getNameCount()).toString().replace('\\', '/');
-        return DatasetFolder.splits(folder, java.util.Optional.empty(), DataFiles.of(rest, "dataset.path"));
+        return DatasetFolder.splits(folder, Optional.empty(), DataFiles.of(rest, "dataset.path"));
     }
 
     /// The files that the rows come from; an archive is one.
     public List<Path> files() {
         return parts.stream().flatMap(part -> part.files.stream()).map(DataFile::path).distinct().toList();
+    }
+
+    /// A name for the rows: the bytes of the files, what of them is read, and how.
+    public String contentKey() {
+        ContentKey key = new ContentKey().add(options.columns(), options.where(), options.sampleBy(), options.maxSamples());
+        for (Part part : parts) {
+            key.add(part.from, part.to, part.files.size());
+            for (DataFile file : part.files) key.add(file.kind(), file.entry());
+        }
+        files().forEach(key::addFile);
+        return key.hex();
     }
 
     /// Reads the rows from the beginning. Close the reader.
@@ -89,7 +102,7 @@ public final class RowSource {
         RowReader reader = open();
         Spliterator<Row> rows = new Spliterators.AbstractSpliterator<>(Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL) {
             @Override
-            public boolean tryAdvance(java.util.function.Consumer<? super Row> action) {
+            public boolean tryAdvance(Consumer<? super Row> action) {
                 Row row = reader.next();
                 if (row != null) action.accept(row);
                 return row != null;

@@ -1,0 +1,121 @@
+package dev.gale.train.data;
+
+import dev.gale.tensor.InputException;
+import dev.gale.train.data.read.ContentKey;
+import dev.gale.train.data.read.RowReader;
+import dev.gale.train.data.read.RowSource;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+
+/// Rows that can be read again and again, or some of them by their numbers.
+final class RowSet {
+    private final Supplier<RowReader> opener;
+    private final String contentKey;
+    private final int all;
+    private final BitSet members;
+
+    /// @param contentKey name of the content, null for rows in memory
+    /// @param members    numbers of the rows that belong to it, null for all
+    private RowSet(Supplier<RowReader> opener, String contentKey, int all, BitSet members) {
+        this.opener = opener;
+        this.contentKey = contentKey;
+        this.all = all;
+        this.members = members;
+    }
+
+    static RowSet of(List<Row> rows) {
+        return new RowSet(() -> reader(rows.iterator()), null, rows.size(), null);
+    }
+
+    private static RowReader reader(Iterator<Row> rows) {
+        return new RowReader() {
+            @Override
+            public Row next() {
+                return rows.hasNext() ? rows.next() : null;
+            }
+
+            @Override
+            public void close() {}
+        };
+    }
+
+    /// All rows of a source, after a look at each, unless the cache knows that there was one.
+    ///
+    /// @param path for messages
+    ///
+    /// Throws InputException when a row is malformed, or there is none.
+    static RowSet checked(RowSource source, Path path, TokenCache cache) {
+        String key = source.contentKey();
+        OptionalInt known = cache.rows(key);
+        int count = known.isPresent() ? known.getAsInt() : count(source, path);
+        if (count == 0) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(path));
+        if (known.isEmpty()) cache.noteRows(key, count);
+        return new RowSet(source::open, key, count, null);
+    }
+
+    private static int count(RowSource source, Path path) {
+        try (RowReader rows = source.open()) {
+            long count = 0;
+            while (rows.next() != null) count++;
+            if (count > Integer.MAX_VALUE - 8) {
+                throw new InputException("%s has %d rows, which is more than one run takes; set dataset.split to a part".formatted(path, count));
+            }
+            return (int) count;
+        }
+    }
+
+    RowSet only(BitSet numbers) {
+        return new RowSet(opener, contentKey, all, numbers);
+    }
+
+    RowSet without(BitSet numbers) {
+        BitSet others = (BitSet) numbers.clone();
+        others.flip(0, all);
+        return only(others);
+    }
+
+    int size() {
+        return members == null ? all : members.cardinality();
+    }
+
+    /// Adds the name of the content to a key; false for rows in memory.
+    boolean describe(ContentKey key) {
+        key.add(contentKey, members == null ? "all" : Optional.of(members.stream().asLongStream().reduce(17, (h, i) -> h * 31 + i)),
+                size());
+        return contentKey != null;
+    }
+
+    RowReader open() {
+        RowReader rows = opener.get();
+        return members == null ? rows : new RowReader() {
+            private int number = -1;
+
+            @Override
+            public Row next() {
+                Row row = rows.next();
+                number++;
+                while (row != null && !members.get(number)) {
+                    row = rows.next();
+                    number++;
+                }
+                return row;
+            }
+
+            @Override
+            public void close() {
+                rows.close();
+            }
+        };
+    }
+
+    Stream<Row> stream() {
+        RowReader rows = open();
+        return Stream.iterate(rows.next(), row -> row != null, row -> rows.next()).onClose(rows::close);
+    }
+}
