@@ -16,6 +16,10 @@ final class RunOptions {
             description = "Override one key of the configuration; repeatable.")
     private List<String> overrides = new ArrayList<>();
 
+    @Option(names = "--where", paramLabel = "SQL",
+            description = "Read only rows that meet this condition, e.g. \"length(output) > 20\": dataset.where.")
+    private String where;
+
     TrainConfig load() {
         return load(List.of());
     }
@@ -23,6 +27,7 @@ final class RunOptions {
     /// @param more overrides that come last
     TrainConfig load(List<String> more) {
         List<String> all = new ArrayList<>(overrides);
+        if (where != null) all.add("dataset.where='" + where.replace("'", "''") + "'");
         all.addAll(more);
         return TrainConfig.load(config, all);
     }

@@ -19,7 +19,8 @@ final class ComparisonRows {
         String promptField = promptColumn(row, config);
         boolean chats = Conversations.isConversation(row.require("chosen"));
         if (chats != Conversations.isConversation(row.require("rejected"))) {
-            throw new InputException(row.place() + ": one of chosen and rejected is text and the other one messages; write both alike");
+            throw new InputException(row.place() + ": one of chosen and rejected is text and the other one messages; "
+                    + "write both alike");
         }
         if (!chats) return textPair(row, promptField);
         List<Map<String, Object>> chosen = Conversations.messages(row, "chosen");
@@ -36,7 +37,9 @@ final class ComparisonRows {
             chosen = chosen.subList(same, chosen.size());
             rejected = rejected.subList(same, rejected.size());
         }
-        if (prompt.isEmpty()) throw new InputException(row.place() + ": chosen and rejected have no message in common and there is no prompt");
+        if (prompt.isEmpty()) {
+            throw new InputException(row.place() + ": chosen and rejected have no message in common and there is no prompt");
+        }
         return new PreferenceSample(answer(row, prompt, chosen), answer(row, prompt, rejected));
     }
 
@@ -56,7 +59,9 @@ final class ComparisonRows {
     private static PreferenceSample textPair(Row row, String promptField) {
         String chosen = row.text("chosen");
         String rejected = row.text("rejected");
-        if (chosen.isEmpty() && rejected.isEmpty()) throw new InputException(row.place() + ": chosen and rejected are both empty");
+        if (chosen.isEmpty() && rejected.isEmpty()) {
+            throw new InputException(row.place() + ": chosen and rejected are both empty");
+        }
         if (promptField != null) {
             String prompt = promptField.equals("instruction") ? RowFormat.alpacaPrompt(row) : row.text(promptField);
             return new PreferenceSample(new Sample.Text(prompt, chosen), new Sample.Text(prompt, rejected));
@@ -81,14 +86,17 @@ final class ComparisonRows {
     /// An answer and whether it is good.
     static KtoSample kto(Row row, DatasetConfig config) {
         Boolean label = label(row.require("label"));
-        if (label == null) throw new InputException(row.place() + ": the label must be true or false, found " + row.values().get("label"));
+        if (label == null) {
+            throw new InputException(row.place() + ": the label must be true or false, found " + row.values().get("label"));
+        }
         String conversation = Conversations.column(row);
         if (row.values().containsKey(config.promptField()) || conversation == null) {
             return new KtoSample(RowFormat.promptCompletion(row, config.promptField(), config.completionField()), label);
         }
         List<Map<String, Object>> messages = Conversations.messages(row, conversation);
         if (messages.size() < 2 || !"assistant".equals(messages.getLast().get("role"))) {
-            throw new InputException("%s: column '%s' must end with the assistant's answer to something".formatted(row.place(), conversation));
+            throw new InputException("%s: column '%s' must end with the assistant's answer to something"
+                    .formatted(row.place(), conversation));
         }
         return new KtoSample(Conversations.chat(row, messages, messages.size() - 1), label);
     }
@@ -108,11 +116,11 @@ final class ComparisonRows {
     static InputException notForSupervision(Row row, RowFormat format) {
         boolean pair = format == RowFormat.PREFERENCE;
         String conversation = Conversations.column(row);
+        boolean asked = conversation == null || row.values().containsKey("prompt");
         String remedy = pair ? "dataset.columns to " + chosenAsAnswer(row, conversation)
-                : "dataset.where to 'label' and dataset.format to " + (conversation == null || row.values().containsKey("prompt")
-                        ? "prompt_completion" : "messages");
-        return new InputException("%s has %s, which is for preference training; to train on the %s answers, set %s".formatted(row.place(),
-                pair ? "a chosen and a rejected answer" : "a label of good and bad answers", pair ? "chosen" : "good", remedy));
+                : "dataset.where to 'label' and dataset.format to " + (asked ? "prompt_completion" : "messages");
+        return new InputException("%s has %s, which is for preference training; to train on the %s answers, set %s"
+                .formatted(row.place(), pair ? "a chosen and a rejected answer" : "a label of good and bad answers", pair ? "chosen" : "good", remedy));
     }
 
     private static String chosenAsAnswer(Row row, String conversation) {

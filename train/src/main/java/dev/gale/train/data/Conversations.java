@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /// Reads messages as chat templates take them, with `role` and `content`, from what rows hold: those, ShareGPT's `from` and
 /// `value`, or the JSON text of a list of either, as CSV has it.
@@ -29,12 +30,13 @@ final class Conversations {
 
     /// Whether a value holds messages: a list, a message, or the text of a list.
     static boolean isConversation(Object value) {
-        return value instanceof List || value instanceof Map || value instanceof String text && text.stripLeading().startsWith("[{");
+        return value instanceof List || value instanceof Map
+                || value instanceof String text && text.stripLeading().startsWith("[{");
     }
 
     /// The column of a row that holds a conversation, null when none does.
     static String column(Row row) {
-        return row.values().containsKey("messages") ? "messages" : row.values().containsKey("conversations") ? "conversations" : null;
+        return Stream.of("messages", "conversations").filter(row.values()::containsKey).findFirst().orElse(null);
     }
 
     /// The messages of a column; a single message is a list of one.
@@ -65,7 +67,8 @@ final class Conversations {
         try {
             return JSON.readValue(text, Object.class);
         } catch (JsonProcessingException e) {
-            throw new InputException("%s: column '%s' is text but not JSON (%s)".formatted(row.place(), column, JsonProblem.of(e)), e);
+            throw new InputException("%s: column '%s' is text but not JSON (%s)".formatted(row.place(), column,
+                    JsonProblem.of(e)), e);
         }
     }
 
@@ -117,7 +120,8 @@ final class Conversations {
         List<Object> calls = new ArrayList<>();
         for (Object call : read instanceof List<?> list ? list : List.of(read == null ? "" : read)) {
             if (!(call instanceof Map<?, ?> map) || !(map.get("name") instanceof String)) {
-                throw new InputException("%s: message %d in '%s' is a function call without a name; write {\"name\": ..., \"arguments\": ...}"
+                throw new InputException(("%s: message %d in '%s' is a function call without a name; write {\"name\": ..., "
+                        + "\"arguments\": ...}")
                         .formatted(row.place(), number, column));
             }
             calls.add(new LinkedHashMap<>(Map.of("type", "function", "function", call)));

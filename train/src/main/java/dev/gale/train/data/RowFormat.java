@@ -45,8 +45,9 @@ public enum RowFormat {
         if (columns.contains("segments")) return SEGMENTS;
         if (columns.contains("instruction") && columns.contains("output")) return ALPACA;
         if (columns.contains(config.textField())) return TEXT;
-        throw new InputException(("%s has none of the columns '%s'; '%s' and '%s'; 'messages'; 'instruction' and 'output'; 'segments'; "
-                + "'chosen' and 'rejected'; it has: %s; set text_field, or prompt_field and completion_field, or columns, or template")
+        throw new InputException(("%s has none of the columns '%s'; '%s' and '%s'; 'messages'; 'instruction' and "
+                + "'output'; 'segments'; 'chosen' and 'rejected'; it has: %s; set text_field, or prompt_field and "
+                + "completion_field, or columns, or template")
                 .formatted(row.place(), config.textField(), config.promptField(), config.completionField(),
                         String.join(", ", columns)));
     }
@@ -99,7 +100,8 @@ public enum RowFormat {
         }
         List<Sample.Segment> segments = new ArrayList<>();
         for (Object entry : list) {
-            if (!(entry instanceof Map<?, ?> map && map.get("label") instanceof Boolean label && map.get("text") instanceof String text)) {
+            if (!(entry instanceof Map<?, ?> map && map.get("label") instanceof Boolean label
+                    && map.get("text") instanceof String text)) {
                 throw new InputException("%s: segment %d is not an object with a label (true or false) and a text"
                         .formatted(row.place(), segments.size() + 1));
             }

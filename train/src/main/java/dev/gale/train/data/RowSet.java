@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -19,10 +18,13 @@ final class RowSet {
     private final String contentKey;
     private final int all;
     private final BitSet members;
+    private final Runnable check;
 
     /// @param contentKey name of the content, null for rows in memory
     /// @param members    numbers of the rows that belong to it, null for all
-    private RowSet(Supplier<RowReader> opener, String contentKey, int all, BitSet members) {
+    /// @param check      complains when the rows are no longer those of the content's name
+    private RowSet(Supplier<RowReader> opener, String contentKey, int all, BitSet members, Runnable check) {
+        this.check = check;
         this.opener = opener;
         this.contentKey = contentKey;
         this.all = all;
@@ -30,7 +32,7 @@ final class RowSet {
     }
 
     static RowSet of(List<Row> rows) {
-        return new RowSet(() -> reader(rows.iterator()), null, rows.size(), null);
+        return new RowSet(() -> reader(rows.iterator()), null, rows.size(), null, () -> {});
     }
 
     private static RowReader reader(Iterator<Row> rows) {
@@ -55,8 +57,9 @@ final class RowSet {
         OptionalInt known = cache.rows(key);
         int count = known.isPresent() ? known.getAsInt() : count(source, path);
         if (count == 0) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(path));
+        source.requireUnchanged();
         if (known.isEmpty()) cache.noteRows(key, count);
-        return new RowSet(source::open, key, count, null);
+        return new RowSet(source::open, key, count, null, source::requireUnchanged);
     }
 
     private static int count(RowSource source, Path path) {
@@ -64,14 +67,20 @@ final class RowSet {
             long count = 0;
             while (rows.next() != null) count++;
             if (count > Integer.MAX_VALUE - 8) {
-                throw new InputException("%s has %d rows, which is more than one run takes; set dataset.split to a part".formatted(path, count));
+                throw new InputException("%s has %d rows, which is more than one run takes; set dataset.split to a part"
+                        .formatted(path, count));
             }
             return (int) count;
         }
     }
 
+    /// Throws InputException when a file was written into since the rows were checked.
+    void requireUnchanged() {
+        check.run();
+    }
+
     RowSet only(BitSet numbers) {
-        return new RowSet(opener, contentKey, all, numbers);
+        return new RowSet(opener, contentKey, all, numbers, check);
     }
 
     RowSet without(BitSet numbers) {
@@ -86,8 +95,7 @@ final class RowSet {
 
     /// Adds the name of the content to a key; false for rows in memory.
     boolean describe(ContentKey key) {
-        key.add(contentKey, members == null ? "all" : Optional.of(members.stream().asLongStream().reduce(17, (h, i) -> h * 31 + i)),
-                size());
+        key.add(contentKey, size(), members == null ? "all" : members.stream().asLongStream().reduce(17, (h, i) -> h * 31 + i));
         return contentKey != null;
     }
 

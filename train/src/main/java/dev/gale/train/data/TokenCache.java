@@ -48,7 +48,8 @@ final class TokenCache {
         String named = System.getProperty("gale.cache", System.getenv("GALE_CACHE"));
         if (named != null && !named.isBlank()) return Path.of(named, "tokens");
         String cache = System.getenv("XDG_CACHE_HOME");
-        Path base = cache != null && !cache.isBlank() ? Path.of(cache) : Path.of(System.getProperty("user.home", "."), ".cache");
+        Path home = Path.of(System.getProperty("user.home", "."));
+        Path base = cache != null && !cache.isBlank() ? Path.of(cache) : home.resolve(".cache");
         return base.resolve("gale").resolve("tokens");
     }
 
@@ -58,7 +59,8 @@ final class TokenCache {
             folder.toFile().deleteOnExit();
             return folder;
         } catch (IOException e) {
-            throw new InputException("no folder for tokenized rows can be written (%s); set dataset.cache_dir to one".formatted(e.getMessage()), e);
+            throw new InputException("no folder for tokenized rows can be written (%s); set dataset.cache_dir to one"
+                    .formatted(e.getMessage()), e);
         }
     }
 
@@ -79,7 +81,8 @@ final class TokenCache {
             if (folder.getFileName().toString().startsWith("gale-tokens-")) file.toFile().deleteOnExit();
             return written;
         } catch (IOException e) {
-            throw new InputException("tokenized rows cannot be kept in %s (%s); set dataset.cache_dir to a folder with room for them"
+            throw new InputException(("tokenized rows cannot be kept in %s (%s); set dataset.cache_dir to a folder with "
+                    + "room for them")
                     .formatted(folder, e.getMessage()), e);
         } finally {
             delete(unfinished);
@@ -98,7 +101,8 @@ final class TokenCache {
     OptionalInt rows(String name) {
         try {
             String text = Files.readString(folder.resolve(name + ".rows"));
-            return text.matches("rows \\d{1,9}\n") ? OptionalInt.of(Integer.parseInt(text.substring(5).strip())) : OptionalInt.empty();
+            return text.matches("rows \\d{1,9}\n") ? OptionalInt.of(Integer.parseInt(text.substring(5).strip()))
+                    : OptionalInt.empty();
         } catch (IOException e) {
             return OptionalInt.empty();
         }
@@ -108,7 +112,8 @@ final class TokenCache {
         Path unfinished = folder.resolve("%s.%s.unfinished".formatted(name, UUID.randomUUID()));
         try {
             Files.writeString(unfinished, "rows " + rows + "\n");
-            Files.move(unfinished, folder.resolve(name + ".rows"), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            Files.move(unfinished, folder.resolve(name + ".rows"), StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException e) {
             delete(unfinished);                             // then they are read again the next time
         }

@@ -23,7 +23,8 @@ final class TokenFileWriter implements AutoCloseable {
     /// Opens a new file.
     TokenFileWriter(Path file) throws IOException {
         entryFile = file.resolveSibling(file.getFileName() + ".entries");
-        channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
+        channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING,
+                StandardOpenOption.WRITE);
         try {
             entryChannel = FileChannel.open(entryFile, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING,
                     StandardOpenOption.READ, StandardOpenOption.WRITE);

@@ -16,7 +16,7 @@ import java.util.function.Function;
 /// the build of Gale; with a template that writes the date, also today's.
 final class TokenizedRows {
     private static final int MOST_ROWS = 1024;
-    private static final long MOST_CHARACTERS = 4L << 20;
+    private static final long MOST_CHARACTERS = 2L << 20;
 
     private final RowSet rows;
     private final DatasetConfig config;
@@ -83,6 +83,7 @@ final class TokenizedRows {
             }
             encode(some, encoder, sink);
         }
+        rows.requireUnchanged();
     }
 
     private static void encode(List<Row> some, Function<Row, List<Dataset.Marked>> encoder, Sink sink) throws IOException {

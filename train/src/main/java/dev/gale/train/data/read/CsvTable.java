@@ -16,7 +16,7 @@ import java.util.Map;
 /// Comma- or tab-separated values as RFC 4180 has them; the first row names the columns. All values are text.
 final class CsvTable implements TableReader {
     private static final CsvMapper MAPPER = new CsvMapper(CsvFactory.builder().streamReadConstraints(
-            StreamReadConstraints.builder().maxStringLength(TextBytes.LONGEST_ROW).build()).build());
+            StreamReadConstraints.builder().maxStringLength(2 * TextBytes.LONGEST_ROW).build()).build());
 
     private final DataFile file;
     private final TextBytes in;
@@ -38,7 +38,8 @@ final class CsvTable implements TableReader {
         for (int i = 0; i < names.length; i++) {
             for (int j = 0; j < i; j++) {
                 if (!names[i].equals(names[j])) continue;
-                throw new InputException("%s names the column '%s' twice in its first row; rename one".formatted(file, names[i]));
+                throw new InputException("%s names the column '%s' twice in its first row; rename one"
+                        .formatted(file, names[i]));
             }
         }
         return names;

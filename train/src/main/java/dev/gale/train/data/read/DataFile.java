@@ -26,14 +26,24 @@ record DataFile(Path path, Optional<String> entry) {
     private static final List<String> ENDINGS = List.of(".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet");
 
     /// How the rows of a file are written down.
-    enum Kind { JSON, CSV, TSV, TEXT, PARQUET }
+    enum Kind {
+        JSON, CSV, TSV, TEXT, PARQUET;
+
+        /// What a name says, without the ending of a packed file.
+        static Kind of(String name) {
+            String plain = withoutGz(name);
+            return plain.endsWith(".parquet") ? PARQUET : plain.endsWith(".csv") ? CSV : plain.endsWith(".tsv") ? TSV
+                    : plain.endsWith(".txt") ? TEXT : JSON;
+        }
+    }
 
     /// A file, or those that an archive holds.
     ///
     /// Throws InputException when it is missing, or an archive without data.
     static List<DataFile> of(Path path) {
         if (!Files.isRegularFile(path)) {
-            throw new InputException("the dataset %s does not exist; give the path of a JSON, JSONL, CSV, Parquet or text file, or of a folder of them"
+            throw new InputException(("the dataset %s does not exist; give the path of a JSON, JSONL, CSV, Parquet or text "
+                    + "file, or of a folder of them")
                     .formatted(path));
         }
         DataFile file = new DataFile(path, Optional.empty());
@@ -54,7 +64,8 @@ record DataFile(Path path, Optional<String> entry) {
                 files.add(new DataFile(path, Optional.of(name)));
             }
         } catch (IOException e) {
-            throw new InputException("%s is a broken zip archive (%s); make or download it again".formatted(path, e.getMessage()), e);
+            throw new InputException("%s is a broken zip archive (%s); make or download it again"
+                    .formatted(path, e.getMessage()), e);
         }
         if (files.isEmpty()) throw new InputException("%s has no JSON, JSONL, CSV, Parquet or text file in it".formatted(path));
         return files.stream().sorted((a, b) -> a.entry.get().compareTo(b.entry.get())).toList();
@@ -76,11 +87,12 @@ record DataFile(Path path, Optional<String> entry) {
     /// Throws InputException for kinds that are not read.
     Kind kind() {
         String name = withoutGz(entry.orElse(path.toString()));
-        if (name.endsWith(".parquet") || startsWith('P', 'A', 'R', '1')) return Kind.PARQUET;
+        if (startsWith('P', 'A', 'R', '1')) return Kind.PARQUET;
         if (name.endsWith(".arrow") || startsWith('A', 'R', 'R', 'O', 'W', '1')) {
-            throw new InputException("%s is an Arrow file; write it with to_parquet or to_json of Hugging Face's datasets".formatted(this));
+            throw new InputException("%s is an Arrow file; write it with to_parquet or to_json of Hugging Face's datasets"
+                    .formatted(this));
         }
-        return name.endsWith(".csv") ? Kind.CSV : name.endsWith(".tsv") ? Kind.TSV : name.endsWith(".txt") ? Kind.TEXT : Kind.JSON;
+        return Kind.of(name);
     }
 
     private boolean startsWith(int... bytes) {

@@ -13,7 +13,8 @@ import java.util.Map;
 /// @param patterns patterns by split; empty when nobody chose
 public record DataFiles(Map<String, List<String>> patterns) {
     public static final DataFiles NONE = new DataFiles(Map.of());
-    private static final String EXPECTED = "%s must be a file, a list of files, or files by split such as {train: a.jsonl, test: b.jsonl}";
+    private static final String EXPECTED = "%s must be a file, a list of files, or files by split such as {train: "
+            + "a.jsonl, test: b.jsonl}";
 
     /// @param place where it stands, for the message
     ///
@@ -24,9 +25,12 @@ public record DataFiles(Map<String, List<String>> patterns) {
             map.forEach((split, files) -> patterns.put(String.valueOf(split), names(files, place)));
         } else if (written instanceof List<?> list && list.stream().anyMatch(Map.class::isInstance)) {
             for (Object entry : list) {
-                if (!(entry instanceof Map<?, ?> map) || map.get("split") == null) throw new InputException(EXPECTED.formatted(place));
+                if (!(entry instanceof Map<?, ?> map) || map.get("split") == null) {
+                    throw new InputException(EXPECTED.formatted(place));
+                }
                 if (patterns.put(String.valueOf(map.get("split")), names(map.get("path"), place)) != null) {
-                    throw new InputException("%s has the split '%s' twice; put its files into one list".formatted(place, map.get("split")));
+                    throw new InputException("%s has the split '%s' twice; put its files into one list"
+                            .formatted(place, map.get("split")));
                 }
             }
         } else {

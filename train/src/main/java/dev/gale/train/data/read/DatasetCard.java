@@ -31,7 +31,8 @@ final class DatasetCard {
         Map<String, Map<?, ?>> configs = Files.isRegularFile(readme) ? configs(readme) : Map.of();
         if (configs.isEmpty()) {
             name.filter(given -> !given.equals("default")).ifPresent(given -> {
-                throw new InputException("%s describes no configurations in the head of a README.md; leave dataset.name out".formatted(folder));
+                throw new InputException("%s describes no configurations in the head of a README.md; leave dataset.name out"
+                        .formatted(folder));
             });
             return Optional.empty();
         }
@@ -65,7 +66,8 @@ final class DatasetCard {
             if (top instanceof Map<?, ?> map && map.get("configs") instanceof List<?> list) {
                 for (Object entry : list) {
                     if (!(entry instanceof Map<?, ?> config) || config.get("config_name") == null) {
-                        throw new InputException("%s: every entry of configs needs a config_name; correct its head".formatted(readme));
+                        throw new InputException("%s: every entry of configs needs a config_name; correct its head"
+                                .formatted(readme));
                     }
                     configs.put(String.valueOf(config.get("config_name")), config);
                 }

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -26,7 +25,8 @@ final class DatasetFolder {
     private static final Pattern SHARD = Pattern.compile("data/(\\w+(?:\\.\\w+)*)-\\d{5}-of-\\d{5}[^/]*\\.[^/]*");
     private static final Map<String, List<String>> WORDS = words();
     private static final String SEPARATOR = "[-._ 0-9]";
-    private static final List<String> IN_FOLDER_NAME = List.of("**/%1$s/**", "**/%1$s%2$s*/**", "**/*%2$s%1$s/**", "**/*%2$s%1$s%2$s*/**");
+    private static final List<String> IN_FOLDER_NAME = List.of("**/%1$s/**", "**/%1$s%2$s*/**", "**/*%2$s%1$s/**",
+            "**/*%2$s%1$s%2$s*/**");
     private static final List<String> IN_FILE_NAME = List.of("**/%1$s%2$s*", "**/*%2$s%1$s%2$s*");
     private static final Set<String> NO_DATA = Set.of("README.md", "config.json", "dataset_info.json", "dataset_infos.json",
             "dummy_data.zip", "dataset_dict.json", "state.json");
@@ -37,7 +37,8 @@ final class DatasetFolder {
     private DatasetFolder(Path folder) {
         this.folder = folder;
         try (Stream<Path> all = Files.walk(folder)) {
-            files = all.filter(Files::isRegularFile).map(file -> folder.relativize(file).toString().replace('\\', '/')).sorted().toList();
+            files = all.filter(Files::isRegularFile).map(file -> folder.relativize(file).toString().replace('\\', '/'))
+                    .sorted().toList();
         } catch (IOException | UncheckedIOException e) {
             throw new InputException("%s cannot be read (%s)".formatted(folder, e.getMessage()), e);
         }
@@ -65,9 +66,11 @@ final class DatasetFolder {
         chosen.patterns().forEach((split, patterns) -> {
             List<Path> found = new ArrayList<>();
             for (String pattern : patterns) {
-                List<Path> matching = matching(pattern).stream().filter(file -> !NO_DATA.contains(file)).map(folder::resolve).toList();
+                List<Path> matching = matching(pattern).stream().filter(file -> !NO_DATA.contains(file))
+                        .map(folder::resolve).toList();
                 if (matching.isEmpty()) {
-                    throw new InputException("%s has no file '%s', which its split '%s' is made of; correct data_files or download it"
+                    throw new InputException(("%s has no file '%s', which its split '%s' is made of; correct data_files or "
+                            + "download it")
                             .formatted(folder, pattern, split));
                 }
                 found.addAll(matching);
@@ -83,7 +86,8 @@ final class DatasetFolder {
     }
 
     private Map<String, List<Path>> byName() {
-        List<String> data = ofOneKind(matching("**").stream().filter(file -> !NO_DATA.contains(name(file)) && isData(file)).toList());
+        List<String> data = ofOneKind(matching("**").stream()
+                .filter(file -> !NO_DATA.contains(name(file)) && isData(file)).toList());
         if (data.isEmpty()) {
             boolean arrow = files.stream().anyMatch(file -> file.endsWith(".arrow"));
             throw new InputException(folder + (arrow
@@ -111,10 +115,7 @@ final class DatasetFolder {
     private static List<String> ofOneKind(List<String> files) {
         Map<DataFile.Kind, List<String>> kinds = new EnumMap<>(DataFile.Kind.class);
         for (String file : files) {
-            String lower = file.replaceAll("(?i)\\.gz$", "").toLowerCase(Locale.ROOT);
-            DataFile.Kind kind = lower.endsWith(".parquet") ? DataFile.Kind.PARQUET : lower.endsWith(".csv") ? DataFile.Kind.CSV
-                    : lower.endsWith(".tsv") ? DataFile.Kind.TSV : lower.endsWith(".txt") ? DataFile.Kind.TEXT : DataFile.Kind.JSON;
-            kinds.computeIfAbsent(kind, k -> new ArrayList<>()).add(file);
+            kinds.computeIfAbsent(DataFile.Kind.of(file), k -> new ArrayList<>()).add(file);
         }
         List<String> most = List.of();
         for (List<String> kind : kinds.values()) {
@@ -137,7 +138,8 @@ final class DatasetFolder {
         WORDS.forEach((split, words) -> {
             List<FilePattern> patterns = words.stream().flatMap(word -> places.stream()
                     .map(place -> new FilePattern(place.formatted(word, SEPARATOR)))).toList();
-            List<String> found = data.stream().filter(file -> patterns.stream().anyMatch(pattern -> pattern.matches(file))).toList();
+            List<String> found = data.stream()
+                    .filter(file -> patterns.stream().anyMatch(pattern -> pattern.matches(file))).toList();
             if (!found.isEmpty()) splits.put(split, found);
         });
         return splits;

@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
 import java.util.Properties;
 
 /// DuckDB where it is on the class path, shut in: a connection sees one file, no network and no other file.
@@ -50,9 +51,11 @@ final class DuckDb {
         return "'" + value.replace("'", "''") + "'";
     }
 
-    /// The first line of what DuckDB says.
+    /// What DuckDB complains about, without what it was doing and where in the statement.
     static String problem(SQLException e) {
-        return String.valueOf(e.getMessage()).lines().map(String::strip).filter(line -> !line.isEmpty()).findFirst().orElse("unknown");
+        List<String> lines = String.valueOf(e.getMessage()).lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
+        return lines.stream().filter(line -> line.startsWith("Error: ")).map(line -> line.substring(7)).findFirst()
+                .orElse(lines.isEmpty() ? "unknown" : lines.getFirst());
     }
 
     static InputException wrong(String condition, SQLException e) {

@@ -54,7 +54,8 @@ final class FilePattern {
     /// @param path relative, with `/` between its parts; hidden ones and those that begin with `__` must be asked for
     boolean matches(String path) {
         if (!hidden && parts(path).stream().anyMatch(FilePattern::isHidden)) return false;
-        if (!internal && parts(path).stream().limit(parts(path).size() - 1).anyMatch(part -> part.startsWith("__"))) return false;
+        List<String> folders = parts(path).subList(0, parts(path).size() - 1);
+        if (!internal && folders.stream().anyMatch(part -> part.startsWith("__"))) return false;
         return pattern.matcher(path).matches();
     }
 }

@@ -17,6 +17,8 @@ import java.sql.Statement;
 /// The rows of a table that meet a condition. DuckDB judges a copy of the rows, for which it finds types: text that looks
 /// like a date is one, and in CSV text that looks like a number too. The rows themselves stay as their file has them.
 final class FilteredTable implements TableReader {
+    private static final String NUMBER = "gale_row";
+
     private final TableReader table;
     private final String condition;
     private final LocalFile copy;
@@ -42,7 +44,8 @@ final class FilteredTable implements TableReader {
         Connection connection = null;
         try {
             connection = DuckDb.open(copy.path(), "dataset.where");
-            try (TableReader rows = source.open(); OutputStream out = new BufferedOutputStream(Files.newOutputStream(copy.path()), 1 << 16)) {
+            try (TableReader rows = source.open();
+                 OutputStream out = new BufferedOutputStream(Files.newOutputStream(copy.path()), 1 << 16)) {
                 if (csv) writeCsv(rows, out);
                 else writeJson(rows, out);
             }
@@ -70,7 +73,7 @@ final class FilteredTable implements TableReader {
     }
 
     private static String csvTable(LocalFile copy) {
-        return "read_csv(%s, header=true, delim=',', quote='\"', escape='\"', sample_size=-1, max_line_size=%d)"
+        return "read_csv(%s, header=true, delim=',', quote='\"', escape='\"', comment='', sample_size=-1, max_line_size=%d)"
                 .formatted(DuckDb.text(copy.path().toAbsolutePath().toString()), 2L * TextBytes.LONGEST_ROW);
     }
 
@@ -81,16 +84,18 @@ final class FilteredTable implements TableReader {
         }
     }
 
+    /// With the number of the row before its values, so that none is a blank line.
     private static void writeCsv(TableReader rows, OutputStream out) throws IOException {
-        CsvMapper mapper = new CsvMapper();
         Row first = rows.next();
         if (first == null) return;
-        CsvSchema.Builder columns = CsvSchema.builder().setUseHeader(true);
+        CsvSchema.Builder columns = CsvSchema.builder().setUseHeader(true).addColumn(NUMBER);
         first.values().keySet().forEach(columns::addColumn);
-        try (JsonGenerator csv = mapper.getFactory().createGenerator(out).enable(CsvGenerator.Feature.ALWAYS_QUOTE_STRINGS)) {
+        try (JsonGenerator csv = new CsvMapper().getFactory().createGenerator(out)
+                .enable(CsvGenerator.Feature.STRICT_CHECK_FOR_QUOTING)) {
             csv.setSchema(columns.build());
             for (Row row = first; row != null; row = rows.next()) {
                 csv.writeStartObject();
+                csv.writeNumberField(NUMBER, rows.index());
                 for (var value : row.values().entrySet()) csv.writeStringField(value.getKey(), (String) value.getValue());
                 csv.writeEndObject();
             }
@@ -101,7 +106,9 @@ final class FilteredTable implements TableReader {
     public Row next() {
         try {
             for (Row row = table.next(); row != null; row = table.next()) {
-                if (!kept.next()) throw new IllegalStateException("DuckDB judged fewer rows than there are before " + row.place());
+                if (!kept.next()) {
+                    throw new IllegalStateException("DuckDB judged fewer rows than there are before " + row.place());
+                }
                 if (kept.getBoolean(1)) return row;
             }
             if (kept.next()) throw new IllegalStateException("DuckDB judged more rows than there are");

@@ -14,7 +14,7 @@ final class JsonText {
     private static final int DEEPEST = 256;
 
     static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder().streamReadConstraints(
-            StreamReadConstraints.builder().maxNestingDepth(DEEPEST).maxStringLength(TextBytes.LONGEST_ROW)
+            StreamReadConstraints.builder().maxNestingDepth(DEEPEST).maxStringLength(2 * TextBytes.LONGEST_ROW)
                     .maxNameLength(1 << 16).build()).build());
     /// Lists, maps, text, numbers, booleans and null; nothing may follow.
     static final ObjectReader VALUE = MAPPER.readerFor(Object.class).with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);

@@ -48,8 +48,9 @@ final class JsonValues implements TableReader {
     }
 
     private InputException malformed(JsonLocation at, String what, Throwable cause) {
+        JsonLocation place = at == null ? parser.currentLocation() : at;
         return new InputException("%s, line %d, column %d is not valid JSON (%s); correct the file".formatted(file,
-                at == null ? 1 : at.getLineNr(), at == null ? 1 : at.getColumnNr(), what), cause);
+                place.getLineNr(), place.getColumnNr(), what), cause);
     }
 
     @Override

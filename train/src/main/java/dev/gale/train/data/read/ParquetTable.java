@@ -8,6 +8,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -71,17 +72,30 @@ final class ParquetTable implements TableReader {
             if (!rows.next()) return null;
             String json = rows.getString(1);
             if (json.length() > TextBytes.LONGEST_ROW) {
-                throw new InputException("%s has a row of more than %d MB; split it or remove it".formatted(file, TextBytes.LONGEST_ROW >> 20));
+                throw new InputException("%s has a row of more than %d MB; split it or remove it"
+                        .formatted(file, TextBytes.LONGEST_ROW >> 20));
             }
             Row row = JsonTable.row(JsonText.VALUE.readValue(json), file, 0);
             Map<String, Object> values = row.values();
             index = ((Number) values.remove(INDEX)).longValue();
+            values.values().forEach(ParquetTable::dropAbsent);
             return new Row(values, "%s, row %d".formatted(file, index + 1));
         } catch (SQLException e) {
             throw where.isPresent() ? DuckDb.wrong(where.get(), e) : broken(e);
         } catch (JsonProcessingException e) {
             throw new InputException("%s, row %d has a value that is not read (%s); write it as text".formatted(file, index + 2,
                     JsonText.problem(e)), e);
+        }
+    }
+
+    /// A struct has all the fields of its column, those that nobody wrote as null; in JSON they are not there. What a message
+    /// says may be null.
+    private static void dropAbsent(Object value) {
+        if (value instanceof Map<?, ?> struct) {
+            struct.entrySet().removeIf(field -> field.getValue() == null && !"content".equals(field.getKey()));
+            struct.values().forEach(ParquetTable::dropAbsent);
+        } else if (value instanceof List<?> list) {
+            list.forEach(ParquetTable::dropAbsent);
         }
     }
 

@@ -21,6 +21,7 @@ import java.util.stream.StreamSupport;
 public final class RowSource {
     private final ReadOptions options;
     private final List<Part> parts;
+    private final Map<Path, Stamp> stamps = new LinkedHashMap<>();
 
     /// A stretch of the rows of some files.
     private record Part(List<DataFile> files, long from, long to) {}
@@ -28,6 +29,7 @@ public final class RowSource {
     private RowSource(ReadOptions options, List<Part> parts) {
         this.options = options;
         this.parts = parts;
+        files().forEach(file -> stamps.put(file, Stamp.of(file)));
     }
 
     /// All rows of a file or folder.
@@ -60,7 +62,9 @@ public final class RowSource {
         boolean given = !options.dataFiles().patterns().isEmpty();
         if (!given && FilePattern.isPattern(path.toString()) && !Files.exists(path)) return matching(path);
         if (Files.isDirectory(path)) return DatasetFolder.splits(path, options.name(), options.dataFiles());
-        if (given) throw new InputException("dataset.data_files names files of a folder, but dataset.path %s is none".formatted(path));
+        if (given) {
+            throw new InputException("dataset.data_files names files of a folder, but dataset.path %s is none".formatted(path));
+        }
         return Map.of("train", List.of(path));
     }
 
@@ -92,6 +96,26 @@ public final class RowSource {
         return key.hex();
     }
 
+    /// What of a file tells that someone wrote into it.
+    private record Stamp(long size, long modified) {
+        static Stamp of(Path file) {
+            try {
+                return new Stamp(Files.size(file), Files.getLastModifiedTime(file).toMillis());
+            } catch (IOException e) {
+                throw new InputException("%s cannot be read any more (%s)".formatted(file, e.getMessage()), e);
+            }
+        }
+    }
+
+    /// Throws InputException when a file is no longer what it was when this was made.
+    public void requireUnchanged() {
+        stamps.forEach((file, stamp) -> {
+            if (!Stamp.of(file).equals(stamp)) {
+                throw new InputException("%s changed while it was read; start again when nobody writes into it".formatted(file));
+            }
+        });
+    }
+
     /// Reads the rows from the beginning. Close the reader.
     public RowReader open() {
         return new Reader();
@@ -100,7 +124,8 @@ public final class RowSource {
     /// The rows from the beginning. Close the stream.
     public Stream<Row> stream() {
         RowReader reader = open();
-        Spliterator<Row> rows = new Spliterators.AbstractSpliterator<>(Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL) {
+        Spliterator<Row> rows = new Spliterators.AbstractSpliterator<>(Long.MAX_VALUE,
+                Spliterator.ORDERED | Spliterator.NONNULL) {
             @Override
             public boolean tryAdvance(Consumer<? super Row> action) {
                 Row row = reader.next();

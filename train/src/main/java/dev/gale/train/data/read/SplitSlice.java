@@ -16,7 +16,8 @@ import java.util.regex.Pattern;
 /// @param to    one past the last row, null for the end
 record SplitSlice(String split, Long from, Long to, boolean percent, boolean wholePercents) {
     private static final Pattern FORM = Pattern.compile("(?<split>\\w+(?:\\.\\w+)*)"
-            + "(?:\\[(?:(?<from>-?[\\d_]+)(?<fromPercent>%)?)?:(?:(?<to>-?[\\d_]+)(?<toPercent>%)?)?])?(?:\\((?<rounding>[^)]*)\\))?");
+            + "(?:\\[(?:(?<from>-?[\\d_]+)(?<fromPercent>%)?)?:(?:(?<to>-?[\\d_]+)(?<toPercent>%)?)?])?"
+            + "(?:\\((?<rounding>[^)]*)\\))?");
 
     /// One or several, joined by `+`.
     ///
@@ -30,7 +31,9 @@ record SplitSlice(String split, Long from, Long to, boolean percent, boolean who
     private static SplitSlice one(String part, String whole) {
         Matcher form = FORM.matcher(part);
         String expected = "dataset.split '%s' is not written as %s";
-        if (!form.matches()) throw new InputException(expected.formatted(whole, "train, train[:10%], train[100:200] or train+test"));
+        if (!form.matches()) {
+            throw new InputException(expected.formatted(whole, "train, train[:10%], train[100:200] or train+test"));
+        }
         boolean percent = form.group("fromPercent") != null || form.group("toPercent") != null;
         Long from = number(form.group("from"));
         Long to = number(form.group("to"));
@@ -58,7 +61,13 @@ record SplitSlice(String split, Long from, Long to, boolean percent, boolean who
     }
 
     /// First row and one past the last one, of that many.
+    ///
+    /// Throws InputException when a per cent would be no row.
     long[] bounds(long rows) {
+        if (wholePercents && percent && rows < 100) {
+            throw new InputException("dataset.split: a per cent of %d rows is no row; leave out pct1_dropremainder"
+                    .formatted(rows));
+        }
         return new long[] {bound(from, 0, rows), bound(to, rows, rows)};
     }
 

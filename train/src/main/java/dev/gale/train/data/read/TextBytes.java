@@ -83,7 +83,7 @@ final class TextBytes extends InputStream {
             highest = 0xBF;
         } else if (value < 0x80) {
             if (value == '\n') line++;
-            else if (value == 0) throw new InputException("%s, line %d has a zero byte; is it a text file?".formatted(file, line));
+            else if (value == 0) throw zeroByte();
         } else if (value < 0xC2 || value > 0xF4) {
             throw notUtf8();
         } else {
@@ -93,6 +93,10 @@ final class TextBytes extends InputStream {
             else if (value == 0xF0) lowest = 0x90;
             else if (value == 0xF4) highest = 0x8F;
         }
+    }
+
+    private InputException zeroByte() {
+        return new InputException("%s, line %d has a zero byte; is it a text file?".formatted(file, line));
     }
 
     private InputException notUtf8() {

@@ -44,7 +44,8 @@ final class UnpackedBytes extends FilterInputStream {
     private void add(int bytes) {
         count += bytes;
         if (count <= most) return;
-        throw new InputException("%s unpacks to more than %d times its size, as a zip bomb does; unpack it yourself if that is right"
+        throw new InputException(("%s unpacks to more than %d times its size, as a zip bomb does; unpack it yourself if "
+                + "that is right")
                 .formatted(file, RATIO));
     }
 }
