@@ -120,7 +120,8 @@ final class ComparisonRows {
         String remedy = pair ? "dataset.columns to " + chosenAsAnswer(row, conversation)
                 : "dataset.where to 'label' and dataset.format to " + (asked ? "prompt_completion" : "messages");
         return new InputException("%s has %s, which is for preference training; to train on the %s answers, set %s"
-                .formatted(row.place(), pair ? "a chosen and a rejected answer" : "a label of good and bad answers", pair ? "chosen" : "good", remedy));
+                .formatted(row.place(), pair ? "a chosen and a rejected answer" : "a label of good and bad answers",
+                        pair ? "chosen" : "good", remedy));
     }
 
     private static String chosenAsAnswer(Row row, String conversation) {

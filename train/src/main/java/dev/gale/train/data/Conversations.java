@@ -28,10 +28,14 @@ final class Conversations {
         this.column = column;
     }
 
-    /// Whether a value holds messages: a list, a message, or the text of a list.
+    /// Whether a value holds messages: a list, a message, or the text of a list of what looks like messages.
     static boolean isConversation(Object value) {
-        return value instanceof List || value instanceof Map
-                || value instanceof String text && text.stripLeading().startsWith("[{");
+        return value instanceof List || value instanceof Map || value instanceof String text && isList(text);
+    }
+
+    private static boolean isList(String text) {
+        if (!text.startsWith("[")) return false;
+        return text.contains("\"role\"") && text.contains("\"content\"") || text.contains("\"from\"") && text.contains("\"value\"");
     }
 
     /// The column of a row that holds a conversation, null when none does.

@@ -1,5 +1,8 @@
 package dev.gale.train.data;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import dev.gale.train.data.read.ContentKey;
 import dev.gale.train.data.read.RowReader;
@@ -14,6 +17,8 @@ import java.util.stream.Stream;
 
 /// Rows that can be read again and again, or some of them by their numbers.
 final class RowSet {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private final Supplier<RowReader> opener;
     private final String contentKey;
     private final int all;
@@ -93,10 +98,34 @@ final class RowSet {
         return members == null ? all : members.cardinality();
     }
 
-    /// Adds the name of the content to a key; false for rows in memory.
-    boolean describe(ContentKey key) {
-        key.add(contentKey, size(), members == null ? "all" : members.stream().asLongStream().reduce(17, (h, i) -> h * 31 + i));
-        return contentKey != null;
+    /// Whether the rows are in memory, and not in files.
+    boolean isInMemory() {
+        return contentKey == null;
+    }
+
+    /// Adds the name of the content, and which rows of it these are.
+    void describe(ContentKey key) {
+        String name = contentKey == null ? rowsInMemory() : contentKey;
+        key.add(name, size(), members == null ? "all" : members.stream().asLongStream().reduce(17, (h, i) -> h * 31 + i));
+    }
+
+    private String rowsInMemory() {
+        ContentKey key = new ContentKey();
+        try (RowReader rows = opener.get()) {
+            for (Row row = rows.next(); row != null; row = rows.next()) {
+                key.add("row");
+                row.values().forEach((column, value) -> key.add(column, json(value)));
+            }
+        }
+        return key.hex();
+    }
+
+    private static String json(Object value) {
+        try {
+            return JSON.writeValueAsString(value);
+        } catch (JsonProcessingException e) {
+            throw new InputException("a row in memory has a value that JSON cannot hold (%s)".formatted(JsonProblem.of(e)), e);
+        }
     }
 
     RowReader open() {

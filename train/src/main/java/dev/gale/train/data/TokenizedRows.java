@@ -34,7 +34,7 @@ final class TokenizedRows {
     ///
     /// @param options what else the encoder looks at
     ExampleList list(List<?> options, Function<Row, List<Dataset.Marked>> encoder) {
-        if (rows.describe(new ContentKey())) return file(options, encoder);
+        if (!rows.isInMemory()) return file(options, encoder);
         List<Example> examples = new ArrayList<>();
         try {
             encode(encoder, marked -> examples.add(marked.example()));

@@ -111,6 +111,27 @@ class FormatsTest {
     }
 
     @Test
+    void textThatIsAnyOtherJsonStaysText() throws IOException {
+        DatasetConfig config = config("{\"prompt\": \"[{\\\"x\\\": 1}] \", \"completion\": \"[{\\\"y\\\": 2}]\"}");
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            Example example = Dataset.load(config).examples(tokenizer, DEFAULTS).getFirst();
+            assertEquals("[{\"y\": 2}]<|eot_id|>", tokenizer.decode(trainedIds(example), false).strip());
+        }
+    }
+
+    @Test
+    void pairsInMemoryAreToldApartByWhatTheyHold() throws IOException {
+        DatasetConfig options = DatasetConfig.of(folder);
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            for (String answer : List.of("Blue", "Red", "Blue")) {
+                Dataset dataset = Dataset.of(List.of(Map.of("prompt", "Sky?\n", "chosen", answer, "rejected", "No")), options);
+                assertEquals(answer + "<|eot_id|>",
+                        tokenizer.decode(dataset.preferences(tokenizer, 100, false).getFirst().chosenIds(), false));
+            }
+        }
+    }
+
+    @Test
     void segmentsAreTrainedAsLabelledAndNothingIsAdded() throws IOException {
         DatasetConfig config = config("{\"segments\": [{\"label\": false, \"text\": \"<|begin_of_text|>Say\"}, "
                 + "{\"label\": true, \"text\": \" it<|eot_id|>\"},"

@@ -111,7 +111,8 @@ public final class RowSource {
     public void requireUnchanged() {
         stamps.forEach((file, stamp) -> {
             if (!Stamp.of(file).equals(stamp)) {
-                throw new InputException("%s changed while it was read; start again when nobody writes into it".formatted(file));
+                throw new InputException("%s changed while it was read; start again when nobody writes into it"
+                        .formatted(file));
             }
         });
     }

@@ -36,7 +36,8 @@ final class TextTable implements TableReader {
                 text.append('\n').append(line());
                 if (text.length() > TextBytes.LONGEST_ROW) {
                     throw new InputException("%s, line %d begins a %s of more than %d MB; set dataset.sample_by to line"
-                            .formatted(file, line, unit == SampleBy.PARAGRAPH ? "paragraph" : "document", TextBytes.LONGEST_ROW >> 20));
+                            .formatted(file, line, unit == SampleBy.PARAGRAPH ? "paragraph" : "document",
+                                    TextBytes.LONGEST_ROW >> 20));
                 }
             }
             index++;

@@ -109,6 +109,26 @@ class DuckDbTest {
     }
 
     @Test
+    void manyRowsKeepTheirOrder() throws IOException {
+        StringBuilder lines = new StringBuilder();
+        StringBuilder csv = new StringBuilder("i,t\n");
+        for (int i = 0; i < 200_000; i++) {
+            lines.append("{\"i\": ").append(i).append(", \"t\": \"").append("x".repeat(i % 90)).append("\"}\n");
+            csv.append(i).append(',').append("y".repeat(i % 90)).append('\n');
+        }
+        List<Row> kept = rows(Files.writeString(folder.resolve("many.jsonl"), lines), "train", "length(t) = 77 OR i % 1000 = 0");
+        List<Row> same = rows(Files.writeString(folder.resolve("many.csv"), csv), "train", "length(t) = 77 OR i % 1000 = 0");
+        int next = 0;
+        for (int i = 0; i < 200_000; i++) {
+            if (i % 90 != 77 && i % 1000 != 0) continue;
+            assertEquals(i, kept.get(next).values().get("i"));
+            assertEquals(String.valueOf(i), same.get(next++).values().get("i"));
+        }
+        assertEquals(next, kept.size());
+        assertEquals(next, same.size());
+    }
+
+    @Test
     void aWrongConditionIsNamed() throws IOException {
         Path jsonl = Files.writeString(folder.resolve("d.jsonl"), "{\"output\": \"a\"}\n");
         assertTrue(refusal(jsonl, "length(outptu) > 20").startsWith("dataset.where 'length(outptu) > 20' does not work "
