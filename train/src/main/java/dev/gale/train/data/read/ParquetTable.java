@@ -37,8 +37,10 @@ final class ParquetTable implements TableReader {
         try {
             this.statement = connection.createStatement();
             where.ifPresent(this::check);
-            this.rows = statement.executeQuery("SELECT to_json(t) FROM (SELECT * FROM %s%s) t".formatted(table(),
-                    where.map(condition -> " WHERE (" + condition + "\n)").orElse("")));
+            String kept = "SELECT to_json(t)::VARCHAR AS json FROM (SELECT * FROM %s%s) t".formatted(table(),
+                    where.map(condition -> " WHERE (" + condition + "\n)").orElse(""));
+            this.rows = statement.executeQuery("SELECT CASE WHEN strlen(json) <= %d THEN json END FROM (%s)"
+                    .formatted(TextBytes.LONGEST_ROW, kept));
         } catch (SQLException e) {
             close();
             throw where.isPresent() ? DuckDb.wrong(where.get(), e) : broken(e);
@@ -71,9 +73,9 @@ final class ParquetTable implements TableReader {
         try {
             if (!rows.next()) return null;
             String json = rows.getString(1);
-            if (json.length() > TextBytes.LONGEST_ROW) {
-                throw new InputException("%s has a row of more than %d MB; split it or remove it"
-                        .formatted(file, TextBytes.LONGEST_ROW >> 20));
+            if (json == null) {
+                throw new InputException("%s has a row of more than %d MB behind row %d; split it or remove it"
+                        .formatted(file, TextBytes.LONGEST_ROW >> 20, index + 1));
             }
             Row row = JsonTable.row(JsonText.VALUE.readValue(json), file, 0);
             Map<String, Object> values = row.values();
