@@ -81,14 +81,15 @@ class StreamingTest {
         Path data = folder.resolve("d.jsonl");
         try (BufferedWriter out = Files.newBufferedWriter(data)) {
             String words = "and so it goes on for a while, as stories do, until somebody has had enough of it. ".repeat(2);
-            for (int i = 0; i < ROWS; i++) out.write("{\"prompt\": \"Story %d? \", \"completion\": \"%s\"}\n"
-                    .formatted(i, words));
+            for (int i = 0; i < ROWS; i++) {
+                out.write("{\"prompt\": \"Story %d? \", \"completion\": \"it goes on\", \"notes\": \"%s\"}\n".formatted(i, words));
+            }
         }
         assertTrue(Files.size(data) > 20 << 20, Files.size(data) + " bytes");
         String first = probe("20m", data);
         String[] numbers = first.split(" ");
         assertEquals(List.of("99000", "1000"), List.of(numbers[0], numbers[1]));
-        assertTrue(Long.parseLong(numbers[2]) > 40L * ROWS, first);
+        assertTrue(Long.parseLong(numbers[2]) > 10L * ROWS, first);
         assertEquals(first, probe("20m", data));
     }
 
