@@ -14,6 +14,7 @@ import dev.gale.train.data.BatchOptions;
 import dev.gale.train.data.Batches;
 import dev.gale.train.data.Dataset;
 import dev.gale.train.data.Example;
+import dev.gale.train.data.ExampleList;
 import dev.gale.train.metric.EvalMetrics;
 import dev.gale.train.metric.JsonlSink;
 import dev.gale.train.metric.MetricSink;
@@ -30,15 +31,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /// Supervised fine-tuning of whatever is trainable in a model: an adapter, or every weight. Builds the run and owns its
 /// files; the steps are `TrainLoop`'s.
 public final class SftTrainer {
     private final FastLanguageModel model;
     private final Examples examples;
-    private final List<Example> train;
-    private final List<Example> eval;
+    private final ExampleList train;
+    private final ExampleList eval;
     private final SftConfig config;
     private final List<String> notes = new ArrayList<>();
     private final List<IntFunction<MetricSink>> observers = new ArrayList<>();
@@ -92,9 +92,8 @@ public final class SftTrainer {
     }
 
     /// Cut to the longest allowed length; those that then have nothing to learn are left out, which a note says.
-    private List<Example> prepared(List<Example> examples, int rows, String what) {
-        List<Example> kept = examples.stream().map(e -> e.first(config.maxLength())).filter(e -> e.trainedTokens() > 0)
-                .toList();
+    private ExampleList prepared(List<Example> examples, int rows, String what) {
+        ExampleList kept = ExampleList.of(examples).cut(config.maxLength());
         if (kept.size() < rows) {
             notes.add("%d of %d %s have nothing to learn within max_length (%d) and are left out"
                     .formatted(rows - kept.size(), rows, what, config.maxLength()));
@@ -104,7 +103,7 @@ public final class SftTrainer {
 
     private void requireContext() {
         int context = model.model().maxSeqLen();
-        int longest = Stream.concat(train.stream(), eval.stream()).mapToInt(Example::length).max().orElse(0);
+        int longest = Math.max(train.longest(), eval.longest());
         if (longest <= context) return;
         throw new InputException("an example has %d tokens, but the model takes at most %d: set max_length to that"
                 .formatted(longest, context));

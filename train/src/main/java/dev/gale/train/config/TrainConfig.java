@@ -15,6 +15,7 @@ import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.train.QuantizationOptions;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
+import dev.gale.train.data.read.DataFiles;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -60,7 +61,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             ModuleNames.class, TrainConfig::moduleNames, InitLoraWeights.class, TrainConfig::init,
             LoftqConfig.class, section(LoftqConfig.DEFAULT), EvaConfig.class, section(EvaConfig.DEFAULT),
             Checkpointing.class, TrainConfig::checkpointing, OptimArgs.class, TrainConfig::optimArgs,
-            RopeScaling.class, TrainConfig::ropeScaling));
+            RopeScaling.class, TrainConfig::ropeScaling, DataFiles.class, TrainConfig::dataFiles));
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
@@ -97,7 +98,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         Model model = BINDER.bind(Model.DEFAULTS, top);
         requireGiven(model.modelNameOrPath, file, "model_name_or_path", "the folder of a Hugging Face model");
         DatasetConfig data = BINDER.bind(DatasetConfig.of(MISSING), dataset);
-        requireGiven(data.path(), file, "dataset.path", "a JSON or JSONL file to train on");
+        requireGiven(data.path(), file, "dataset.path", "a file or folder of rows to train on");
         if ((model.fullFinetuning || model.fromScratch) && !lora.isEmpty()) {
             throw new InputException("%s: %s trains no adapters: leave out one of the two".formatted(
                     top.get("lora").place(), model.fullFinetuning ? "full_finetuning" : "from_scratch"));
@@ -257,6 +258,10 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             requireKnown("lora." + key + ".", section, List.of(RecordBinder.keys(defaults.getClass())));
             return new RecordBinder(Map.of()).bind(defaults, section);
         };
+    }
+
+    private static DataFiles dataFiles(String key, ConfigValue given) {
+        return DataFiles.of(given.plain(), given.place() + ": " + key);
     }
 
     private static Checkpointing checkpointing(String key, ConfigValue given) {

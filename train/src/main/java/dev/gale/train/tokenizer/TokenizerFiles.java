@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// The files that make a tokenizer in a Hugging Face folder.
 public final class TokenizerFiles {
@@ -25,6 +26,16 @@ public final class TokenizerFiles {
         for (String name : NAMES) {
             copyFile(folder || !name.equals("tokenizer.json") ? from.resolve(name) : source, to.resolve(name));
         }
+    }
+
+    /// Those that are there.
+    ///
+    /// @param source folder of the tokenizer, or one of its files
+    public static List<Path> of(Path source) {
+        Path folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
+        Stream<Path> named = NAMES.stream().map(folder::resolve);
+        Stream<Path> all = Files.isDirectory(source) ? named : Stream.concat(Stream.of(source.toAbsolutePath()), named);
+        return all.filter(Files::isRegularFile).distinct().toList();
     }
 
     private static void copyFile(Path source, Path target) throws IOException {

@@ -142,7 +142,19 @@ class BadInputCommandTest {
                         "line 2 has no column 'completion'; it has: prompt"),
                 rows("empty", "", "data.jsonl is empty"),
                 rows("longer than the context", "{\"text\": \"%s\"}".formatted("a 1 ".repeat(400)), "at most 256",
-                        "max_length"));
+                        "max_length"),
+                rows("to compare", "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n", "data.jsonl, line 1",
+                        "set dataset.columns to {completion: chosen}"),
+                rows("zero bytes", "{\"prompt\": \"a\0\", \"completion\": \"b\"}\n", "data.jsonl, line 1 has a zero byte"),
+                option("a split that is not there", List.of("--set", "dataset.split=test"), "has no split 'test'"),
+                option("a condition on nothing", List.of("--where", "length(outptu) > 20"), "dataset.where", "outptu"),
+                option("a condition that nothing meets", List.of("--where", "prompt = 'it''s'"), "data.jsonl is empty"),
+                option("a column that is not there", List.of("--set", "dataset.columns={prompt: question}"),
+                        "line 1 has no column 'question'; it has: prompt, completion"));
+    }
+
+    private static Arguments option(String name, List<String> options, String... words) {
+        return of(name, place -> place.train(options.toArray()), words);
     }
 
     static Stream<Arguments> keys() {
