@@ -10,7 +10,6 @@ import dev.gale.train.tokenizer.TokenizerFile.AddedToken;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -22,9 +21,9 @@ import java.util.Set;
 import java.util.function.LongFunction;
 import java.util.stream.IntStream;
 
-/// A Hugging Face tokenizer: `tokenizer.json` run by the original library, with the special tokens and chat templates
-/// of `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` beside it. It holds native memory:
-/// close it. Encoding and decoding may be called from several threads.
+/// A Hugging Face tokenizer: `tokenizer.json`, or what stands in for it, run by the original library, with the special tokens
+/// and chat templates of `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` beside it. It holds
+/// native memory: close it. Encoding and decoding may be called from several threads.
 public final class Tokenizer implements AutoCloseable {
     static {
         // Read once, when the library's classes load: no network, no telemetry, and the plain build on GPU machines
@@ -67,20 +66,20 @@ public final class Tokenizer implements AutoCloseable {
         for (String role : List.of("bos_token", "eos_token")) requireKnown(role);
     }
 
-    /// Loads a tokenizer from a model folder or from a `tokenizer.json` (the files beside it are read too).
+    /// Loads a tokenizer from a model folder or from one of its files: `tokenizer.json`, else SentencePiece's
+    /// `tokenizer.model`, else GPT-2's `vocab.json` with the `merges.txt` beside it. What a folder says of special tokens is
+    /// read too.
     ///
     /// Throws InputException when it is missing or malformed.
     public static Tokenizer load(Path folderOrFile) {
-        Path path = Files.isDirectory(folderOrFile) ? folderOrFile.resolve("tokenizer.json") : folderOrFile;
-        if (!Files.isRegularFile(path)) {
-            throw new InputException("%s does not exist; point to a folder with a tokenizer.json (Transformers' "
-                    .formatted(path) + "save_pretrained writes one, also for models that come with a tokenizer.model)");
-        }
-        String json = TextFile.read(path);
+        TokenizerSource source = TokenizerSource.find(folderOrFile);
+        Path path = source.file();
         try {
-            TokenizerFile file = TokenizerFile.parse(json);
+            TokenizerFile file = TokenizerFile.parse(source.json());
             Path folder = path.toAbsolutePath().getParent();
-            return new Tokenizer(path, json, file, TokenizerConfig.read(folder, file));
+            TokenizerConfig config = TokenizerConfig.read(folder, file, source);
+            String json = SpecialTokens.apply(source.json(), file, config, source.made());
+            return new Tokenizer(path, json, json.equals(source.json()) ? file : TokenizerFile.parse(json), config);
         } catch (JsonProcessingException e) {
             throw new InputException("%s is not valid JSON (%s); download it again".formatted(path,
                     JsonProblem.where(e)), e);
@@ -209,7 +208,7 @@ public final class Tokenizer implements AutoCloseable {
         return Map.copyOf(config.tokens());
     }
 
-    /// `add_bos_token` of the config, if it says so. What `encode` adds is decided by `tokenizer.json`.
+    /// `add_bos_token` of the config, if it says so. What `encode` adds is decided by a `tokenizer.json` where there is one.
     public Optional<Boolean> addBosToken() {
         return config.addBosToken();
     }
@@ -224,7 +223,7 @@ public final class Tokenizer implements AutoCloseable {
         return Map.copyOf(config.templates());
     }
 
-    /// The `tokenizer.json` that was read.
+    /// The file that was read: a `tokenizer.json`, `tokenizer.model` or `vocab.json`.
     public Path source() {
         return source;
     }
