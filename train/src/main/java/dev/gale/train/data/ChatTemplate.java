@@ -44,19 +44,27 @@ public final class ChatTemplate {
                 parse(templates.getOrDefault("tool_use", source), place), tokenizer.specialTokens(), place));
     }
 
-    /// The template of a file, with special tokens by name, e.g. `eos_token`.
+    /// The template of a file or, where there is no such file, the one of that name among Gale's own.
     ///
-    /// Throws InputException when the file is missing or malformed.
+    /// @param specialTokens by name, e.g. `eos_token`
+    /// Throws InputException when there is neither, or the file is malformed.
     public static ChatTemplate load(Path file, Map<String, String> specialTokens) {
+        String place = "the chat template " + file;
+        Template template = parse(source(file), place);
+        return new ChatTemplate(template, template, specialTokens, place);
+    }
+
+    /// The text of what `load` reads.
+    public static String source(Path file) {
+        Optional<String> named = Files.exists(file) ? Optional.empty() : NamedTemplates.source(file.toString());
+        if (named.isPresent()) return named.get();
         try {
-            String place = "the chat template " + file;
-            Template template = parse(Files.readString(file), place);
-            return new ChatTemplate(template, template, specialTokens, place);
+            return Files.readString(file);
         } catch (CharacterCodingException e) {
             throw new InputException("the chat template %s is not UTF-8 text; save it as UTF-8".formatted(file), e);
         } catch (IOException e) {
-            throw new InputException("the chat template %s cannot be read (%s); give the path of a Jinja file"
-                    .formatted(file, e), e);
+            throw new InputException("the chat template %s cannot be read (%s); give the path of a Jinja file or one of %s"
+                    .formatted(file, e, String.join(", ", NamedTemplates.NAMES)), e);
         }
     }
 
