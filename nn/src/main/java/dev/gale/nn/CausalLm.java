@@ -36,14 +36,14 @@ public final class CausalLm implements AutoCloseable {
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
     private static final long QUANTIZED_EXTRA = 16_384;
 
-    private final ModelConfig config;
+    private ModelConfig config;
     private final ObjectNode configJson;
     private final ObjectNode generationJson;         // null when the folder had none
     private final TensorOps ops;
     private final int maxSeqLen;
     private final WeightFiles files;                 // null when the weights came from no file
     private final Set<Tensor> owned;
-    private final Parameter embedding;
+    private Parameter embedding;
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final RmsNorm norm;
     private Parameter head;
@@ -233,6 +233,24 @@ public final class CausalLm implements AutoCloseable {
     /// Makes the head the embedding again, if `untieHead` parted them.
     public void tieHead() {
         if (config.tieWordEmbeddings()) head = embedding;
+    }
+
+    /// Gives the embedding and a head of its own another number of rows, for tokens that are added: new ones are the mean of
+    /// those that were there. Both are other parameters then. Before there are adapters.
+    public void resizeEmbedding(int rows) {
+        boolean tied = head == embedding;
+        embedding = resized(embedding, rows);
+        head = tied ? embedding : resized(head, rows);
+        config = config.withVocabSize(rows);
+        configJson.put("vocab_size", rows);
+    }
+
+    private Parameter resized(Parameter table, int rows) {
+        Tensor value = TokenRows.resized(ops, table.value(), rows);
+        owned.add(value);
+        table.releaseGrad(ops);
+        if (owned.remove(table.value())) ops.release(table.value());
+        return new Parameter(table.name(), value, table.trainable());
     }
 
     /// Puts an adapter beside the embedding, or with null takes it away.

@@ -65,6 +65,13 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
         return attention + 3L * intermediateSize * hiddenSize + 2L * hiddenSize;
     }
 
+    /// The same model with another number of tokens.
+    public ModelConfig withVocabSize(int size) {
+        return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim,
+                size, maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias, tieWordEmbeddings, rope,
+                bosTokenId, eosTokenIds, padTokenId, dtype, initializerRange);
+    }
+
     /// The same model with other end-of-sequence tokens.
     public ModelConfig withEosTokenIds(List<Integer> ids) {
         return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim,

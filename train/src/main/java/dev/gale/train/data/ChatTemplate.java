@@ -21,6 +21,9 @@ import java.util.Optional;
 /// variables that Transformers passes: `messages`, `tools`, `documents`, `add_generation_prompt` and the special
 /// tokens. May be used from several threads.
 public final class ChatTemplate {
+    private static final String PROBE = "qzxjkvwp";
+    private static final String OTHER = "wvjkqpzx";
+
     private final Template template;
     private final Template toolTemplate;
     private final Map<String, String> specialTokens;
@@ -144,6 +147,31 @@ public final class ChatTemplate {
                     + "messages column with assistant_only_loss");
         }
         return new ChatText(all.text(), all.trained().stream().filter(s -> s.start() >= plain.length()).toList());
+    }
+
+    /// What follows an answer: the end of the assistant's turn, and what the template puts behind it. Empty when it does not
+    /// show.
+    Optional<String> afterAnswer() {
+        String rendered = attempt(probe(Map.of("role", "user", "content", OTHER),
+                Map.of("role", "assistant", "content", PROBE)));
+        int at = rendered == null ? -1 : rendered.indexOf(PROBE);
+        return at < 0 ? Optional.empty() : Optional.of(rendered.substring(at + PROBE.length()));
+    }
+
+    /// Whether a system message is left out rather than written or refused.
+    boolean leavesOutSystem() {
+        String rendered = attempt(probe(Map.of("role", "system", "content", PROBE), Map.of("role", "user", "content", OTHER),
+                Map.of("role", "assistant", "content", OTHER)));
+        return rendered != null && rendered.contains(OTHER) && !rendered.contains(PROBE);
+    }
+
+    @SafeVarargs
+    private static Sample.Chat probe(Map<String, Object>... messages) {
+        return new Sample.Chat(List.of(messages), 0, null, Map.of());
+    }
+
+    private String attempt(Sample.Chat chat) {
+        return attempt(chat, chat.messages(), false);
     }
 
     private String attempt(Sample.Chat chat, List<Map<String, Object>> messages, boolean addGenerationPrompt) {

@@ -87,6 +87,11 @@ public final class Dataset {
                 .toList();
     }
 
+    /// How the rows are read.
+    DatasetConfig config() {
+        return config;
+    }
+
     /// What the columns mean.
     public RowFormat format() {
         return format;

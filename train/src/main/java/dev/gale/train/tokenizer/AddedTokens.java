@@ -49,7 +49,7 @@ final class AddedTokens {
         if (text == null) return;
         ObjectNode known = all.get(text);
         if (known != null) known.put("special", true);
-        else all.put(text, token.isObject() ? entry(-1, token).put("special", true) : TokenizerFile.addedToken(-1, text, true, false));
+        else all.put(text, TokenizerFile.addedToken(-1, text, true, false));
     }
 
     private static ObjectNode entry(int id, JsonNode token) {

@@ -36,8 +36,8 @@ final class ByteLevelTokenizer {
         if (AS_QWEN2.contains(name)) splitAsQwen2(root, prefix);
         else if (AS_GPT2.contains(name)) splitAsGpt2(root, prefix);
         else {
-            throw new InputException(("%s: the files of a %s do not say how it splits text; give a tokenizer.json (Transformers' "
-                    + "save_pretrained writes one)").formatted(vocabFile, name));
+            throw new InputException(("%s: the files of a %s do not say how it splits text; give a tokenizer.json "
+                    + "(Transformers' save_pretrained writes one)").formatted(vocabFile, name));
         }
         byteLevel(root.putObject("post_processor"), false, false);
         byteLevel(root.putObject("decoder"), true, true);
@@ -71,7 +71,10 @@ final class ByteLevelTokenizer {
             JsonNode vocabulary = JSON.readTree(TextFile.read(file));
             boolean ids = vocabulary.isObject() && !vocabulary.isEmpty();
             for (JsonNode id : vocabulary) ids &= id.isInt() && id.intValue() >= 0;
-            if (!ids) throw new InputException("%s is not a vocabulary: an object of tokens with their ids is expected".formatted(file));
+            if (!ids) {
+                throw new InputException("%s is not a vocabulary: an object of tokens with their ids is expected"
+                        .formatted(file));
+            }
             return vocabulary;
         } catch (JsonProcessingException e) {
             throw new InputException("%s is not valid JSON (%s); download it again".formatted(file, JsonProblem.where(e)), e);

@@ -191,6 +191,13 @@ public final class Tokenizer implements AutoCloseable {
         return id("pad_token");
     }
 
+    /// Ids at which generation stops: `eos_token` and what the model's folder says.
+    public Set<Integer> endIds() {
+        Set<Integer> ends = new HashSet<>(config.ends());
+        eosId().ifPresent(ends::add);
+        return ends;
+    }
+
     public Optional<String> bosToken() {
         return Optional.ofNullable(config.tokens().get("bos_token"));
     }

@@ -10,10 +10,12 @@ import dev.gale.tensor.InputException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /// What stands beside a vocabulary: names of the special tokens, chat templates, and what the tokenizer does otherwise
@@ -23,9 +25,10 @@ import java.util.stream.Stream;
 /// @param templates   chat templates by name; the usual one is called `default`
 /// @param addBosToken `add_bos_token`, if a file says it
 /// @param addEosToken `add_eos_token`, if a file says it
+/// @param ends        ids at which generation stops, as `generation_config.json`, or else `config.json`, says
 /// @param added       tokens beside the vocabulary that files name, in the order of their ids, as `tokenizer.json` has them
 record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates, Optional<Boolean> addBosToken,
-                       Optional<Boolean> addEosToken, List<ObjectNode> added) {
+                       Optional<Boolean> addEosToken, Set<Integer> ends, List<ObjectNode> added) {
     static final List<String> ROLES = List.of("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token",
             "mask_token");
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -48,7 +51,8 @@ record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates
             if (!tokens.containsKey(role)) byId(folder, role, vocabulary).ifPresent(text -> tokens.put(role, text));
         }
         return new TokenizerConfig(tokens, templates(folder, config.path("chat_template")),
-                flag(config, "add_bos_token").or(source::addsBos), flag(config, "add_eos_token").or(source::addsEos),
+                flag(config, "add_bos_token").or(source::addsBos),
+                flag(config, "add_eos_token").or(source::addsEos), ends(folder),
                 AddedTokens.read(config, map, json(folder.resolve("added_tokens.json"))));
     }
 
@@ -73,6 +77,17 @@ record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates
                     .findFirst();
         }
         return Optional.empty();
+    }
+
+    private static Set<Integer> ends(Path folder) {
+        Set<Integer> ends = new HashSet<>();
+        for (String file : List.of("generation_config.json", "config.json")) {
+            JsonNode id = json(folder.resolve(file)).path("eos_token_id");
+            if (id.isInt()) ends.add(id.intValue());
+            if (id.isArray()) id.forEach(each -> ends.add(each.intValue()));
+            if (!ends.isEmpty()) break;
+        }
+        return ends;
     }
 
     private static Map<String, String> templates(Path folder, JsonNode node) {

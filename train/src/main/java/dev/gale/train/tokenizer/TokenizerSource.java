@@ -36,8 +36,8 @@ record TokenizerSource(Path file, String json, Map<String, String> tokens, boole
 
     private static TokenizerSource read(Path file) {
         if (!Files.isRegularFile(file)) {
-            throw new InputException(("%s does not exist; point to a folder with a tokenizer.json, a tokenizer.model, or a vocab.json "
-                    + "with its merges.txt").formatted(file));
+            throw new InputException(("%s does not exist; point to a folder with a tokenizer.json, a tokenizer.model, or a "
+                    + "vocab.json with its merges.txt").formatted(file));
         }
         JsonNode config = TokenizerConfig.json(file.toAbsolutePath().resolveSibling("tokenizer_config.json"));
         String name = file.getFileName().toString();
@@ -64,8 +64,8 @@ record TokenizerSource(Path file, String json, Map<String, String> tokens, boole
             return new TokenizerSource(file, SentencePieceTokenizer.json(model, prefix, legacy), tokens, true,
                     Optional.of(!endsOnly && model.bos().isPresent()), Optional.of(endsOnly));
         } catch (IOException e) {
-            throw new InputException("%s is not a SentencePiece model that Gale can use: %s; download it again or give a tokenizer.json"
-                    .formatted(file, e.getMessage()), e);
+            throw new InputException(("%s is not a SentencePiece model that Gale can use: %s; download it again or give a "
+                    + "tokenizer.json").formatted(file, e.getMessage()), e);
         }
     }
 
