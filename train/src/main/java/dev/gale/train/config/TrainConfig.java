@@ -35,13 +35,15 @@ import java.util.function.BiFunction;
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
+/// @param addTokens           tokens that the tokenizer gets, and the embedding rows for
+/// @param addSpecialTokens    the same for special tokens, such as the marks of a chat template
 /// @param quantization        of the base model, while it is loaded
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
-                          boolean fullFinetuning, boolean fromScratch, QuantizationOptions quantization, SftConfig training,
-                          LoraConfig lora, DatasetConfig dataset) {
+                          boolean fullFinetuning, boolean fromScratch, List<String> addTokens, List<String> addSpecialTokens,
+                          QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -49,6 +51,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     /// What an adapter file says about its origin; in a run, the base model is known.
     private static final Set<String> NOT_CHOSEN = Set.of("task_type", "base_model_name_or_path", "revision");
+
+    private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
 
     private static final Path MISSING = Path.of("");
 
@@ -59,8 +63,23 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
-                         boolean fullFinetuning, boolean fromScratch) {
-        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false);
+                         boolean fullFinetuning, boolean fromScratch, List<String> addTokens,
+                         List<String> addSpecialTokens) {
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, List.of(), List.of());
+    }
+
+    /// Whether there are tokens to add.
+    public boolean addsTokens() {
+        return !addTokens.isEmpty() || !addSpecialTokens.isEmpty();
+    }
+
+    /// The adapters, with embedding and head trained whole where tokens are added and `lora` says nothing else of them:
+    /// nobody has trained their rows before.
+    public LoraConfig adapters() {
+        if (!addsTokens() || lora.modulesToSave().stream().anyMatch(EMBEDDINGS::contains)) return lora;
+        List<String> whole = new ArrayList<>(lora.modulesToSave());
+        whole.addAll(EMBEDDINGS);
+        return lora.toBuilder().modulesToSave(whole.toArray(String[]::new)).build();
     }
 
     /// Reads a file.
@@ -103,7 +122,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
                     model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, quantization,
+                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
+                model.addTokens, model.addSpecialTokens, quantization,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
     }
 

@@ -9,6 +9,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.train.tokenizer.TokenizerFile.AddedToken;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -18,7 +19,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongFunction;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /// A Hugging Face tokenizer: `tokenizer.json`, or what stands in for it, run by the original library, with the special tokens
@@ -37,6 +40,8 @@ public final class Tokenizer implements AutoCloseable {
             Map.of("truncation", "do_not_truncate", "padding", "do_not_pad", "modelMaxLength", "2147483647");
 
     private final Path source;
+    private final String json;
+    private final TokenizerChanges changes;
     private final HuggingFaceTokenizer library;
     private final NormalizedTokens normalizedTokens;
     private final TokenizerConfig config;
@@ -44,9 +49,13 @@ public final class Tokenizer implements AutoCloseable {
     private final Set<Integer> special;
     private final Set<Integer> droppedByLibrary;
     private final int vocabSize;
+    private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();      // shared by calls, exclusive to close
+    private boolean closed;
 
-    private Tokenizer(Path source, String json, TokenizerFile file, TokenizerConfig config) {
+    private Tokenizer(Path source, String json, TokenizerFile file, TokenizerConfig config, TokenizerChanges changes) {
         this.source = source;
+        this.json = json;
+        this.changes = changes;
         this.config = config;
         this.ids = file.ids();
         this.vocabSize = file.size();
@@ -79,7 +88,8 @@ public final class Tokenizer implements AutoCloseable {
             Path folder = path.toAbsolutePath().getParent();
             TokenizerConfig config = TokenizerConfig.read(folder, file, source);
             String json = SpecialTokens.apply(source.json(), file, config, source.made());
-            return new Tokenizer(path, json, json.equals(source.json()) ? file : TokenizerFile.parse(json), config);
+            return new Tokenizer(path, json, json.equals(source.json()) ? file : TokenizerFile.parse(json), config,
+                    TokenizerChanges.NONE);
         } catch (JsonProcessingException e) {
             throw new InputException("%s is not valid JSON (%s); download it again".formatted(path,
                     JsonProblem.where(e)), e);
@@ -87,6 +97,36 @@ public final class Tokenizer implements AutoCloseable {
             throw new InputException("%s is not a tokenizer: %s; download it again or export it with Transformers"
                     .formatted(path, e.getMessage()), e);
         }
+    }
+
+    /// The same tokenizer with more tokens, which get the ids behind the last one; those that it has already stay as they are.
+    /// It is one of its own: both must be closed.
+    ///
+    /// @param tokens  ordinary ones
+    /// @param special ones that decoding for people leaves out
+    /// Throws InputException when a token is empty.
+    public Tokenizer withTokens(List<String> tokens, List<String> special) {
+        return with(changes.withTokens(tokens, special));
+    }
+
+    /// The same tokenizer with another chat template. It is one of its own: both must be closed.
+    public Tokenizer withChatTemplate(String template) {
+        return with(changes.withChatTemplate(template));
+    }
+
+    private Tokenizer with(TokenizerChanges more) {
+        try {
+            String changed = more.addTo(json);
+            return new Tokenizer(source, changed, TokenizerFile.parse(changed), more.addTo(config), more);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);                                  // it was one before
+        }
+    }
+
+    /// Writes the files that make this tokenizer into a folder: those it came from, and what was changed since.
+    public void save(Path folder) throws IOException {
+        TokenizerFiles.copy(source, folder);
+        changes.write(folder, json);
     }
 
     /// Tokens of a text. Special tokens written out in the text become special tokens, as in Hugging Face. Half a
@@ -116,11 +156,25 @@ public final class Tokenizer implements AutoCloseable {
     /// Takes from a native encoding what is wanted and frees it, come what may: the library's own wrapper copies all
     /// that it has, token texts included, and keeps it when a copy fails.
     private <T> T encoded(String text, boolean addSpecialTokens, LongFunction<T> wanted) {
-        long handle = TokenizersLibrary.LIB.encode(library.getHandle(), wellFormed(text), addSpecialTokens);
+        return whileOpen(() -> {
+            long handle = TokenizersLibrary.LIB.encode(library.getHandle(), wellFormed(text), addSpecialTokens);
+            try {
+                return wanted.apply(handle);
+            } finally {
+                TokenizersLibrary.LIB.deleteEncoding(handle);
+            }
+        });
+    }
+
+    /// Calls the library while nobody closes it: the thread of a parallel stream may still be at work when another one's
+    /// exception has reached whoever closes.
+    private <T> T whileOpen(Supplier<T> call) {
+        use.readLock().lock();
         try {
-            return wanted.apply(handle);
+            if (closed) throw new IllegalStateException("the tokenizer is closed");
+            return call.get();
         } finally {
-            TokenizersLibrary.LIB.deleteEncoding(handle);
+            use.readLock().unlock();
         }
     }
 
@@ -137,7 +191,7 @@ public final class Tokenizer implements AutoCloseable {
         int[] kept = skipSpecial ? without(tokens, droppedByLibrary) : tokens;
         if (kept.length == 0) return "";
         long[] wide = Arrays.stream(kept).asLongStream().toArray();
-        return normalizedTokens.in(kept) ? normalizedTokens.decode(wide) : library.decode(wide, false);
+        return whileOpen(() -> normalizedTokens.in(kept) ? normalizedTokens.decode(wide) : library.decode(wide, false));
     }
 
     /// Text for people: decoded without any special token.
@@ -237,8 +291,15 @@ public final class Tokenizer implements AutoCloseable {
 
     @Override
     public void close() {
-        normalizedTokens.close();
-        library.close();
+        use.writeLock().lock();
+        try {
+            if (closed) return;
+            closed = true;
+            normalizedTokens.close();
+            library.close();
+        } finally {
+            use.writeLock().unlock();
+        }
     }
 
     int[] withoutSpecial(int[] tokens) {

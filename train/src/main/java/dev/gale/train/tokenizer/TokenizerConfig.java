@@ -62,6 +62,11 @@ record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates
         return value.isBoolean() ? Optional.of(value.booleanValue()) : Optional.empty();
     }
 
+    /// The same with this chat template alone.
+    TokenizerConfig withChatTemplate(String template) {
+        return new TokenizerConfig(tokens, Map.of("default", template), addBosToken, addEosToken, ends, added);
+    }
+
     private static Optional<String> named(JsonNode node) {
         JsonNode text = node.isObject() ? node.path("content") : node;
         return text.isTextual() ? Optional.of(text.textValue()) : Optional.empty();
