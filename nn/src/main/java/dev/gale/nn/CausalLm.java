@@ -253,6 +253,15 @@ public final class CausalLm implements AutoCloseable {
         return new Parameter(table.name(), value, table.trainable());
     }
 
+    /// Lets sequences end with another token, too; folders that are saved say so.
+    public void addEosToken(int id) {
+        SequencedSet<Integer> ids = new LinkedHashSet<>(List.of(id));
+        ids.addAll(config.eosTokenIds());
+        config = config.withEosTokenIds(List.copyOf(ids));
+        ids.forEach(configJson.putArray("eos_token_id")::add);
+        if (generationJson != null) ids.forEach(generationJson.putArray("eos_token_id")::add);
+    }
+
     /// Puts an adapter beside the embedding, or with null takes it away.
     public void adaptEmbedding(EmbeddingAdapter adapter) {
         embeddingAdapter = adapter;

@@ -105,6 +105,13 @@ public final class FastLanguageModel implements AutoCloseable {
         return this;
     }
 
+    /// Ends texts, and generation, with another token than the model's folder says.
+    public FastLanguageModel useEosToken(String token) {
+        replace(tokenizer.withEosToken(token));
+        model.addEosToken(tokenizer.eosId().getAsInt());
+        return this;
+    }
+
     /// Gives the tokenizer another chat template, which is saved with it.
     public FastLanguageModel useChatTemplate(String template) {
         replace(tokenizer.withChatTemplate(template));

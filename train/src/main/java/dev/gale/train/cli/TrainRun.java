@@ -43,6 +43,7 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
     private static void change(FastLanguageModel model, TrainConfig config) {
         config.dataset().chatTemplate().map(ChatTemplate::source).ifPresent(model::useChatTemplate);
         if (config.addsTokens()) model.addTokens(config.addTokens(), config.addSpecialTokens());
+        config.eosToken().ifPresent(model::useEosToken);
     }
 
     private static FastLanguageModel model(TrainConfig config, TensorOps ops) {

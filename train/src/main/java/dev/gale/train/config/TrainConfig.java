@@ -37,13 +37,15 @@ import java.util.function.BiFunction;
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
 /// @param addTokens           tokens that the tokenizer gets, and the embedding rows for
 /// @param addSpecialTokens    the same for special tokens, such as the marks of a chat template
+/// @param eosToken            token that ends texts and generation, in place of the tokenizer's
 /// @param quantization        of the base model, while it is loaded
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
                           boolean fullFinetuning, boolean fromScratch, List<String> addTokens, List<String> addSpecialTokens,
-                          QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset) {
+                          Optional<String> eosToken, QuantizationOptions quantization, SftConfig training, LoraConfig lora,
+                          DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -64,8 +66,9 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
                          boolean fullFinetuning, boolean fromScratch, List<String> addTokens,
-                         List<String> addSpecialTokens) {
-        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, List.of(), List.of());
+                         List<String> addSpecialTokens, Optional<String> eosToken) {
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, List.of(), List.of(),
+                Optional.empty());
     }
 
     /// Whether there are tokens to add.
@@ -123,7 +126,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
                 Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
-                model.addTokens, model.addSpecialTokens, quantization,
+                model.addTokens, model.addSpecialTokens, model.eosToken, quantization,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
     }
 

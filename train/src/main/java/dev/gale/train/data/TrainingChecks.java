@@ -45,8 +45,9 @@ public final class TrainingChecks {
         ofTemplate.ifPresent(ends::add);
         if (turns) ends(ends, after, ofTemplate);
         if (ofTemplate.isPresent() && !tokenizer.endIds().contains(ofTemplate.getAsInt())) {
-            notes.add(("turns end with %s, but generation stops at %s: make it eos_token in tokenizer_config.json and "
-                    + "eos_token_id in generation_config.json").formatted(text(ofTemplate.getAsInt()), texts(tokenizer.endIds())));
+            String end = text(ofTemplate.getAsInt());
+            notes.add("turns end with %s, but generation stops at %s: set eos_token to %s"
+                    .formatted(end, texts(tokenizer.endIds()), end));
         }
         beginnings();
         if (tokenizer.padId().isPresent() && tokenizer.padId().equals(tokenizer.eosId())) {
@@ -92,7 +93,7 @@ public final class TrainingChecks {
             return ("the chat template ends turns with '%s', which is no token of %s; add it with add_special_tokens, or take "
                     + "another dataset.chat_template").formatted(after.lines().findFirst().orElse(""), tokenizer.source());
         }
-        if (ends.isEmpty()) return "name an eos_token in tokenizer_config.json beside " + tokenizer.source();
+        if (ends.isEmpty()) return "set eos_token, which " + tokenizer.source() + " and the files beside it lack";
         return "let the chat template write it after each answer, inside of {% generation %} if it has that";
     }
 

@@ -109,6 +109,16 @@ public final class Tokenizer implements AutoCloseable {
         return with(changes.withTokens(tokens, special));
     }
 
+    /// The same tokenizer with another `eos_token`. It is one of its own: both must be closed.
+    ///
+    /// Throws InputException when it is no token.
+    public Tokenizer withEosToken(String token) {
+        if (idOf(token).isEmpty()) {
+            throw new InputException("eos_token '%s' is no token of %s; add it with add_special_tokens".formatted(token, source));
+        }
+        return with(changes.withEosToken(token));
+    }
+
     /// The same tokenizer with another chat template. It is one of its own: both must be closed.
     public Tokenizer withChatTemplate(String template) {
         return with(changes.withChatTemplate(template));

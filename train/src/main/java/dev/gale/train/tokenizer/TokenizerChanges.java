@@ -20,9 +20,10 @@ import java.util.stream.Stream;
 ///
 /// @param tokens       added tokens
 /// @param special      added special tokens
+/// @param eosToken     in place of the files' `eos_token`
 /// @param chatTemplate in place of the files' templates
-record TokenizerChanges(List<String> tokens, List<String> special, Optional<String> chatTemplate) {
-    static final TokenizerChanges NONE = new TokenizerChanges(List.of(), List.of(), Optional.empty());
+record TokenizerChanges(List<String> tokens, List<String> special, Optional<String> eosToken, Optional<String> chatTemplate) {
+    static final TokenizerChanges NONE = new TokenizerChanges(List.of(), List.of(), Optional.empty(), Optional.empty());
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String CONFIG = "tokenizer_config.json";
     private static final String TEMPLATE = "chat_template.jinja";
@@ -31,7 +32,7 @@ record TokenizerChanges(List<String> tokens, List<String> special, Optional<Stri
         for (String token : joined(moreTokens, moreSpecial)) {
             if (token.isBlank()) throw new InputException("a token to add is blank; leave it out");
         }
-        return new TokenizerChanges(joined(tokens, moreTokens), joined(special, moreSpecial), chatTemplate);
+        return new TokenizerChanges(joined(tokens, moreTokens), joined(special, moreSpecial), eosToken, chatTemplate);
     }
 
     private static List<String> joined(List<String> first, List<String> second) {
@@ -39,11 +40,16 @@ record TokenizerChanges(List<String> tokens, List<String> special, Optional<Stri
     }
 
     TokenizerChanges withChatTemplate(String template) {
-        return new TokenizerChanges(tokens, special, Optional.of(template));
+        return new TokenizerChanges(tokens, special, eosToken, Optional.of(template));
+    }
+
+    TokenizerChanges withEosToken(String token) {
+        return new TokenizerChanges(tokens, special, Optional.of(token), chatTemplate);
     }
 
     TokenizerConfig addTo(TokenizerConfig config) {
-        return chatTemplate.map(config::withChatTemplate).orElse(config);
+        TokenizerConfig ending = eosToken.map(config::withEosToken).orElse(config);
+        return chatTemplate.map(ending::withChatTemplate).orElse(ending);
     }
 
     /// A `tokenizer.json` with these tokens in it; as it was when it has them.
@@ -70,17 +76,19 @@ record TokenizerChanges(List<String> tokens, List<String> special, Optional<Stri
     ///
     /// @param json the `tokenizer.json`
     void write(Path folder, String json) throws IOException {
-        ObjectNode config = TokenizerConfig.json(folder.resolve(CONFIG)) instanceof ObjectNode known ? known : null;
+        if (equals(NONE)) return;
+        ObjectNode config = TokenizerConfig.json(folder.resolve(CONFIG)) instanceof ObjectNode known ? known : JSON.createObjectNode();
         if (!tokens.isEmpty() || !special.isEmpty()) {
             AtomicFile.write(folder.resolve("tokenizer.json"), json);
-            if (config != null) list(JSON.readTree(json).path("added_tokens"), config);
+            list(JSON.readTree(json).path("added_tokens"), config);
         }
         if (chatTemplate.isPresent()) {
             AtomicFile.write(folder.resolve(TEMPLATE), chatTemplate.get());
-            if (config != null) config.remove("chat_template");
+            config.remove("chat_template");
             removeTemplates(folder.resolve("additional_chat_templates"));
         }
-        if (config != null && !equals(NONE)) AtomicFile.write(folder.resolve(CONFIG), config.toPrettyString() + "\n");
+        eosToken.ifPresent(token -> config.put("eos_token", token));
+        AtomicFile.write(folder.resolve(CONFIG), config.toPrettyString() + "\n");
     }
 
     private static void list(JsonNode added, ObjectNode config) {

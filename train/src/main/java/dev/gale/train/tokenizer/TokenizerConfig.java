@@ -62,6 +62,13 @@ record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates
         return value.isBoolean() ? Optional.of(value.booleanValue()) : Optional.empty();
     }
 
+    /// The same with another `eos_token`.
+    TokenizerConfig withEosToken(String token) {
+        Map<String, String> changed = new LinkedHashMap<>(tokens);
+        changed.put("eos_token", token);
+        return new TokenizerConfig(changed, templates, addBosToken, addEosToken, ends, added);
+    }
+
     /// The same with this chat template alone.
     TokenizerConfig withChatTemplate(String template) {
         return new TokenizerConfig(tokens, Map.of("default", template), addBosToken, addEosToken, ends, added);

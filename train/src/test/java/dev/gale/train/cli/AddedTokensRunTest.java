@@ -3,6 +3,7 @@ package dev.gale.train.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -16,6 +17,9 @@ import dev.gale.train.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +36,7 @@ class AddedTokensRunTest {
             max_steps: 2
             learning_rate: 0.01
             add_special_tokens: ["<|im_start|>", "<|im_end|>"]
+            eos_token: "<|im_end|>"
             assistant_only_loss: true
             lora: {r: 2}
             dataset: {path: %1$s/data.jsonl, chat_template: chatml}
@@ -49,11 +54,11 @@ class AddedTokensRunTest {
         place.write("run.yaml", CONFIG.formatted(folder));
         Path json = place.path("model/tokenizer.json");
         try (Tokenizer tokenizer = Tokenizer.load(json); Tokenizer full = tokenizer.withTokens(
-                java.util.stream.IntStream.range(tokenizer.vocabSize(), ROWS).mapToObj(i -> "filler" + i).toList(), java.util.List.of())) {
+                IntStream.range(tokenizer.vocabSize(), ROWS).mapToObj(i -> "filler" + i).toList(), List.of())) {
             full.save(place.path("full"));
             tokens = full.vocabSize();
         }
-        Files.move(place.path("full/tokenizer.json"), json, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        Files.move(place.path("full/tokenizer.json"), json, StandardCopyOption.REPLACE_EXISTING);
         assertEquals(ROWS, tokens);
     }
 
@@ -85,6 +90,7 @@ class AddedTokensRunTest {
         try (Tokenizer saved = Tokenizer.load(out)) {
             assertArrayEquals(new int[] {ROWS, ROWS + 1}, saved.ids("<|im_start|><|im_end|>", false));
             assertTrue(saved.isSpecial(ROWS + 1));
+            assertEquals(ROWS + 1, saved.eosId().getAsInt());
             assertTrue(saved.chatTemplate().orElseThrow().contains("<|im_start|>"));
         }
         CommandRun answer = run("generate", "--model", place.path("model"), "--adapter", out, "--chat", "bought two",
@@ -116,13 +122,23 @@ class AddedTokensRunTest {
         run("train", place.path("run.yaml"));
         try (CpuOps ops = new CpuOps(); CausalLm model = CausalLm.load(place.path("out"), LoadOptions.defaults(), ops)) {
             assertEquals(ROWS + 2, model.config().vocabSize());
+            assertEquals(ROWS + 1, model.config().eosTokenIds().getFirst());
         }
         run("generate", "--model", place.path("out"), "--chat", "bought two", "--max-new-tokens", 2);
     }
 
     @Test
-    void thePlanCountsThem() {
-        CommandRun with = run("plan", place.path("run.yaml"));
-        assertFalse(with.out().isEmpty());
+    void anEndThatIsNoTokenIsRefused() {
+        CommandRun run = CommandRun.of("train", place.path("run.yaml"), "--set", "eos_token=<|fin|>");
+        assertEquals(2, run.exit());
+        assertTrue(run.err().contains("eos_token '<|fin|>' is no token"), run.err());
+        assertEquals(1, run.err().lines().count());
+    }
+
+    @Test
+    void aPlanCountsEmbeddingAndHead() {
+        String few = run("plan", place.path("run.yaml")).out();
+        String words = IntStream.range(0, 4000).mapToObj(i -> "w" + i).toList().toString();
+        assertNotEquals(few, run("plan", place.path("run.yaml"), "--set", "add_tokens=" + words).out());
     }
 }

@@ -141,6 +141,11 @@ class BadInputCommandTest {
                 rows("missing column", "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"}\n",
                         "line 2 has no column 'completion'; it has: prompt"),
                 rows("empty", "", "data.jsonl is empty"),
+                of("endless chat template", p -> {
+                    p.write("data.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n");
+                    p.write("endless.jinja", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}");
+                    return p.set("dataset.chat_template=" + p.path("endless.jinja"));
+                }, "data.jsonl, line 1", "endless.jinja", "it may loop without end"),
                 of("turns that never end", p -> {
                     p.write("data.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, "
                             + "{\"role\": \"assistant\", \"content\": \"b\"}]}\n");

@@ -82,7 +82,7 @@ class TrainingChecksTest {
         Map<String, Object> row = Map.of("prompt", "a", "completion", "b");
         String message = assertThrows(InputException.class,
                 () -> check(DatasetConfig.of(Path.of("rows")), List.of(row))).getMessage();
-        assertTrue(message.contains("name an eos_token in tokenizer_config.json"), message);
+        assertTrue(message.contains("set eos_token"), message);
         assertEquals(List.of(), check(DatasetConfig.of(Path.of("rows")), List.of(Map.of("text", "a book"))));
     }
 
