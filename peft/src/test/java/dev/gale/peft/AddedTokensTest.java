@@ -55,7 +55,8 @@ class AddedTokensTest {
             }
             float[] after = Trained.logits(model, TOKENS);
             for (int i = 0; i < TOKENS.length; i++) {
-                assertArrayEquals(Arrays.copyOfRange(logits, 16 * i, 16 * i + 16), Arrays.copyOfRange(after, 19 * i, 19 * i + 16));
+                assertArrayEquals(Arrays.copyOfRange(logits, 16 * i, 16 * i + 16),
+                        Arrays.copyOfRange(after, 19 * i, 19 * i + 16));
             }
         }
     }

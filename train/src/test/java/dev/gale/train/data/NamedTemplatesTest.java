@@ -67,7 +67,8 @@ class NamedTemplatesTest {
             String expected = one.has("error") ? "error" : one.get("expected").asText().replace("&#34;", "\"");
             String actual = outcome(NamedTemplates.source(name).orElseThrow(),
                     context(goldens.get("contexts").get(one.get("context").asText())));
-            if (!actual.equals(expected)) differences.add(one.get("context") + "\n  expected " + expected + "\n  rendered " + actual);
+            if (actual.equals(expected)) continue;
+            differences.add(one.get("context") + "\n  expected " + expected + "\n  rendered " + actual);
         }
         assertEquals(8, cases);
         assertEquals("", String.join("\n", differences));
@@ -124,13 +125,14 @@ class NamedTemplatesTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '%', textBlock = """
-            phi-4  % [system]Be brief.<|im_end|>[user]Hi<|im_end|>[assistant]Hello<|im_end|>[user]Bye<|im_end|>[assistant]So long<|im_end|>
+            phi-4  % [system]Be brief.<im_end>[user]Hi<im_end>[assistant]Hello<im_end>[user]Bye<im_end>[assistant]So long<im_end>
             vicuna % <s>Be brief. USER: Hi ASSISTANT: Hello</s>USER: Bye ASSISTANT: So long</s>
             alpaca % <s>Be brief.~~### Instruction:~Hi~~### Response:~Hello</s>~~### Instruction:~Bye~~### Response:~So long</s>
-            gemma  % <s>(user)~Be brief.~~Hi<end_of_turn>~(model)~Hello<end_of_turn>~(user)~Bye<end_of_turn>~(model)~So long<end_of_turn>
+            gemma  % <s>(user)~Be brief.~~Hi<end>~(model)~Hello<end>~(user)~Bye<end>~(model)~So long<end>
             """)
     void writesTheDocumentedFormat(String name, String expected) {
-        String whole = expected.replaceAll("\\[(\\w+)]", "<|im_start|>$1<|im_sep|>").replaceAll("\\((\\w+)\\)", "<start_of_turn>$1");
+        String whole = expected.replaceAll("\\[(\\w+)]", "<|im_start|>$1<|im_sep|>").replace("<im_end>", "<|im_end|>")
+                .replaceAll("\\((\\w+)\\)", "<start_of_turn>$1").replace("<end>", "<end_of_turn>");
         assertEquals(whole.replace('~', '\n').strip(), ChatTemplate.load(Path.of(name), TOKENS).render(TALK, false).strip());
     }
 

@@ -33,8 +33,9 @@ class TrainingChecksTest {
     }
 
     private void config(String eos, String pad) throws IOException {
-        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"bos_token\": \"<|begin_of_text|>\", \"pad_token\": \"%s\"%s}"
-                .formatted(pad, eos == null ? "" : ", \"eos_token\": \"" + eos + "\""));
+        String end = eos == null ? "" : ", \"eos_token\": \"" + eos + "\"";
+        Files.writeString(folder.resolve("tokenizer_config.json"),
+                "{\"bos_token\": \"<|begin_of_text|>\", \"pad_token\": \"%s\"%s}".formatted(pad, end));
     }
 
     private List<String> check(String template, Map<String, Object> row) throws IOException {
@@ -111,8 +112,8 @@ class TrainingChecksTest {
 
     @Test
     void twoBeginningsAreCounted() throws IOException {
-        assertSays("1 of 1 examples begin with <|begin_of_text|> twice", check("{{ bos_token }}{{ bos_token }}{% for m in messages %}"
-                + "{% generation %}{{ m.content }}<|eot_id|>{% endgeneration %}{% endfor %}", TALK));
+        assertSays("1 of 1 examples begin with <|begin_of_text|> twice", check("{{ bos_token }}{{ bos_token }}"
+                + "{% for m in messages %}{% generation %}{{ m.content }}<|eot_id|>{% endgeneration %}{% endfor %}", TALK));
     }
 
     @Test

@@ -10,13 +10,15 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// Encodings that llama.cpp and transformers.js expect of tokenizers that are among the real inputs.
 class OtherProjectsCasesTest {
     @ParameterizedTest
-    @CsvSource({"gpt-2, gpt2", "llama-bpe, llama3.2", "llama-spm, llama2", "llama-spm, llama2/tokenizer.model", "qwen2, qwen2.5"})
+    @CsvSource({"gpt-2, gpt2", "llama-bpe, llama3.2", "llama-spm, llama2", "llama-spm, llama2/tokenizer.model",
+        "qwen2, qwen2.5"})
     void llamaCppAgrees(String cases, String tokenizer) throws IOException {
         String base = "tokenizers/llama.cpp-cases/ggml-vocab-" + cases + ".gguf";
         String[] texts = Files.readString(RealInputs.path(base + ".inp")).split("\n__ggml_vocab_test__\n", -1);
@@ -24,7 +26,8 @@ class OtherProjectsCasesTest {
         List<String> differences = new ArrayList<>();
         try (Tokenizer loaded = Tokenizer.load(RealInputs.path("tokenizers/" + tokenizer))) {
             for (int i = 0; i < lines.size(); i++) {
-                String actual = String.join(" ", Arrays.stream(loaded.ids(texts[i], false)).mapToObj(Integer::toString).toList());
+                String actual = Arrays.stream(loaded.ids(texts[i], false)).mapToObj(Integer::toString)
+                        .collect(Collectors.joining(" "));
                 if (!actual.equals(lines.get(i).strip())) differences.add(texts[i] + ": " + lines.get(i) + " but " + actual);
             }
         }
