@@ -17,17 +17,18 @@ public final class TrainingChecks {
     private final Tokenizer tokenizer;
     private final SftConfig options;
     private final List<Example> examples;
+    private final boolean chats;
     private final boolean turns;
-    private final Optional<ChatTemplate> template;      // empty where none is used
+    private final Optional<ChatTemplate> template;
     private final List<String> notes = new ArrayList<>();
 
     private TrainingChecks(Tokenizer tokenizer, Dataset dataset, SftConfig options, List<Example> examples) {
         this.tokenizer = tokenizer;
         this.options = options;
         this.examples = examples;
-        turns = dataset.format() == RowFormat.MESSAGES || dataset.format().hasPrompt();
-        template = dataset.format() != RowFormat.MESSAGES ? Optional.empty()
-                : ExampleEncoder.template(tokenizer, dataset.config());
+        chats = dataset.format() == RowFormat.MESSAGES;
+        turns = chats || dataset.format().hasPrompt();
+        template = ExampleEncoder.template(tokenizer, dataset.config());
     }
 
     /// What to know before training on a dataset, a sentence for each thing with what to do about it.
@@ -43,8 +44,8 @@ public final class TrainingChecks {
         OptionalInt ofTemplate = after.map(this::firstSpecial).orElse(OptionalInt.empty());
         Set<Integer> ends = new HashSet<>(tokenizer.endIds());
         ofTemplate.ifPresent(ends::add);
-        if (turns) ends(ends, after, ofTemplate);
-        if (ofTemplate.isPresent() && !tokenizer.endIds().contains(ofTemplate.getAsInt())) {
+        if (turns) ends(ends, chats ? after : Optional.empty(), ofTemplate);
+        if (chats && ofTemplate.isPresent() && !tokenizer.endIds().contains(ofTemplate.getAsInt())) {
             String end = text(ofTemplate.getAsInt());
             notes.add("turns end with %s, but generation stops at %s: set eos_token to %s"
                     .formatted(end, texts(tokenizer.endIds()), end));
@@ -54,7 +55,7 @@ public final class TrainingChecks {
             notes.add(("pad_token is eos_token (%s): Gale pads nothing and trains it, but a program that masks padding would "
                     + "not: give pad_token a token of its own").formatted(tokenizer.padToken().orElseThrow()));
         }
-        if (template.filter(ChatTemplate::leavesOutSystem).isPresent()) {
+        if (chats && template.filter(ChatTemplate::leavesOutSystem).isPresent()) {
             notes.add("the chat template leaves out system messages: take another one with dataset.chat_template, or put what "
                     + "they say into the user's first message");
         }

@@ -227,7 +227,7 @@ public final class Tokenizer implements AutoCloseable {
     public void requireFits(int modelVocabSize) {
         if (vocabSize > modelVocabSize) {
             throw new InputException(("%s has ids up to %d, but the model's embedding has only %d rows; use the "
-                    + "tokenizer that belongs to the model or resize the embedding")
+                    + "tokenizer that belongs to the model, and name new tokens in add_tokens")
                     .formatted(source, vocabSize - 1, modelVocabSize));
         }
     }

@@ -111,6 +111,14 @@ class TrainingChecksTest {
     }
 
     @Test
+    void completionsThatAreMessagesEndAsTheTemplateSays() throws IOException {
+        config("<|end_of_text|>", "<|start_header_id|>");
+        Map<String, Object> row = Map.of("prompt", List.of(USER), "completion", List.of(ANSWER));
+        options = SftConfig.builder().build();
+        assertEquals(List.of(), check(DatasetConfig.of(Path.of("rows")).withChatTemplate(Path.of("llama-3")), List.of(row)));
+    }
+
+    @Test
     void twoBeginningsAreCounted() throws IOException {
         assertSays("1 of 1 examples begin with <|begin_of_text|> twice", check("{{ bos_token }}{{ bos_token }}"
                 + "{% for m in messages %}{% generation %}{{ m.content }}<|eot_id|>{% endgeneration %}{% endfor %}", TALK));
