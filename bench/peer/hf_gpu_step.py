@@ -22,7 +22,7 @@ STEPS = 8
 WARM_UPS = 3
 FILE = "bench/results/gpu.csv"
 HEADER = ("date,device,driver,backend,tornadovm,jdk,commit,products,options,shape,layers,batch,seq,checkpointing,quantization,"
-          "step_ms,tokens_per_s,peak_bytes,reserved_bytes,planned_bytes,first_step_s")
+          "step_ms,tokens_per_s,peak_bytes,reserved_bytes,planned_bytes,first_step_s,settings,host_bytes,used_bytes")
 SHAPES = {
     "1b": dict(hidden_size=2048, intermediate_size=8192, num_hidden_layers=16, num_attention_heads=32, num_key_value_heads=8,
                head_dim=64, vocab_size=128256, tie_word_embeddings=True),
@@ -43,7 +43,7 @@ def add(shape, layers, batch, seq, checkpointing, seconds, peak, reserved, first
     versions = f"torch {torch.__version__} transformers {transformers.__version__} peft {peft.__version__}"
     row = [datetime.date.today(), torch.cuda.get_device_name(), driver(), "CUDA", "-", "-", "-", "Transformers + PEFT", versions,
            shape, layers, batch, seq, checkpointing, "none", f"{seconds * 1e3:.6g}", f"{batch * seq / seconds:.6g}", peak, reserved, "-",
-           f"{first:.4g}"]
+           f"{first:.4g}", "-", "-", "-"]
     print(*row, sep=",", flush=True)
     os.makedirs(os.path.dirname(FILE), exist_ok=True)
     if not os.path.exists(FILE):

@@ -1,6 +1,7 @@
 package dev.gale.bench;
 
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.ops.Roofline;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 

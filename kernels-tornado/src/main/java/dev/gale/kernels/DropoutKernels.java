@@ -13,7 +13,7 @@ public final class DropoutKernels {
 
     /// `y = u(i) >= p ? x / (1 - p) : 0`, u(i) = the upper 24 bits of word `i % 4` of Philox4x32-10 with key
     /// (rng[0], rng[1]) and counter (i / 4, stream, rng[2], rng[3]), over 2^24.
-    /// Shapes: y, x `[n]`, F32 or BF16; rng I32 `[4]`.
+    /// Shapes: y, x `[n]`, F32, BF16 or F16; rng I32 `[4]`.
     /// Launch: `ceil(n / Elements.BLOCK)` work-groups of `Elements.GROUP` threads; a thread makes one block of random
     /// words for four neighbouring elements. n is at least 1.
     /// Numerics: the mask is that of `dev.gale.tensor.random.Philox` bit for bit. A dropped NaN is dropped.

@@ -26,22 +26,8 @@ public final class Elements {
 
     private Elements() {}
 
-    /// An F32 or BF16 element.
+    /// An element.
     public static float get(FloatArray floats, ShortArray halves, int type, int i) {
-        float value;
-        if (type == F32) value = floats.get(i);
-        else value = Halves.fromBf16(halves.get(i));
-        return value;
-    }
-
-    /// Writes an F32 or BF16 element.
-    public static void set(FloatArray floats, ShortArray halves, int type, int i, float value) {
-        if (type == F32) floats.set(i, value);
-        else halves.set(i, Halves.toBf16(value));
-    }
-
-    /// As `get`, F16 too: for weights. Apart, because TornadoVM refuses to inline large methods.
-    public static float getWeight(FloatArray floats, ShortArray halves, int type, int i) {
         float value;
         if (type == F32) value = floats.get(i);
         else if (type == BF16) value = Halves.fromBf16(halves.get(i));
@@ -49,8 +35,8 @@ public final class Elements {
         return value;
     }
 
-    /// As `set`, F16 too: for conversions.
-    public static void setAny(FloatArray floats, ShortArray halves, int type, int i, float value) {
+    /// Writes an element.
+    public static void set(FloatArray floats, ShortArray halves, int type, int i, float value) {
         if (type == F32) floats.set(i, value);
         else if (type == BF16) halves.set(i, Halves.toBf16(value));
         else halves.set(i, (short) Halves.toF16(value));

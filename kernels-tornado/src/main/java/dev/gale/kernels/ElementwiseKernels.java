@@ -13,14 +13,14 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 public final class ElementwiseKernels {
     private ElementwiseKernels() {}
 
-    /// `y = value`. Shapes: y `[n]`, F32 or BF16. Writes: `=`.
+    /// `y = value`. Shapes: y `[n]`, F32, BF16 or F16. Writes: `=`.
     public static void fill(KernelContext context, IntArray table, int slot,
             FloatArray y, ShortArray yHalf, int yType, int n, float value) {
         int yAt = table.get(slot);
         int first = context.groupIdx * Elements.BLOCK + context.localIdx;
         for (int e = 0; e < Elements.EACH; e++) {
             int i = first + e * Elements.GROUP;
-            if (i < n) Elements.setAny(y, yHalf, yType, yAt + i, value);
+            if (i < n) Elements.set(y, yHalf, yType, yAt + i, value);
         }
     }
 
@@ -34,7 +34,7 @@ public final class ElementwiseKernels {
         }
     }
 
-    /// `dst = src`. Shapes: both `[n]`, F32 or BF16. Numerics: the device's rounding to BF16. Writes: `=`.
+    /// `dst = src`. Shapes: both `[n]`, F32, BF16 or F16. Numerics: to nearest even. Writes: `=`.
     public static void copy(KernelContext context, IntArray table, int slot,
             FloatArray dst, ShortArray dstHalf, int dstType,
             FloatArray src, ShortArray srcHalf, int srcType, int n) {
@@ -44,15 +44,15 @@ public final class ElementwiseKernels {
         float[] values = new float[Elements.EACH];
         for (int e = 0; e < Elements.EACH; e++) {
             int i = first + e * Elements.GROUP;
-            if (i < n) values[e] = Elements.getWeight(src, srcHalf, srcType, srcAt + i);
+            if (i < n) values[e] = Elements.get(src, srcHalf, srcType, srcAt + i);
         }
         for (int e = 0; e < Elements.EACH; e++) {
             int i = first + e * Elements.GROUP;
-            if (i < n) Elements.setAny(dst, dstHalf, dstType, dstAt + i, values[e]);
+            if (i < n) Elements.set(dst, dstHalf, dstType, dstAt + i, values[e]);
         }
     }
 
-    /// `y = a + b`. Shapes: all `[n]`, F32 or BF16. Writes: `=`; y may be a or b.
+    /// `y = a + b`. Shapes: all `[n]`, F32, BF16 or F16. Writes: `=`; y may be a or b.
     public static void add(KernelContext context, IntArray table, int slot,
             FloatArray y, ShortArray yHalf, int yType,
             FloatArray a, ShortArray aHalf, int aType,
@@ -72,7 +72,7 @@ public final class ElementwiseKernels {
         }
     }
 
-    /// `y += scale * x`. Shapes: both `[n]`, F32 or BF16. Writes: `+=`.
+    /// `y += scale * x`. Shapes: both `[n]`, F32, BF16 or F16. Writes: `+=`.
     public static void addScaled(KernelContext context, IntArray table, int slot,
             FloatArray y, ShortArray yHalf, int yType,
             FloatArray x, ShortArray xHalf, int xType, int n, float scale) {
@@ -93,7 +93,7 @@ public final class ElementwiseKernels {
         }
     }
 
-    /// Sum over rows. Shapes: x `[rows, cols]`, F32 or BF16; sums `[cols]`, F32.
+    /// Sum over rows. Shapes: x `[rows, cols]`, F32, BF16 or F16; sums `[cols]`, F32.
     /// Launch: `ceil(cols / Reduce.COLUMNS)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: thread row t sums rows t, t + 8, t + 16 and so on, a tree adds the eight sums, then what was there;
     /// F32, deterministic. Writes: `+=`.

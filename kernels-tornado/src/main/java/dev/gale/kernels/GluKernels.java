@@ -10,7 +10,7 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 public final class GluKernels {
     private GluKernels() {}
 
-    /// `y = act(gate) * up`. Shapes: all `[n]`, F32 or BF16; activation a constant of `Gates`.
+    /// `y = act(gate) * up`. Shapes: all `[n]`, F32, BF16 or F16; activation a constant of `Gates`.
     /// Numerics: F32, one rounding. Writes: `=`; y may be gate or up.
     public static void gluForward(KernelContext context, IntArray table, int slot,
             FloatArray y, ShortArray yHalf, int yType,
@@ -63,7 +63,7 @@ public final class GluKernels {
     }
 
     /// `dGate = dy * up * act'(gate)`, `dUp = dy * act(gate)`.
-    /// Shapes: all `[n]`, F32 or BF16; activation a constant of `Gates`.
+    /// Shapes: all `[n]`, F32, BF16 or F16; activation a constant of `Gates`.
     /// Numerics: F32, one rounding. Writes: `=`; dGate may be gate, and dUp may be up or dy.
     public static void gluBackward(KernelContext context, IntArray table, int slot,
             FloatArray dGate, ShortArray dGateHalf, int dGateType,

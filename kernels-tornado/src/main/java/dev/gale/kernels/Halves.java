@@ -76,34 +76,33 @@ public final class Halves {
 
     /// Sign, 8 bits of exponent, 7 of mantissa.
     static float decodeBf16(int bits) {
-        return decoded(bits, 128, 255, 134);
-    }
-
-    /// Sign, 5 bits of exponent, 10 of mantissa.
-    static float fromF16(int bits) {
-        return decoded(bits, 1024, 31, 25);
-    }
-
-    /// @param one   what the leading bit of a mantissa counts
-    /// @param last  exponent of infinity and NaN
-    /// @param shift mantissas count units of two to the exponent minus this
-    private static float decoded(int bits, int one, int last, int shift) {
         int unsigned = bits < 0 ? bits + 65536 : bits;
         int sign = unsigned / 32768;
-        int exponent = unsigned / one - 32768 / one * sign;
-        int mantissa = unsigned - unsigned / one * one;
+        int exponent = unsigned / 128 - 256 * sign;
+        int mantissa = unsigned - unsigned / 128 * 128;
         float value = mantissa;
-        int power = 1 - shift;
+        int power = -133;                            // mantissas count units of two to the exponent minus 134
         if (exponent > 0) {
-            value += one;
-            power = exponent - shift;
+            value += 128;
+            power = exponent - 134;
         }
         for (; power >= 16; power -= 16) value *= 65536f;
         for (; power > 0; power--) value *= 2f;
         for (; power <= -16; power += 16) value *= 0x1p-16f;
         for (; power < 0; power++) value *= 0.5f;
-        if (exponent == last) value = mantissa == 0 ? LARGE * exponent : TornadoMath.sqrt(-1f * mantissa);
+        if (exponent == 255) value = mantissa == 0 ? LARGE * exponent : TornadoMath.sqrt(-1f * mantissa);
         return sign == 1 ? -value : value;
+    }
+
+    /// Sign, 5 bits of exponent, 10 of mantissa. Every power of two that it takes is an int.
+    static float fromF16(int bits) {
+        int exponent = bits >> 10 & 31;
+        int mantissa = bits & 1023;
+        float units = exponent > 0 ? mantissa + 1024 : mantissa;
+        float spacing = 1 << TornadoMath.min(TornadoMath.max(exponent, 1), 30);
+        float value = units * spacing * 0x1p-25f;
+        if (exponent == 31) value = mantissa == 0 ? LARGE * exponent : TornadoMath.sqrt(-1f * mantissa);
+        return (bits & 32768) == 0 ? value : -value;
     }
 
     static int encodeBf16(float value) {
@@ -133,7 +132,29 @@ public final class Halves {
 
     static int toF16(float value) {
         float magnitude = TornadoMath.abs(value);
-        int bits = rounded(magnitude * 0x1p24f, 0, 1024);
+        float units = magnitude * 0x1p24f;
+        int exponent = 0;
+        if (units >= 0x1p26f) {
+            units *= 0x1p-16f;
+            exponent = 16;
+        }
+        if (units >= 0x1p18f) {
+            units *= 0x1p-8f;
+            exponent += 8;
+        }
+        if (units >= 0x1p14f) {
+            units *= 0x1p-4f;
+            exponent += 4;
+        }
+        if (units >= 0x1p12f) {
+            units *= 0x1p-2f;
+            exponent += 2;
+        }
+        if (units >= 0x1p11f) {
+            units *= 0.5f;
+            exponent++;
+        }
+        int bits = nearest(units) + exponent * 1024;
         if (magnitude >= 65520f) bits = 31744;
         if (magnitude != magnitude) bits = 32256;
         return signed(bits, value);
@@ -152,12 +173,17 @@ public final class Halves {
                 power++;
             }
         }
-        int whole = (int) left;
-        float rest = left - whole;
+        return nearest(left) + power * one;
+    }
+
+    /// The nearest whole number, the even one of two.
+    private static int nearest(float units) {
+        int whole = (int) units;
+        float rest = units - whole;
         int odd = whole - whole / 2 * 2;
         if (rest > 0.5f) whole++;
         else if (rest == 0.5f) whole += odd;
-        return whole + power * one;
+        return whole;
     }
 
     private static int signed(int bits, float value) {

@@ -19,7 +19,7 @@ public final class LookupKernels {
 
     private LookupKernels() {}
 
-    /// `y[i] = table[ids[i]]`. Shapes: y `[rows, cols]`, weight `[vocab, cols]`, F32 or BF16; ids I32 `[rows]`.
+    /// `y[i] = table[ids[i]]`. Shapes: y `[rows, cols]`, weight `[vocab, cols]`, F32, BF16 or F16; ids I32 `[rows]`.
     /// Launch: rows work-groups of `Elements.GROUP` threads. A row whose id is outside the table becomes NaN.
     /// Writes: `=`.
     public static void gatherRows(KernelContext context, IntArray table, int slot,
@@ -30,7 +30,7 @@ public final class LookupKernels {
         int row = TornadoMath.max(0, TornadoMath.min(id, vocab - 1));
         int weightAt = table.get(slot + 1) + row * cols;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float value = Elements.getWeight(weight, weightHalf, weightType, weightAt + c);
+            float value = Elements.get(weight, weightHalf, weightType, weightAt + c);
             if (row != id) value = TornadoMath.sqrt(-1f - c);
             Elements.set(y, yHalf, yType, yAt + c, value);
         }
@@ -98,7 +98,7 @@ public final class LookupKernels {
     }
 
     /// `dTable[ids[i]] += dy[i]`, in order of i for each row. An id outside the table adds nothing.
-    /// Shapes: dTable F32 `[vocab, cols]`, dy `[rows, cols]`, F32 or BF16, ids I32 `[rows]`, links of `linkRows`.
+    /// Shapes: dTable F32 `[vocab, cols]`, dy `[rows, cols]`, F32, BF16 or F16, ids I32 `[rows]`, links of `linkRows`.
     /// Launch: two dimensions, `ceil(cols / 256)` by rows work-groups of `Elements.GROUP` by 1 threads.
     /// Numerics: F32 sums in order of i, beginning with what was there; deterministic. Writes: `+=`.
     public static void scatterAddRows(KernelContext context, IntArray table, int slot,

@@ -41,20 +41,21 @@ public final class LossKernels {
     }
 
     /// With `z = softcap(logits[r])` and target t >= 0: `losses[0, r] = logsumexp(z) - z[t]`, `losses[1, r] = 1` if z[t]
-    /// is the first largest, else 0, and `logits[r] = (exp(z - logsumexp(z)) - [c == t]) * softcap'(z) * scale`. Rows
+    /// is the first largest, else 0, and `logits[r] = (exp(z - logsumexp(z)) - [c == t]) * softcap'(z) * scale * gradScale`. Rows
     /// with a negative target give zeros; a target beyond the vocabulary gives an infinite loss.
     /// Shapes: logits F32 `[rows, vocab]` with their scale, targets I32 `[rows]`, losses F32 scratch `[2, rows]`,
-    /// tokenLoss F32 `[rows]`. Operands in the table: logits, targets, losses, tokenLoss; anything may stand for an
-    /// absent tokenLoss.
+    /// tokenLoss F32 `[rows]`, gradScale F32 `[1]`. Operands in the table: logits, targets, losses, tokenLoss, gradScale;
+    /// anything may stand for an absent tokenLoss or gradScale.
     /// Launch: one group of `GROUP` threads a row; 3 KB of local memory.
     /// Numerics: F32, relative to the largest logit; four logits at a time a thread, then a tree. Writes: `=`.
     /// Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
     ///
     /// @param gradients 1: logits become their gradient, 0: they stay
     /// @param perToken  1: tokenLoss is written
+    /// @param scaled    0: gradScale is absent, and 1
     public static void crossEntropyRows(KernelContext context, IntArray table, int slot, FloatArray logits, IntArray targets,
-            FloatArray losses, FloatArray tokenLoss, int rows, int vocab, float scale, float softcap, int gradients,
-            int perToken) {
+            FloatArray losses, FloatArray tokenLoss, FloatArray gradScale, int rows, int vocab, float scale, float softcap,
+            int gradients, int perToken, int scaled) {
         float[] largest = context.allocateFloatLocalArray(GROUP);
         float[] sums = context.allocateFloatLocalArray(GROUP);
         float[] rivals = context.allocateFloatLocalArray(GROUP);
@@ -106,12 +107,14 @@ public final class LossKernels {
             if (perToken == 1) tokenLoss.set(table.get(slot + 3) + row, loss);
         }
         if (gradients == 1) {
+            float factor = scale;
+            if (scaled == 1) factor *= gradScale.get(table.get(slot + 4));
             for (int c = thread; c < vocab; c += GROUP) {
                 float d = 0f;
                 if (target >= 0) {
                     float z = logit(logits, at, c, vocab, softcap);
                     float p = TornadoMath.exp(z - top - logSum);
-                    d = (c == target ? p - 1f : p) * (scale * bend(z, softcap));
+                    d = (c == target ? p - 1f : p) * (factor * bend(z, softcap));
                 }
                 logits.set(at + c, d);
             }
@@ -159,8 +162,8 @@ public final class LossKernels {
     /// finds much of them in the cache; it begins at the end, where the first one was last. 0.2 KB of local memory.
     /// Numerics: F32, relative to the largest logit; sixteen logits at a time a thread, butterflies of warps. Writes: `=`.
     public static void crossEntropyRowsBf16(KernelContext context, IntArray table, int slot, LongArray logits, IntArray targets,
-            FloatArray losses, FloatArray tokenLoss, int rows, int vocab, float scale, float softcap, int gradients,
-            int perToken) {
+            FloatArray losses, FloatArray tokenLoss, FloatArray gradScale, int rows, int vocab, float scale, float softcap,
+            int gradients, int perToken, int scaled) {
         float[] largest = context.allocateFloatLocalArray(WARPS);
         float[] sums = context.allocateFloatLocalArray(WARPS);
         float[] rivals = context.allocateFloatLocalArray(WARPS);
@@ -236,7 +239,9 @@ public final class LossKernels {
             if (perToken == 1) tokenLoss.set(table.get(slot + 3) + row, loss);
         }
         if (gradients == 1) {
-            float factor = scale / total;
+            float whole = scale;
+            if (scaled == 1) whole *= gradScale.get(table.get(slot + 4));
+            float factor = whole / total;
             int last = (count - 1) / (EACH * WIDE) * (EACH * WIDE);
             for (int i = target >= 0 ? thread + last : -1; i >= 0; i -= EACH * WIDE) {
                 for (int e = 0; e < EACH; e++) fours[e] = logits.get(at + Math.min(i + e * WIDE, count - 1));
@@ -259,8 +264,8 @@ public final class LossKernels {
                         float d1 = TornadoMath.exp(g1 - top) * share - (place == 1 ? 1f : 0f);
                         float d2 = TornadoMath.exp(g2 - top) * share - (place == 2 ? 1f : 0f);
                         float d3 = TornadoMath.exp(g3 - top) * share - (place == 3 ? 1f : 0f);
-                        logits.set(at + near, Halves.four(d0 * (scale * bend(g0, softcap)), d1 * (scale * bend(g1, softcap)),
-                                d2 * (scale * bend(g2, softcap)), d3 * (scale * bend(g3, softcap)), zero));
+                        logits.set(at + near, Halves.four(d0 * (whole * bend(g0, softcap)), d1 * (whole * bend(g1, softcap)),
+                                d2 * (whole * bend(g2, softcap)), d3 * (whole * bend(g3, softcap)), zero));
                     }
                 }
             }

@@ -22,7 +22,7 @@ public final class MatmulKernels {
     /// One kernel for `matmul` (`+=` is a residual that is y), `linearForward` (w and up transposed, alpha the side's
     /// scale) and the dx of `linearBackward` (x is dy, low is dLow, up is a, alpha 1).
     /// Shapes: op(x) `[m, k]`, op(w) `[k, n]`, bias `[n]`, y and residual `[m, n]`, low `[m, rank]`, op(up) `[rank, n]`,
-    /// up stored as w is. F32 or BF16 as `ProductForm` says; low and up F32. Operands in the table: y, x, w, bias,
+    /// up stored as w is. F32, BF16 or F16 as `ProductForm` says; low and up F32. Operands in the table: y, x, w, bias,
     /// residual, low, up; anything may stand for those that are absent.
     /// An NF4 w: wHalf sees its codes and w its F32 absmax, which follows in the table; as it is stored, it is whole blocks.
     /// Launch: `Grid.tiles(m, n, TILE, TILE, GROUP)`; 8.3 KB of local memory.
@@ -157,7 +157,7 @@ public final class MatmulKernels {
         if (row < rows) {
             if (l < depth) {
                 int i = byDepth == 1 ? l * rows + row : row * depth + l;
-                value = Elements.getWeight(floats, halves, type, at + i);
+                value = Elements.get(floats, halves, type, at + i);
             }
         }
         return value;

@@ -32,7 +32,7 @@ public final class Nf4Kernels {
 
     private Nf4Kernels() {}
 
-    /// `y = value(code) * absmax`. Shapes: y `[n]`, F32 or BF16; codes `[n / 2]` and absmax `[n / 64]`: see the class; n a
+    /// `y = value(code) * absmax`. Shapes: y `[n]`, F32, BF16 or F16; codes `[n / 2]` and absmax `[n / 64]`: see the class; n a
     /// multiple of 64. Operands in the table: y, codes, absmax, nested.
     /// Launch: `ceil(n / Elements.BLOCK)` work-groups of `Elements.GROUP` threads; 128 bytes of local memory.
     /// Numerics: F32, one rounding for each operation, and one to the dtype of y. Writes: `=`.
@@ -124,7 +124,7 @@ public final class Nf4Kernels {
         if (first + other < blocks) absmax.set(table.get(slot) + first + other, pin[0]);
     }
 
-    /// `y = code * absmax / 127`, a row having one absmax. Shapes: y `[n]`, F32 or BF16; codes I8 `[n]`, seen as ints of four;
+    /// `y = code * absmax / 127`, a row having one absmax. Shapes: y `[n]`, F32, BF16 or F16; codes I8 `[n]`, ints of four;
     /// absmax F32 `[n / cols]`. Operands in the table: y, codes, absmax.
     /// Launch: `ceil(n / Elements.BLOCK)` work-groups of `Elements.GROUP` threads.
     /// Numerics: F32, one rounding for each operation, and one to the dtype of y. Writes: `=`.

@@ -18,7 +18,7 @@ public final class NormKernels {
     private NormKernels() {}
 
     /// `y[r,c] = x[r,c] * rstd[r] * w[c]`, `rstd[r] = 1 / sqrt(mean_c(x[r,c]^2) + eps)`.
-    /// Shapes: y, x `[rows, cols]`, w `[cols]`, F32 or BF16; rstd F32 `[rows]`.
+    /// Shapes: y, x `[rows, cols]`, w `[cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
     /// Launch: rows work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: each thread sums every 256th square, then a tree; F32, deterministic. Writes: `=`.
     public static void rmsNormForward(KernelContext context, IntArray table, int slot,
@@ -37,7 +37,7 @@ public final class NormKernels {
         float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, squares) / cols + eps);
         if (context.localIdx == 0) rstd.set(table.get(slot + 1) + row, scale);
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float value = Elements.get(x, xHalf, xType, xAt + c) * scale * Elements.getWeight(w, wHalf, wType, wAt + c);
+            float value = Elements.get(x, xHalf, xType, xAt + c) * scale * Elements.get(w, wHalf, wType, wAt + c);
             Elements.set(y, yHalf, yType, yAt + c, value);
         }
     }
@@ -114,7 +114,7 @@ public final class NormKernels {
     }
 
     /// `sum = x + r; y = rmsNorm(sum)`: the end of a residual branch and the norm that begins the next one.
-    /// Shapes: sum, y, x, r `[rows, cols]`, all F32 or all BF16; w `[cols]`, F32 or BF16; rstd F32 `[rows]`.
+    /// Shapes: sum, y, x, r `[rows, cols]`, all of one dtype; w `[cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
     /// Launch and numerics: as `rmsNormForward`, of the sum as it was rounded when stored.
     /// Writes: sum, y, rstd `=`; sum may be x or r.
     public static void rmsNormForwardAdd(KernelContext context, IntArray table, int slot,
@@ -137,13 +137,13 @@ public final class NormKernels {
         float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, squares) / cols + eps);
         if (context.localIdx == 0) rstd.set(table.get(slot + 2) + row, scale);
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float value = Elements.get(sum, sumHalf, type, sumAt + c) * scale * Elements.getWeight(w, wHalf, wType, wAt + c);
+            float value = Elements.get(sum, sumHalf, type, sumAt + c) * scale * Elements.get(w, wHalf, wType, wAt + c);
             Elements.set(y, yHalf, type, yAt + c, value);
         }
     }
 
     /// With `xhat = x * rstd`, `g = dy * w`: `dx = rstd * (g - xhat * mean_c(g * xhat))`.
-    /// Shapes: dx, dy, x `[rows, cols]`, w `[cols]`, F32 or BF16; rstd F32 `[rows]`.
+    /// Shapes: dx, dy, x `[rows, cols]`, w `[cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
     /// Launch: rows work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: as `rmsNormForward`. Writes: `=` or, with accumulate 1, `+=`; dx may be dy when not accumulating, and
     /// then `rmsNormBackwardWeight` must have run before.
@@ -159,12 +159,12 @@ public final class NormKernels {
         float scale = rstd.get(table.get(slot + 4) + row);
         float products = 0f;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.getWeight(w, wHalf, wType, wAt + c);
+            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.get(w, wHalf, wType, wAt + c);
             products += g * (Elements.get(x, xHalf, xType, xAt + c) * scale);
         }
         float mean = Reduce.sum(context, products) / cols;
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.getWeight(w, wHalf, wType, wAt + c);
+            float g = Elements.get(dy, dyHalf, dyType, dyAt + c) * Elements.get(w, wHalf, wType, wAt + c);
             float value = scale * (g - Elements.get(x, xHalf, xType, xAt + c) * scale * mean);
             if (accumulate == 1) value = value + Elements.get(dx, dxHalf, dxType, dxAt + c);
             Elements.set(dx, dxHalf, dxType, dxAt + c, value);
@@ -250,7 +250,7 @@ public final class NormKernels {
     }
 
     /// `dw[c] += sum_r dy[r,c] * x[r,c] * rstd[r]`.
-    /// Shapes: dw F32 `[cols]`; dy, x `[rows, cols]`, F32 or BF16; rstd F32 `[rows]`.
+    /// Shapes: dw F32 `[cols]`; dy, x `[rows, cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
     /// Launch: `ceil(cols / Reduce.COLUMNS)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: as `ElementwiseKernels.columnSum`. Writes: `+=`.
     public static void rmsNormBackwardWeight(KernelContext context, IntArray table, int slot,

@@ -14,7 +14,7 @@ public final class OptimKernels {
 
     /// First half of a sum of squares: `partial[g] = sum of x_i^2` over the share of work-group g, which is every
     /// `groups * 256`-th run of 256 elements.
-    /// Shapes: partial F32 `[groups]`, x `[n]`, F32 or BF16.
+    /// Shapes: partial F32 `[groups]`, x `[n]`, F32, BF16 or F16.
     /// Launch: any number of work-groups, given as groups too, of `Elements.GROUP` threads; 1 KB of local memory. Take
     /// it from n alone, `squareGroups(n)`.
     /// Numerics: a thread sums its elements in order, then a tree; F32, deterministic. Writes: `=`.

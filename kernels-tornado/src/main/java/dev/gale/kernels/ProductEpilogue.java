@@ -21,7 +21,7 @@ public final class ProductEpilogue {
     /// `y = alpha sums + sideScale low op(up) + bias + residual`.
     /// Shapes: y and residual `[m, n]`, sums `[at least m, stride]` of which the first n columns count, bias `[n]`,
     /// low `[m, rank]`, op(up) `[rank, n]`, stored `[n, rank]` when w is transposed and `[rank, n]` else. Low and up F32, the
-    /// others F32 or BF16. Operands in the table: y, sums, bias, residual, low, up; anything may stand for those that are
+    /// others F32, BF16 or F16. Operands in the table: y, sums, bias, residual, low, up; anything may stand for those that are
     /// absent.
     /// Launch: `Grid.tiles(m, n, TILE, TILE, GROUP)`; 8.3 KB of local memory. A thread reads its 16 sums and residuals before it
     /// needs any: without a side path, memory is the limit, with one up to a rank of about 32.

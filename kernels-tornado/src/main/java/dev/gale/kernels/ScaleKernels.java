@@ -25,15 +25,15 @@ public final class ScaleKernels {
         int gramAt = table.get(slot + 4);
         float sum = 0f;
         for (int c = context.localIdx; c < r; c += Elements.GROUP) {
-            float term = 2f * scale * Elements.getWeight(cross, crossHalf, crossType, crossAt + c);
+            float term = 2f * scale * Elements.get(cross, crossHalf, crossType, crossAt + c);
             if (squared == 1) {
                 float product = 0f;
                 for (int k = 0; k < r; k++) {
-                    product += gram.get(gramAt + c * r + k) * Elements.getWeight(b, bHalf, bType, bAt + k);
+                    product += gram.get(gramAt + c * r + k) * Elements.get(b, bHalf, bType, bAt + k);
                 }
                 term += scale * scale * product;
             }
-            sum += Elements.getWeight(b, bHalf, bType, bAt + c) * term;
+            sum += Elements.get(b, bHalf, bType, bAt + c) * term;
         }
         float total = Reduce.sum(context, sum);
         if (context.localIdx == 0) {
@@ -47,7 +47,7 @@ public final class ScaleKernels {
     }
 
     /// `y[r,c] = magnitude[c] / norm[c] * x[r,c] + bias[c] + residual[r,c]`.
-    /// Shapes: y, x, residual `[rows, cols]`, F32 or BF16; bias `[cols]`, F32, BF16 or F16; magnitude, norm F32 `[cols]`.
+    /// Shapes: y, x, residual `[rows, cols]` and bias `[cols]`, F32, BF16 or F16; magnitude, norm F32 `[cols]`.
     /// A type of bias or residual may be `ProductForm.ABSENT`.
     /// Launch: rows work-groups of `Elements.GROUP` threads.
     /// Numerics: F32, one rounding to the dtype of y. Writes: `=`; y may be x or residual.
@@ -65,14 +65,14 @@ public final class ScaleKernels {
         for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
             float factor = magnitude.get(magnitudeAt + c) / norm.get(normAt + c);
             float value = factor * Elements.get(x, xHalf, xType, xAt + c);
-            if (biasType != ProductForm.ABSENT) value += Elements.getWeight(bias, biasHalf, biasType, biasAt + c);
+            if (biasType != ProductForm.ABSENT) value += Elements.get(bias, biasHalf, biasType, biasAt + c);
             if (residualType != ProductForm.ABSENT) value += Elements.get(residual, residualHalf, residualType, residualAt + c);
             Elements.set(y, yHalf, yType, yAt + c, value);
         }
     }
 
     /// `dx[r,c] = magnitude[c] / norm[c] * dy[r,c]`.
-    /// Shapes: dx, dy `[rows, cols]`, F32 or BF16; magnitude, norm F32 `[cols]`.
+    /// Shapes: dx, dy `[rows, cols]`, F32, BF16 or F16; magnitude, norm F32 `[cols]`.
     /// Launch and numerics: as `columnScaleForward`. Writes: `=`; dx may be dy, and then `columnScaleBackwardMagnitude` must
     /// have run before.
     public static void columnScaleBackward(KernelContext context, IntArray table, int slot,
@@ -90,7 +90,7 @@ public final class ScaleKernels {
     }
 
     /// `dMagnitude[c] += sum_r dy[r,c] * x[r,c] / norm[c]`.
-    /// Shapes: dMagnitude, norm F32 `[cols]`; dy, x `[rows, cols]`, F32 or BF16.
+    /// Shapes: dMagnitude, norm F32 `[cols]`; dy, x `[rows, cols]`, F32, BF16 or F16.
     /// Launch: `ceil(cols / Reduce.COLUMNS)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
     /// Numerics: as `ElementwiseKernels.columnSum`. Writes: `+=`.
     public static void columnScaleBackwardMagnitude(KernelContext context, IntArray table, int slot, FloatArray dMagnitude,

@@ -40,7 +40,7 @@ public final class SkinnyKernels {
     }
 
     /// `parts[p, i, j] = sum_l tall(i, l) flat(j, l)` over the l of part p; transposed, `parts[p, j, i]`.
-    /// Shapes: tall `[rows, depth]` or, by depth, `[depth, rows]`, F32 or BF16; flat `[cols, depth]` or `[depth, cols]`,
+    /// Shapes: tall `[rows, depth]` or, by depth, `[depth, rows]`, F32, BF16 or F16; flat `[cols, depth]` or `[depth, cols]`,
     /// F32; parts F32 `[parts(depth), rows, cols]` or `[.., cols, rows]`. Operands in the table: parts, tall, flat.
     /// Launch: `ceil(rows / TALL)` x `ceil(cols / FLAT) * parts(depth)` groups of `GROUP` x 1 threads; 9.4 KB of local
     /// memory.

@@ -29,11 +29,11 @@ class LossKernelsTest {
     private static KernelOperands run(KernelOperands o, int rows, int vocab, float softcap, int gradients) {
         FloatArray f = o.floats;
         if (o.type(0) == Elements.F32) {
-            return o.run(rows, ctx -> LossKernels.crossEntropyRows(ctx, o.table, SLOT, f, o.ints, f, f, rows, vocab, SCALE,
-                    softcap, gradients, 1));
+            return o.run(rows, ctx -> LossKernels.crossEntropyRows(ctx, o.table, SLOT, f, o.ints, f, f, f, rows, vocab,
+                    SCALE, softcap, gradients, 1, 0));
         }
         return o.run(rows, 1, LossKernels.WIDE, ctx -> LossKernels.crossEntropyRowsBf16(ctx, o.table, SLOT, o.longs, o.ints, f,
-                f, rows, vocab, SCALE, softcap, gradients, 1));
+                f, f, rows, vocab, SCALE, softcap, gradients, 1, 0));
     }
 
     /// A difference to the largest logit is exact to an ulp of either, and so is a probability, relatively; the sum adds one

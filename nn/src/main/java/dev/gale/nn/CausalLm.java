@@ -13,7 +13,9 @@ import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.autograd.EmbeddingAdapter;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
+import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.ops.WeightStream;
 import dev.gale.tensor.quant.Quantization;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +37,8 @@ public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
     private static final long QUANTIZED_EXTRA = 16_384;
+    /// Layers that are computed while a head comes from the host.
+    private static final int HEAD_AHEAD = 4;
 
     private ModelConfig config;
     private final ObjectNode configJson;
@@ -49,9 +53,12 @@ public final class CausalLm implements AutoCloseable {
     private Parameter head;
     private EmbeddingAdapter embeddingAdapter;       // null when there is none
     private final RopeTables ropes;
+    private final HostWeights onHost;
+    private final WeightStream layerStream;
+    private WeightStream headStream;                 // null until a head on the host is needed
 
     private CausalLm(ModelConfig config, ObjectNode configJson, ObjectNode generationJson, TensorOps ops, int maxSeqLen,
-                     WeightFiles files, WeightSource weights, Set<Tensor> owned) {
+                     WeightFiles files, WeightSource weights, HostWeights onHost, Set<Tensor> owned) {
         this.config = config;
         this.configJson = configJson;
         this.generationJson = generationJson;
@@ -59,12 +66,17 @@ public final class CausalLm implements AutoCloseable {
         this.maxSeqLen = maxSeqLen == 0 ? config.maxSeqLen() : maxSeqLen;
         this.files = files;
         this.owned = owned;
+        this.onHost = ops.onHost() ? HostWeights.NONE : onHost;
         int hidden = config.hiddenSize();
-        embedding = DecoderLayer.parameter(weights, "model.embed_tokens.weight", config.vocabSize(), hidden);
-        for (int i = 0; i < config.numLayers(); i++) layers.add(new DecoderLayer(config, i, weights));
+        WeightSource outer = this.onHost.embedding() ? weights.onHost() : weights;
+        embedding = DecoderLayer.parameter(outer, "model.embed_tokens.weight", config.vocabSize(), hidden);
+        for (int i = 0; i < config.numLayers(); i++) {
+            layers.add(new DecoderLayer(config, i, isStreamed(i) ? weights.projectionsOnHost() : weights));
+        }
         norm = new RmsNorm(DecoderLayer.parameter(weights, "model.norm.weight", hidden), (float) config.rmsNormEps());
         head = config.tieWordEmbeddings() ? embedding
-                : DecoderLayer.parameter(weights, "lm_head.weight", config.vocabSize(), hidden);
+                : DecoderLayer.parameter(outer, "lm_head.weight", config.vocabSize(), hidden);
+        layerStream = ops.stream(streamedWeights());
         ropes = new RopeTables(ops, config, this.maxSeqLen);
     }
 
@@ -83,9 +95,9 @@ public final class CausalLm implements AutoCloseable {
         WeightFiles files = WeightFiles.open(dir);
         try {
             reserveLayers(ops, config, options.dtype(config.dtype()),
-                    packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()));
+                    packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()), options.onHost());
             CausalLm model = new CausalLm(config, configJson, generationJson, ops, options.maxSeqLen(), files,
-                    WeightSource.files(files, options, packed.orElse(null), ops, owned), owned);
+                    WeightSource.files(files, options, packed.orElse(null), ops, owned), options.onHost(), owned);
             options.skipModules().requireKnown(model.modules());
             if (options.trainable()) model.trainAll();
             model.logUnused(dir);
@@ -105,9 +117,9 @@ public final class CausalLm implements AutoCloseable {
     /// @param options a dtype, and a quantization or none
     public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
         Set<Tensor> owned = identitySet();
-        reserveLayers(ops, config, options.dtype(), options.quantization());
-        return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
-                WeightSource.random(config, seed, options, ops, owned), owned);
+        reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
+        return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
+                WeightSource.random(config, seed, options, ops, owned), options.onHost(), owned);
     }
 
     /// As `random`, but ready in seconds on a device, whatever the size: see `RandomRows`. For measuring.
@@ -117,17 +129,29 @@ public final class CausalLm implements AutoCloseable {
             for (int width : List.of(config.hiddenSize(), config.intermediateSize(), config.attention().queryWidth())) {
                 rows.prepare(width);
             }
-            reserveLayers(ops, config, options.dtype(), options.quantization());
-            return new CausalLm(config, HfConfig.toJson(config), null, ops, 0, null,
-                    WeightSource.randomRows(rows, options, ops, owned), owned);
+            reserveLayers(ops, config, options.dtype(), options.quantization(), options.onHost());
+            return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
+                    WeightSource.randomRows(rows, options, ops, owned), options.onHost(), owned);
         }
     }
 
     /// A little more than the tensors have where there are scales: each begins at a multiple of 64 bytes.
-    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization) {
+    private static void reserveLayers(TensorOps ops, ModelConfig config, DType dtype, Quantization quantization, HostWeights onHost) {
         long perLayer = quantization == null ? dtype.bytes(config.layerParameters())
                 : quantization.bytes(config.layerParameters()) + QUANTIZED_EXTRA;
-        ops.reserve(config.numLayers() * perLayer);
+        ops.reserve(onHost.resident(config.numLayers()) * perLayer);
+    }
+
+    private boolean isStreamed(int layer) {
+        return onHost.piece(layer, config.numLayers()) >= 0;
+    }
+
+    private List<List<Tensor>> streamedWeights() {
+        List<List<Tensor>> pieces = new ArrayList<>();
+        for (int i = 0; i < layers.size(); i++) {
+            if (isStreamed(i)) pieces.add(layers.get(i).projections().stream().map(p -> p.parameters().getFirst().value()).toList());
+        }
+        return pieces;
     }
 
     private static Set<Tensor> identitySet() {
@@ -168,18 +192,48 @@ public final class CausalLm implements AutoCloseable {
     /// @param checkpointing what backward makes again of each layer instead of keeping it
     /// Throws: InputException when a sequence is longer than `maxSeqLen`.
     public Tensor hidden(Tape tape, ModelInput in, Checkpointing checkpointing) {
+        return hidden(tape, in, ActivationMemory.of(checkpointing));
+    }
+
+    /// As the other `hidden`.
+    ///
+    /// @param memory what is kept for backward, and where; as it is made on a tape that does not record
+    public Tensor hidden(Tape tape, ModelInput in, ActivationMemory memory) {
         RopeTable rope = rope(in);
         DecoderLayer.Attend attend = (t, q, k, v) -> F.attention(t, q, k, v, in.start(), in.stop(), config.attention());
         Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
-        for (DecoderLayer layer : layers) {
+        int mlpRows = memory.mlpRows(in.tokens());
+        requireCheckpoints(tape, memory);
+        for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
-            x = checkpointing != Checkpointing.NONE && tape.isRecording()
-                    ? tape.checkpoint((t, h) -> layer.forward(t, h, in, rope, attend), before,
-                            checkpointing == Checkpointing.SELECTIVE)
-                    : tape.scope(() -> layer.forward(tape, before, in, rope, attend));
+            int index = i;
+            if (i == Math.max(0, layers.size() - HEAD_AHEAD)) headStream().prepare(0);
+            x = memory.checkpointing() != Checkpointing.NONE && tape.isRecording()
+                    ? tape.checkpoint((t, h) -> entered(index).forward(t, h, in, rope, attend, mlpRows), before, memory.kept())
+                    : tape.scope(() -> entered(index).forward(tape, before, in, rope, attend, mlpRows));
             tape.done(before);
         }
         return finish(tape, x);
+    }
+
+    private void requireCheckpoints(Tape tape, ActivationMemory memory) {
+        if (onHost.layers() == 0 || !tape.isRecording() || memory.checkpointing() != Checkpointing.NONE) return;
+        throw new InputException("streamed_layers brings weights back when a layer is run again: set gradient_checkpointing to true");
+    }
+
+    /// A layer whose weights are there.
+    private DecoderLayer entered(int index) {
+        int piece = onHost.piece(index, layers.size());
+        if (piece >= 0) layerStream.enter(piece);
+        return layers.get(index);
+    }
+
+    private WeightStream headStream() {
+        if (headStream == null) {
+            boolean moves = onHost.embedding() && !head.trainable();
+            headStream = moves ? ops.stream(List.of(List.of(head.value()))) : WeightStream.NONE;
+        }
+        return headStream;
     }
 
     /// Hidden states `[M, D]` of new tokens of cached sequences, whose keys and values the cache takes up.
@@ -191,8 +245,8 @@ public final class CausalLm implements AutoCloseable {
         for (int i = 0; i < layers.size(); i++) {
             Tensor before = x;
             int index = i;
-            x = tape.scope(() -> layers.get(index).forward(tape, before, in, rope,
-                    (t, q, k, v) -> cache.attend(index, step, t, q, k, v)));
+            x = tape.scope(() -> entered(index).forward(tape, before, in, rope,
+                    (t, q, k, v) -> cache.attend(index, step, t, q, k, v), in.tokens()));
             tape.done(before);
         }
         return finish(tape, x);
@@ -214,7 +268,20 @@ public final class CausalLm implements AutoCloseable {
 
     /// Logits `[M, V]` of hidden states `[M, D]`.
     public Tensor logits(Tape tape, Tensor hidden) {
-        return F.linear(tape, hidden, head, null, null, null, null);
+        headStream().enter(0);
+        Tensor logits = F.linear(tape, hidden, head, null, null, null, null);
+        if (!tape.isRecording()) headStream().leave();
+        return logits;
+    }
+
+    /// Adds the summed cross-entropy of hidden states `[M, D]` to stats: see `F.linearCrossEntropy`.
+    ///
+    /// @param gradScale F32 `[1]` with what the gradients are multiplied with, or null
+    public void loss(Tape tape, Tensor stats, Tensor tokenLoss, Tensor hidden, Tensor targets, Tensor gradScale,
+                     CrossEntropySpec spec) {
+        headStream().enter(0);
+        F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, targets, gradScale, spec);
+        headStream().leave();
     }
 
     // ---- weights ----
@@ -237,7 +304,11 @@ public final class CausalLm implements AutoCloseable {
 
     /// Gives the embedding and a head of its own another number of rows, for tokens that are added: new ones are the mean of
     /// those that were there. Both are other parameters then. Before there are adapters.
+    /// Throws: InputException when they stay on the host, where nothing is trained.
     public void resizeEmbedding(int rows) {
+        if (onHost.embedding()) {
+            throw new InputException("offload_embedding keeps embedding and head as they are, but tokens are added: leave it out");
+        }
         boolean tied = head == embedding;
         embedding = resized(embedding, rows);
         head = tied ? embedding : resized(head, rows);
@@ -328,7 +399,9 @@ public final class CausalLm implements AutoCloseable {
         Tensor value = parameter.value();
         if (value.dtype() != DType.F32 || !owned.contains(value)) {
             Tensor copy = ops.allocate(value.name(), DType.F32, value.shape());
-            ops.copy(copy, value);
+            Tensor placed = ops.place(value);
+            ops.copy(copy, placed);
+            if (placed != value) ops.release(placed);
             owned.add(copy);
             parameter.setValue(copy);
             if (owned.remove(value)) ops.release(value);
@@ -409,6 +482,8 @@ public final class CausalLm implements AutoCloseable {
     public void close() {
         parameters().forEach(parameter -> parameter.releaseGrad(ops));
         ropes.close();
+        layerStream.close();
+        if (headStream != null) headStream.close();
         owned.forEach(ops::release);
         owned.clear();
         if (files != null) files.close();

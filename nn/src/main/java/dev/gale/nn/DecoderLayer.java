@@ -7,6 +7,7 @@ import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
@@ -60,9 +61,12 @@ final class DecoderLayer {
     }
 
     /// Shapes: x and the result `[M, D]`.
-    Tensor forward(Tape tape, Tensor x, ModelInput in, RopeTable rope, Attend attend) {
+    ///
+    /// @param mlpRows tokens of which the MLP is computed at once
+    Tensor forward(Tape tape, Tensor x, ModelInput in, RopeTable rope, Attend attend, int mlpRows) {
         Tensor h = attention(tape, x, in, rope, attend);
-        Tensor y = mlp(tape, h, in);
+        Tensor y = h.rows() <= mlpRows ? mlp(tape, h, in)
+                : tape.tiled(part -> (t, rows) -> mlp(t, rows, in.part(t.ops(), part)), h, mlpParameters(), mlpRows);
         tape.done(h);
         return y;
     }
@@ -94,6 +98,12 @@ final class DecoderLayer {
         Tensor y = downProj.forward(tape, inner, h, in);                             // [M, D]
         tape.forget(inner);
         return y;
+    }
+
+    private List<Parameter> mlpParameters() {
+        List<Parameter> parameters = new ArrayList<>(List.of(postAttentionNorm.weight()));
+        List.of(gateProj, upProj, downProj).forEach(projection -> parameters.addAll(projection.parameters()));
+        return parameters;
     }
 
     List<Projection> projections() {

@@ -12,11 +12,16 @@ import dev.gale.tensor.quant.Quantization;
 /// @param quantization of the projections of the layers; null leaves them as the files have them, dense ones dense. Embedding,
 ///                    head, norms and biases stay dense
 /// @param skipModules  projections that stay dense all the same
-public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization, SkipModules skipModules) {
+/// @param onHost       weights that a device has only by turns
+public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantization quantization, SkipModules skipModules,
+                          HostWeights onHost) {
     public LoadOptions {
         if (trainable && quantization != null) {
             throw new InputException("weights of %s cannot be trained; train an adapter, or load the model without quantization"
                     .formatted(quantization.dtype()));
+        }
+        if (trainable && !onHost.equals(HostWeights.NONE)) {
+            throw new InputException("weights that are trained stay on the device: offload_embedding and streamed_layers are for adapters");
         }
         if (dtype != null && !dtype.floating()) throw new IllegalArgumentException("weights cannot be " + dtype);
         if (maxSeqLen < 0) {
@@ -26,27 +31,31 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantiz
 
     /// Weights as they are in the files, frozen.
     public static LoadOptions defaults() {
-        return new LoadOptions(null, 0, false, null, SkipModules.NONE);
+        return new LoadOptions(null, 0, false, null, SkipModules.NONE, HostWeights.NONE);
     }
 
     public LoadOptions withDtype(DType dtype) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
     }
 
     public LoadOptions withMaxSeqLen(int maxSeqLen) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
     }
 
     public LoadOptions withQuantization(Quantization quantization) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
     }
 
     public LoadOptions withSkipModules(SkipModules skipModules) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
+    }
+
+    public LoadOptions withOnHost(HostWeights onHost) {
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
     }
 
     public LoadOptions withTrainable(boolean trainable) {
-        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules);
+        return new LoadOptions(dtype, maxSeqLen, trainable, quantization, skipModules, onHost);
     }
 
     /// What weights that are stored as `stored` become.

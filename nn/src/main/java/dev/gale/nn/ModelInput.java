@@ -14,7 +14,8 @@ import java.util.stream.IntStream;
 /// @param positions place of each token in its sequence, from 0, I32 `[M]`
 /// @param start     first key row that each token attends to, I32 `[M]`
 /// @param stop      one past the last key row that each token attends to, I32 `[M]`
-/// @param rng       state of the random numbers, I32 `[4]`: seed low, seed high, optimizer step, micro-batch
+/// @param rng       states of the random numbers, I32 `[T, 4]`: seed low, seed high, optimizer step, micro-batch; the first one for the
+///                  whole batch, the others for parts of it
 /// @param length    one more than the largest position: what must fit into the model's context
 public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length) {
 
@@ -40,7 +41,7 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
         int length = IntStream.of(positions).max().orElseThrow() + 1;
         return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
-                upload(ops, "stop", stop), upload(ops, "rng", new int[4]), length);
+                upload(ops, "stop", stop), states(ops), length);
     }
 
     private static Tensor upload(TensorOps ops, String name, int[] values) {
@@ -49,9 +50,27 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         return tensor;
     }
 
+    private static Tensor states(TensorOps ops) {
+        Tensor states = ops.allocate("rng", DType.I32, Shape.of(ActivationMemory.MOST_SHARDS, 4));
+        ops.write(states, new int[4 * ActivationMemory.MOST_SHARDS]);
+        return states;
+    }
+
     /// Sets the state of the random numbers, so that dropout differs from step to step and comes back after a resume.
     public void seed(TensorOps ops, long seed, int step, int microBatch) {
-        ops.write(rng, new int[] {(int) seed, (int) (seed >>> 32), step, microBatch});
+        int[] states = new int[4 * ActivationMemory.MOST_SHARDS];
+        for (int i = 0; i < ActivationMemory.MOST_SHARDS; i++) {
+            int[] state = {(int) seed, (int) (seed >>> 32) ^ i, step, microBatch};
+            System.arraycopy(state, 0, states, 4 * i, 4);
+        }
+        ops.write(rng, states);
+    }
+
+    /// The same batch for work on a part of its tokens: with random numbers of that part.
+    ///
+    /// @param number from 0 to `ActivationMemory.MOST_SHARDS` - 1
+    ModelInput part(TensorOps ops, int number) {
+        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length);
     }
 
     /// Number of tokens M.

@@ -9,7 +9,11 @@ import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.quant.Nf4;
+import dev.gale.tensor.quant.Quantization;
 import dev.gale.tensor.random.Philox;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.ObjIntConsumer;
 import java.util.stream.IntStream;
@@ -27,6 +31,31 @@ interface WeightSource {
         return get(name, shape);
     }
 
+    /// The same weights in host memory, from which a device takes them by turns.
+    WeightSource onHost();
+
+    /// The same weights, those of projections in host memory.
+    default WeightSource projectionsOnHost() {
+        WeightSource all = this;
+        WeightSource waiting = onHost();
+        return new WeightSource() {
+            @Override
+            public Tensor get(String name, Shape shape) {
+                return all.get(name, shape);
+            }
+
+            @Override
+            public Tensor projection(String name, Shape shape) {
+                return waiting.projection(name, shape);
+            }
+
+            @Override
+            public WeightSource onHost() {
+                return waiting;
+            }
+        };
+    }
+
     /// The module that a weight belongs to.
     static String path(String name) {
         return name.substring(0, name.lastIndexOf('.'));
@@ -38,15 +67,21 @@ interface WeightSource {
     /// @param packed how projections are quantized in the files, null when they are dense
     static WeightSource files(WeightFiles files, LoadOptions options, BitsAndBytesConfig packed, TensorOps ops,
             Set<Tensor> owned) {
-        return new FileWeights(files, options, packed, ops, owned);
+        return new FileWeights(files, options, packed, ops, owned, false);
     }
 
     /// See `files`.
-    record FileWeights(WeightFiles files, LoadOptions options, BitsAndBytesConfig packed, TensorOps ops, Set<Tensor> owned)
-            implements WeightSource {
+    record FileWeights(WeightFiles files, LoadOptions options, BitsAndBytesConfig packed, TensorOps ops, Set<Tensor> owned,
+                       boolean waits) implements WeightSource {
+        @Override
+        public WeightSource onHost() {
+            return new FileWeights(files, options, packed, ops, owned, true);
+        }
+
         @Override
         public Tensor get(String name, Shape shape) {
             Tensor stored = stored(name, shape);
+            if (waits) return waiting(stored, options.dtype(stored.dtype()));
             Tensor placed = ops.place(stored);
             DType dtype = options.dtype(stored.dtype());
             boolean asItIs = dtype == stored.dtype() && !options.trainable();
@@ -61,6 +96,14 @@ interface WeightSource {
             return converted;
         }
 
+        private Tensor waiting(Tensor stored, DType dtype) {
+            Tensor tensor = stored.scales() == null ? ops.allocateOnHost(stored.name(), dtype, stored.shape())
+                    : ops.allocateOnHost(stored.name(), Quantization.of(stored), stored.shape());
+            owned.add(tensor);
+            HostCopy.copy(tensor, stored);
+            return tensor;
+        }
+
         /// As it is where it is quantized in the file, else quantized from the file, one weight at a time.
         @Override
         public Tensor projection(String name, Shape shape) {
@@ -71,7 +114,8 @@ interface WeightSource {
                 throw new InputException(("%s: blocks of %d do not divide the %d elements of tensor %s; name its module in "
                         + "llm_int8_skip_modules").formatted(files.file(name), Nf4.BLOCK, shape.size(), name));
             }
-            Tensor quantized = ops.allocate(name, options.quantization(), shape);
+            Tensor quantized = waits ? ops.allocateOnHost(name, options.quantization(), shape)
+                    : ops.allocate(name, options.quantization(), shape);
             owned.add(quantized);
             ops.quantize(quantized, stored);
             return quantized;
@@ -79,6 +123,7 @@ interface WeightSource {
 
         private Tensor packed(String name, Shape shape) {
             Tensor stored = QuantizedTensors.read(files, name, shape, packed.quantization().dtype());
+            if (waits) return waiting(stored, stored.dtype());
             Tensor placed = ops.place(stored);
             if (placed != stored) owned.add(placed);
             return placed;
@@ -102,34 +147,63 @@ interface WeightSource {
     /// model takes its numbers from stream n of the seed, so they do not depend on the machine.
     static WeightSource random(ModelConfig config, long seed, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
         return new FreshWeights(options, ops, owned,
-                (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()));
+                (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()), null, false);
     }
 
-    /// As `random`, but with rows out of tables.
+    /// As `random`, but with rows out of tables, and quantized weights of one shape alike.
     static WeightSource randomRows(RandomRows rows, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
-        return new FreshWeights(options, ops, owned, (tensor, number) -> rows.fill(tensor));
+        return new FreshWeights(options, ops, owned, (tensor, number) -> rows.fill(tensor), new HashMap<>(), false);
     }
 
     /// See `random`.
     ///
-    /// @param matrix fills a weight that is neither norm nor bias, given how many weights were made before
-    record FreshWeights(LoadOptions options, TensorOps ops, Set<Tensor> owned, ObjIntConsumer<Tensor> matrix)
-            implements WeightSource {
+    /// @param matrix    fills a weight that is neither norm nor bias, given how many weights were made before
+    /// @param quantized those to be used again for their shapes, on the host; null makes each anew
+    /// @param waits     whether the weights stay there
+    record FreshWeights(LoadOptions options, TensorOps ops, Set<Tensor> owned, ObjIntConsumer<Tensor> matrix,
+                        Map<Shape, Tensor> quantized, boolean waits) implements WeightSource {
+        @Override
+        public WeightSource onHost() {
+            return new FreshWeights(options, ops, owned, matrix, quantized, true);
+        }
+
         @Override
         public Tensor get(String name, Shape shape) {
-            return filled(name, ops.allocate(name, options.dtype(), shape));
+            Tensor made = filled(name, ops.allocate(name, options.dtype(), shape));
+            if (!waits) return made;
+            Tensor waiting = ops.allocateOnHost(name, options.dtype(), shape);
+            if (waiting.storage() instanceof Storage.Host(MemorySegment bytes)) ops.readBytes(bytes.asSlice(0, made.byteSize()), made);
+            ops.release(made);
+            owned.remove(made);
+            owned.add(waiting);
+            return waiting;
         }
 
         @Override
         public Tensor projection(String name, Shape shape) {
             if (!options.quantizes(path(name))) return get(name, shape);
-            Tensor quantized = ops.allocate(name, options.quantization(), shape);
+            Tensor weight;
+            if (quantized != null && !ops.onHost()) weight = again(name, quantized.computeIfAbsent(shape, s -> made(name, s, true)));
+            else weight = made(name, shape, waits);
+            owned.add(weight);
+            return weight;
+        }
+
+        private Tensor again(String name, Tensor made) {
+            if (!waits) return ops.place(new Tensor(name, made.dtype(), made.shape(), made.storage(), made.scales()));
+            Tensor weight = ops.allocateOnHost(name, options.quantization(), made.shape());
+            HostCopy.copy(weight, made);
+            return weight;
+        }
+
+        private Tensor made(String name, Shape shape, boolean onHost) {
+            Tensor made = onHost ? ops.allocateOnHost(name, options.quantization(), shape)
+                    : ops.allocate(name, options.quantization(), shape);
             Tensor dense = filled(name, ops.allocate(name, options.dtype(), shape));
-            ops.quantize(quantized, dense);
+            ops.quantize(made, dense);
             ops.release(dense);
             owned.remove(dense);
-            owned.add(quantized);
-            return quantized;
+            return made;
         }
 
         private Tensor filled(String name, Tensor tensor) {

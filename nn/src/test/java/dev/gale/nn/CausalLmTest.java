@@ -285,7 +285,34 @@ class CausalLmTest {
         return IntStream.range(0, values.length).anyMatch(i -> values[i] != 0);
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void anMlpInPartsHasTheGradientsOfTheWhole(Checkpointing checkpointing) {
+        try (TensorOps ops = new ReferenceOps()) {
+            float[][] expected = gradients(ops, ActivationMemory.of(checkpointing));
+            float[][] found = gradients(ops, new ActivationMemory(checkpointing, checkpointing != Checkpointing.NONE, 3));
+            for (int i = 0; i < expected.length; i++) assertArrayEquals(expected[i], found[i], 2e-5f);
+            assertEquals(0, ops.memory().liveBytes());
+        }
+    }
+
+    @Test
+    void layersOnTheHostAreSpreadEvenly() {
+        HostWeights three = new HostWeights(false, 3);
+        assertEquals(List.of(-1, -1, 0, -1, -1, 1, -1, 2), IntStream.range(0, 8).mapToObj(i -> three.piece(i, 8)).toList());
+        assertEquals(5, three.resident(8));
+        assertEquals(List.of(0, 1), IntStream.range(0, 2).mapToObj(i -> three.piece(i, 2)).toList());
+        assertEquals(-1, HostWeights.NONE.piece(0, 8));
+        assertThrows(InputException.class, () -> new HostWeights(true, -1));
+        assertThrows(InputException.class, () -> new ActivationMemory(Checkpointing.NONE, true, 1));
+        assertThrows(InputException.class, () -> new ActivationMemory(Checkpointing.LAYER, false, 65));
+    }
+
     private static float[][] gradients(TensorOps ops, Checkpointing checkpointing) {
+        return gradients(ops, ActivationMemory.of(checkpointing));
+    }
+
+    private static float[][] gradients(TensorOps ops, ActivationMemory memory) {
         LoadOptions options = LoadOptions.defaults().withTrainable(true);
         try (CausalLm model = CausalLm.load(Fixtures.folder("llama"), options, ops)) {
             ModelInput in = ModelInput.of(ops, TEXT, new int[] {4, 5});
@@ -294,7 +321,7 @@ class CausalLmTest {
             ops.fill(stats, 0f);
             ops.write(targets, IntStream.range(0, in.tokens()).toArray());
             try (Tape tape = Tape.recording(ops)) {
-                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, checkpointing), model.head(), targets,
+                F.linearCrossEntropy(tape, stats, null, model.hidden(tape, in, memory), model.head(), targets,
                         CrossEntropySpec.chunked(4));
                 tape.backward();
             }

@@ -32,10 +32,17 @@ public final class GradClip implements AutoCloseable {
     /// @param trainedTokens tokens whose losses were summed since the gradients were zero, at least 1
     /// @param maxNorm       `max_grad_norm`; 0 or less does not clip
     public Tensor factor(List<Parameter> parameters, long trainedTokens, double maxNorm) {
+        return factor(parameters, trainedTokens, 1f, maxNorm);
+    }
+
+    /// The same for gradients that were multiplied: `norm = |grads| / (tokens * gradScale)`, and factor alike.
+    ///
+    /// @param gradScale what the gradients were multiplied by, as `LossScaler.sumScale` gives it
+    public Tensor factor(List<Parameter> parameters, long trainedTokens, float gradScale, double maxNorm) {
         if (trainedTokens < 1) throw new IllegalArgumentException("no token was trained: " + trainedTokens);
         ops.fill(sumSquares, 0f);
         for (Parameter parameter : parameters) ops.sumSquares(sumSquares, parameter.grad(ops));
-        ops.write(tokens, new float[] {trainedTokens});
+        ops.write(tokens, new float[] {trainedTokens * gradScale});
         ops.clipFactor(result, sumSquares, tokens, (float) maxNorm);
         return result;
     }

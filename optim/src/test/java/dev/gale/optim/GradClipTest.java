@@ -50,6 +50,15 @@ class GradClipTest {
         assertEquals(5f, clip.norm());
     }
 
+    /// By a power of two: no bit of the norm, and of the factor none but its exponent.
+    @Test
+    void whatGradientsWereMultipliedByIsDividedOut() {
+        float[] plain = ops.toFloats(clip.factor(List.of(withGradient(-0.3f, 0.7f)), 3, 0.1));
+        float[] scaled = ops.toFloats(clip.factor(List.of(withGradient(-0.3f * 4096, 0.7f * 4096)), 3, 4096f, 0.1));
+        assertEquals(plain[1], scaled[1]);
+        assertEquals(plain[0], scaled[0] * 4096);
+    }
+
     @Test
     void eachCallStartsFromZero() {
         List<Parameter> parameters = List.of(withGradient(3, 4));

@@ -1,6 +1,8 @@
 package dev.gale.tensor;
 
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.List;
 import java.util.TreeSet;
 import java.util.function.LongConsumer;
 
@@ -20,7 +22,7 @@ public final class MemoryPool {
     private final LongConsumer grow;
     private final TreeSet<Block> free = new TreeSet<>(Block.BY_SIZE);
     private final TreeSet<Block> freeAlone = new TreeSet<>(Block.BY_SIZE);
-    private int chunks;
+    private final List<Chunk> chunks = new ArrayList<>();
     private long live;
     private long peakLive;
     private long reserved;
@@ -31,6 +33,9 @@ public final class MemoryPool {
         this.chunkBytes = chunkBytes;
         this.grow = grow;
     }
+
+    /// @param alone whether it was made for a block that begins it
+    private record Chunk(long bytes, boolean alone) {}
 
     /// Part of a chunk, good for one release.
     public static final class Block {
@@ -44,7 +49,6 @@ public final class MemoryPool {
         private Block before;             // neighbours in the chunk
         private Block after;
         private boolean live;
-        private boolean alone;
 
         private Block(MemoryPool pool, int chunk, long offset, long bytes) {
             this.pool = pool;
@@ -72,19 +76,16 @@ public final class MemoryPool {
         return allocate(bytes, false);
     }
 
-    /// @param alone whether the block shall be a chunk of its own, which only such requests get again, of its size or
-    ///              somewhat less
+    /// @param alone whether the block shall be a chunk of its own. Other requests get a part of it, while it is free, only
+    ///              where a new chunk would be needed else, which would be half as large at least
     public Block allocate(long bytes, boolean alone) {
         if (bytes < 0) throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);
-        TreeSet<Block> blocks = alone ? freeAlone : free;
-        Block found = blocks.ceiling(new Block(this, -1, 0, rounded));
-        if (alone && found != null && found.bytes <= MOST_WASTE * rounded) rounded = found.bytes;
-        if (found != null && (!alone || found.bytes == rounded)) blocks.remove(found);
-        else found = newChunk(alone ? rounded : Math.max(chunkBytes, rounded));
+        Block found = alone ? freeChunk(rounded) : freePart(rounded);
+        if (found == null) found = newChunk(alone ? rounded : Math.max(chunkBytes, rounded), alone);
+        if (alone) rounded = found.bytes;
         Block block = new Block(this, found.chunk, found.offset, rounded);
         block.live = true;
-        block.alone = alone;
         join(found.before, block);
         if (found.bytes == rounded) {
             join(block, found.after);
@@ -101,13 +102,52 @@ public final class MemoryPool {
 
     /// Takes a chunk of this size, rounded up, now: blocks to come are cut from it.
     public void reserve(long bytes) {
-        free.add(newChunk(Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT));
+        free.add(newChunk(Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT, false));
     }
 
-    private Block newChunk(long bytes) {
+    /// A part of a chunk, or of one that is for single blocks and free, before a new one is made.
+    private Block freePart(long bytes) {
+        Block wanted = new Block(this, -1, 0, bytes);
+        Block found = free.ceiling(wanted);
+        if (found != null) {
+            free.remove(found);
+            return found;
+        }
+        Block whole = freeAlone.ceiling(wanted);
+        if (whole == null || whole.bytes > MOST_WASTE * Math.max(chunkBytes, bytes)) return null;
+        freeAlone.remove(whole);
+        return whole;
+    }
+
+    /// A chunk of its own, or one of which nothing is in use, not much larger than that.
+    private Block freeChunk(long bytes) {
+        Block wanted = new Block(this, -1, 0, bytes);
+        Block found = freeAlone.ceiling(wanted);
+        if (found != null && found.bytes <= MOST_WASTE * bytes) {
+            freeAlone.remove(found);
+            return found;
+        }
+        for (Block block : free.tailSet(wanted)) {
+            if (block.bytes > MOST_WASTE * bytes) break;
+            if (block.bytes != chunks.get(block.chunk).bytes) continue;
+            free.remove(block);
+            return block;
+        }
+        return null;
+    }
+
+    private Block newChunk(long bytes, boolean alone) {
         grow.accept(bytes);
         reserved += bytes;
-        return new Block(this, chunks++, 0, bytes);
+        chunks.add(new Chunk(bytes, alone));
+        return new Block(this, chunks.size() - 1, 0, bytes);
+    }
+
+    /// Back to where its chunk is looked for.
+    private void addFree(Block block) {
+        Chunk chunk = chunks.get(block.chunk);
+        if (chunk.alone && block.bytes == chunk.bytes) freeAlone.add(block);
+        else free.add(block);
     }
 
     private static void join(Block before, Block after) {
@@ -122,10 +162,6 @@ public final class MemoryPool {
         if (!block.live) throw new IllegalStateException("this block was released before");
         block.live = false;
         live -= block.bytes;
-        if (block.alone) {
-            freeAlone.add(new Block(this, block.chunk, 0, block.bytes));
-            return;
-        }
         Block first = isFree(block.before) ? block.before : block;
         Block last = isFree(block.after) ? block.after : block;
         if (first != block) free.remove(first);
@@ -133,7 +169,7 @@ public final class MemoryPool {
         Block merged = new Block(this, block.chunk, first.offset, last.offset + last.bytes - first.offset);
         join(first.before, merged);
         join(merged, last.after);
-        free.add(merged);
+        addFree(merged);
     }
 
     private static boolean isFree(Block block) {

@@ -6,7 +6,6 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
-import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.data.Batch;
@@ -49,7 +48,7 @@ public final class Evaluator {
         ops.fill(stats, 0f);
         try (Tape tape = Tape.inference(ops)) {
             Tensor hidden = model.hidden(tape, input, Checkpointing.NONE);                     // [M, D]
-            F.linearCrossEntropy(tape, stats, null, hidden, model.head(), targets, TrainStep.lossSpec(model));
+            model.loss(tape, stats, null, hidden, targets, null, TrainStep.lossSpec(model));
             return ops.toFloats(stats);
         } finally {
             ops.release(stats);

@@ -4,7 +4,8 @@ import dev.gale.train.metric.StepMetrics;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/// Means over the steps since the last log entry, weighted by trained tokens. Part of what a resume restores, so that a
+/// Means over the steps since the last log entry, weighted by trained tokens; a loss that is not finite, of a step that was left
+/// out, is not among them. Part of what a resume restores, so that a
 /// resumed run logs what an uninterrupted one would.
 final class LoggedMeans {
     private double lossSum;
@@ -13,10 +14,11 @@ final class LoggedMeans {
     private StepMetrics last;
 
     void add(StepMetrics metrics) {
+        last = metrics;
+        if (!Double.isFinite(metrics.loss())) return;
         lossSum += metrics.loss() * metrics.trainedTokens();
         hits += metrics.accuracy() * metrics.trainedTokens();
         trainedTokens += metrics.trainedTokens();
-        last = metrics;
     }
 
     /// The entry for the history; starts anew.
@@ -26,8 +28,10 @@ final class LoggedMeans {
         entry.put("grad_norm", last.gradNorm());
         entry.put("learning_rate", last.learningRate());
         entry.put("loss", lossSum / trainedTokens);
+        last.lossScale().ifPresent(scale -> entry.put("loss_scale", scale));
         entry.put("mean_token_accuracy", hits / trainedTokens);
         entry.put("num_tokens", tokensSeen);
+        if (last.lossScale().isPresent()) entry.put("skipped_steps", last.skippedSteps());
         entry.put("step", last.step());
         entry.put("tokens_per_second", last.tokensPerSecond());
         lossSum = 0;

@@ -3,6 +3,7 @@ package dev.gale.train;
 import dev.gale.optim.Optimizer;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.MemoryUse;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.data.Batch;
@@ -20,10 +21,11 @@ import java.util.Locale;
 /// @param optimizerBytes optimizer state
 /// @param peakBytes      highest sum of all live tensors, mapped weights not counted
 /// @param reservedBytes  memory taken from the system for tensors: `peakBytes` and what the allocator cannot use
+/// @param hostBytes      host memory for what is not on the device all the time
 /// @param flops          arithmetic of one step; 0 where it was not counted
 /// @param tokens         tokens of one step
 public record MemoryPlan(long parameters, long trainable, long mappedBytes, long parameterBytes, long gradientBytes,
-                         long optimizerBytes, long peakBytes, long reservedBytes, long flops, long tokens) {
+                         long optimizerBytes, long peakBytes, long reservedBytes, long hostBytes, long flops, long tokens) {
 
     /// Heap, code and buffers of the Java process beside tensors, as measured on the demo and the step benchmark.
     public static final long RUNTIME_BYTES = 120_000_000L;
@@ -34,36 +36,50 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
     public static MemoryPlan of(TensorOps ops, FastLanguageModel model, SftTrainer trainer) {
         SftConfig config = trainer.config();
         List<Batch> microBatches = trainer.largestStep();
-        long mapped = 0;
-        long count = 0;
-        for (Parameter parameter : model.model().parameters()) {
-            count += parameter.value().size();
-            Tensor value = parameter.value();
-            mapped += value.byteSize() + (value.scales() == null ? 0 : value.scales().byteSize());
-        }
-        mapped -= Math.min(mapped, ops.memory().liveBytes());
         long parameterBytes = ops.memory().liveBytes();
-        long trainable = model.trainable().stream().mapToLong(p -> p.value().size()).sum();
         try (Optimizer optimizer = SftTrainer.optimizer(ops, model.trainable(), config, trainer.totalSteps());
              TrainStep step = new TrainStep(ops, model.model(), optimizer, config)) {
-            long optimizerBytes = ops.memory().liveBytes() - parameterBytes - trainable * Float.BYTES;
+            long updateBytes = ops.memory().liveBytes() - parameterBytes;
             trainer.rehearse(step);
             step.run(microBatches, 1, config.learningRate());
             step.run(microBatches, 2, config.learningRate());
             for (Batch size : trainer.sizes()) step.run(List.of(size), 1, config.learningRate());
-            long flops = ops instanceof NullOps counting ? counting.totalFlops() / 2 : 0;
+            long flops = flops(ops, 2);
             optimizer.eval();
             trainer.largestEvaluation().ifPresent(batch -> new Evaluator(ops, model.model()).evaluate(List.of(batch)));
             long tokens = microBatches.stream().mapToLong(Batch::tokens).sum();
-            return new MemoryPlan(count, trainable, mapped, parameterBytes, trainable * Float.BYTES, optimizerBytes,
-                    ops.memory().peakLiveBytes(), ops.memory().reservedBytes(), flops, tokens);
+            return of(ops, model.model().parameters(), parameterBytes, updateBytes, flops, tokens);
         }
+    }
+
+    /// Arithmetic of one of so many steps, where it was counted.
+    static long flops(TensorOps ops, int steps) {
+        return ops instanceof NullOps counting ? counting.totalFlops() / steps : 0;
+    }
+
+    /// @param parameterBytes of all parameters that have memory
+    /// @param updateBytes    of gradients and optimizer state
+    static MemoryPlan of(TensorOps ops, List<Parameter> parameters, long parameterBytes, long updateBytes, long flops, long tokens) {
+        MemoryUse memory = ops.memory();
+        long all = 0;
+        long count = 0;
+        long trainable = 0;
+        for (Parameter parameter : parameters) {
+            Tensor value = parameter.value();
+            count += value.size();
+            if (parameter.trainable()) trainable += value.size();
+            all += value.byteSize() + (value.scales() == null ? 0 : value.scales().byteSize());
+        }
+        long mapped = memory.hostBytes() > 0 ? 0 : Math.max(0, all - parameterBytes);
+        return new MemoryPlan(count, trainable, mapped, parameterBytes, trainable * Float.BYTES,
+                updateBytes - trainable * Float.BYTES, memory.peakLiveBytes(), memory.reservedBytes(), memory.hostBytes(), flops,
+                tokens);
     }
 
     /// The same plan with the arithmetic that another one counted.
     public MemoryPlan withFlops(long counted) {
         return new MemoryPlan(parameters, trainable, mappedBytes, parameterBytes, gradientBytes, optimizerBytes, peakBytes,
-                reservedBytes, counted, tokens);
+                reservedBytes, hostBytes, counted, tokens);
     }
 
     /// Bytes of the whole process at its peak.
@@ -83,7 +99,7 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
     /// @param memory of the device
     public String onDevice(long rest, long memory) {
         return table() + row("context, libraries", rest) + row("on the device", reservedBytes + rest)
-                + row("the device has", memory) + work();
+                + row("the device has", memory) + (hostBytes == 0 ? "" : row("in host memory", hostBytes)) + work();
     }
 
     private String table() {

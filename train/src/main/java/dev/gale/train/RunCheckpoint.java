@@ -2,6 +2,7 @@ package dev.gale.train;
 
 import dev.gale.nn.safetensors.Safetensors;
 import dev.gale.nn.safetensors.SafetensorsWriter;
+import dev.gale.optim.LossScaler;
 import dev.gale.optim.LrSchedule;
 import dev.gale.optim.Optimizer;
 import dev.gale.tensor.InputException;
@@ -13,14 +14,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /// What a checkpoint of a run consists of: the model or adapter files, and what a resume needs to go on bit for bit:
-/// optimizer state, schedule, data cursor, log sums. Random numbers need no state: they are counted from seed and step.
+/// optimizer state, schedule, loss scale, data cursor, log sums. Random numbers need no state: seed and step count them.
 final class RunCheckpoint {
     private static final String OPTIMIZER = "optimizer.safetensors";
 
     private final FastLanguageModel model;
     private final Optimizer optimizer;
+    private final Optional<LossScaler> scaler;
     private final LrSchedule schedule;
     private final Batches batches;
     private final LoggedMeans means;
@@ -28,10 +31,11 @@ final class RunCheckpoint {
     private final SftConfig config;
     private final int totalSteps;
 
-    RunCheckpoint(FastLanguageModel model, Optimizer optimizer, LrSchedule schedule, Batches batches, LoggedMeans means,
-                  TrainerState state, SftConfig config, int totalSteps) {
+    RunCheckpoint(FastLanguageModel model, Optimizer optimizer, Optional<LossScaler> scaler, LrSchedule schedule,
+                  Batches batches, LoggedMeans means, TrainerState state, SftConfig config, int totalSteps) {
         this.model = model;
         this.optimizer = optimizer;
+        this.scaler = scaler;
         this.schedule = schedule;
         this.batches = batches;
         this.means = means;
@@ -66,6 +70,7 @@ final class RunCheckpoint {
         resume.put("batches", batches.state());
         resume.put("schedule", schedule.state());
         resume.put("means", means.state());
+        scaler.ifPresent(loss -> resume.put("loss_scaler", loss.state()));
         resume.put("seed", config.seed());
         return resume;
     }
@@ -90,9 +95,17 @@ final class RunCheckpoint {
             for (String name : saved.names()) tensors.put(name, saved.tensor(name));
             optimizer.restore(tensors, file.toString());
         }
-        Map<String, Double> learned = new LinkedHashMap<>();
-        ((Map<String, Object>) resume.get("schedule")).forEach((key, value) -> learned.put(key, ((Number) value).doubleValue()));
-        schedule.restore(learned);
+        schedule.restore(numbers(resume.get("schedule")));
+        if (resume.containsKey("loss_scaler")) {               // not in a checkpoint of another precision
+            scaler.ifPresent(loss -> loss.restore(numbers(resume.get("loss_scaler")), directory.toString()));
+        }
         means.restore((Map<String, Object>) resume.get("means"));
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Double> numbers(Object saved) {
+        Map<String, Double> numbers = new LinkedHashMap<>();
+        ((Map<String, Object>) saved).forEach((key, value) -> numbers.put(key, ((Number) value).doubleValue()));
+        return numbers;
     }
 }

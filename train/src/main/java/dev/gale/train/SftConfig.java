@@ -1,11 +1,15 @@
 package dev.gale.train;
 
+import dev.gale.nn.ActivationMemory;
+import dev.gale.nn.HfConfig;
 import dev.gale.optim.LrSchedule;
 import dev.gale.optim.OptimArgs;
 import dev.gale.optim.Optimizer;
 import dev.gale.optim.OptimizerSettings;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.autograd.Checkpointing;
+import dev.gale.tensor.ops.TensorOps;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -58,6 +62,10 @@ import java.util.Optional;
 /// @param dataSeed                  of the order of examples; when empty, `seed`
 /// @param gradientCheckpointing     what of a layer's activations backward makes again instead of keeping it; written
 ///                                  `true` (all), `false`, or `selective` (all but attention: for long sequences)
+/// @param activationOffloading      keep what layers leave until backward in host memory
+/// @param tiledMlpNumShards         parts in which MLPs take the tokens of a batch, one after the other; 1 takes all at once
+/// @param fp16                      activations and their gradients in F16, with a loss scale; for a device
+/// @param bf16                      activations and their gradients in BF16, for a device; without either, it decides
 /// @param maxLength                 longest example in tokens, the rest is cut off
 /// @param packing                   put several examples into one token budget
 /// @param completionOnlyLoss        train on completions only; when empty, wherever prompt and completion are apart
@@ -101,6 +109,10 @@ public record SftConfig(
         long seed,
         Optional<Long> dataSeed,
         Checkpointing gradientCheckpointing,
+        boolean activationOffloading,
+        int tiledMlpNumShards,
+        boolean fp16,
+        boolean bf16,
         int maxLength,
         boolean packing,
         Optional<Boolean> completionOnlyLoss,
@@ -142,7 +154,9 @@ public record SftConfig(
         requireInterval("save_steps", saveSteps, false);
         require(saveTotalLimit >= 0, "save_total_limit", "at least 0", saveTotalLimit);
         require(!metricForBestModel.isBlank(), "metric_for_best_model", "the name of a metric", "''");
+        if (fp16 && bf16) throw new InputException("fp16 and bf16 are both true, but activations have one dtype: leave one out");
         requireAtLeastOne("max_length", maxLength);
+        new ActivationMemory(gradientCheckpointing, activationOffloading, tiledMlpNumShards);       // checks them
         boolean needsBest = loadBestModelAtEnd || saveStrategy == SaveStrategy.BEST;
         if (needsBest && evalStrategy == EvalStrategy.NO) {
             throw new InputException("load_best_model_at_end and save_strategy 'best' need evaluations: "
@@ -154,6 +168,11 @@ public record SftConfig(
         lrSchedulerKwargs = Collections.unmodifiableMap(new LinkedHashMap<>(lrSchedulerKwargs));
     }
 
+    /// What a pass keeps of activations, and where.
+    public ActivationMemory activationMemory() {
+        return new ActivationMemory(gradientCheckpointing, activationOffloading, tiledMlpNumShards);
+    }
+
     public static SftConfigBuilder builder() {
         return new SftConfigBuilder();
     }
@@ -162,6 +181,27 @@ public record SftConfig(
     public OptimizerSettings optimizerSettings(int totalSteps) {
         return new OptimizerSettings(adamBeta1, adamBeta2, adamEpsilon, warmupStepsOf(totalSteps), seed, optimArgs,
                 optimTargetModules);
+    }
+
+    /// The dtype of activations that the run asks for, if it does.
+    public Optional<DType> activationType() {
+        if (fp16) return Optional.of(DType.F16);
+        return bf16 ? Optional.of(DType.BF16) : Optional.empty();
+    }
+
+    /// Throws: InputException when the run asks for activations in a dtype that the operations do not have them in.
+    void requireActivations(TensorOps ops) {
+        activationType().filter(asked -> asked != ops.activationType()).ifPresent(asked -> {
+            throw new InputException(ops.onHost() ? onCpu()
+                    : "%s asks for activations in another dtype than %s, in which the model was opened: open it on such a device"
+                            .formatted(fp16 ? "fp16" : "bf16", HfConfig.dtypeName(ops.activationType())));
+        });
+    }
+
+    /// Why a run that asks for a dtype cannot be on the CPU.
+    public String onCpu() {
+        String key = fp16 ? "fp16" : "bf16";
+        return "%s is true, but the CPU computes in f32: leave %s out, or choose a GPU".formatted(key, key);
     }
 
     /// Warmup steps of a run of `totalSteps`.

@@ -47,6 +47,10 @@ public final class SftConfigBuilder {
     private long seed = 42;
     private Optional<Long> dataSeed = Optional.empty();
     private Checkpointing gradientCheckpointing = Checkpointing.LAYER;
+    private boolean activationOffloading;
+    private int tiledMlpNumShards = 1;
+    private boolean fp16;
+    private boolean bf16;
     private int maxLength = 1024;
     private boolean packing;
     private Optional<Boolean> completionOnlyLoss = Optional.empty();
@@ -240,6 +244,26 @@ public final class SftConfigBuilder {
         return this;
     }
 
+    public SftConfigBuilder activationOffloading(boolean activationOffloading) {
+        this.activationOffloading = activationOffloading;
+        return this;
+    }
+
+    public SftConfigBuilder tiledMlpNumShards(int tiledMlpNumShards) {
+        this.tiledMlpNumShards = tiledMlpNumShards;
+        return this;
+    }
+
+    public SftConfigBuilder fp16(boolean fp16) {
+        this.fp16 = fp16;
+        return this;
+    }
+
+    public SftConfigBuilder bf16(boolean bf16) {
+        this.bf16 = bf16;
+        return this;
+    }
+
     public SftConfigBuilder maxLength(int maxLength) {
         this.maxLength = maxLength;
         return this;
@@ -273,7 +297,8 @@ public final class SftConfigBuilder {
                 adamEpsilon, maxGradNorm, optim, optimArgs, optimTargetModules, loraplusLrRatio, loraplusLrEmbedding,
                 pissaConvert, lrSchedulerType, lrSchedulerKwargs, warmupSteps, loggingSteps, loggingFirstStep,
                 evalStrategy, evalSteps, evalOnStart, saveStrategy, saveSteps, saveTotalLimit, saveOnlyModel,
-                loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed, gradientCheckpointing, maxLength,
+                loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed, gradientCheckpointing,
+                activationOffloading, tiledMlpNumShards, fp16, bf16, maxLength,
                 packing, completionOnlyLoss, assistantOnlyLoss, resumeFromCheckpoint);
     }
 }

@@ -52,7 +52,8 @@ public final class SftTrainer {
     /// @param train examples to learn from, each at most `max_length` long
     /// @param eval  held-out examples, perhaps none
     /// Throws: InputException when there is nothing to learn, nothing to learn with, an evaluation without examples, an
-    /// example longer than the model's context, or the output would replace the model.
+    /// example longer than the model's context, activations that the model's operations do not have, or the output would
+    /// replace the model.
     public SftTrainer(FastLanguageModel model, List<Example> train, List<Example> eval, SftConfig config) {
         this(model, new Examples(train, train.size(), eval, eval.size()), config);
     }
@@ -85,6 +86,7 @@ public final class SftTrainer {
         this.config = config;
         this.examples = examples;
         notes.addAll(examples.notes);
+        config.requireActivations(model.ops());
         this.train = prepared(examples.train, examples.trainRows, "examples");
         this.eval = prepared(examples.eval, examples.evalRows, "evaluation examples");
         requireContext();
@@ -223,7 +225,8 @@ public final class SftTrainer {
         List<MetricSink> sinks = new ArrayList<>(List.of(state));
         try (Optimizer optimizer = optimizer(model.ops(), model.trainable(), config, totalSteps);
              TrainStep step = new TrainStep(model.ops(), model.model(), optimizer, config)) {
-            RunCheckpoint writer = new RunCheckpoint(model, optimizer, schedule, batches, means, state, config, totalSteps);
+            RunCheckpoint writer = new RunCheckpoint(model, optimizer, step.scaler(), schedule, batches, means, state, config,
+                    totalSteps);
             resume.ifPresent(writer::restore);
             rehearse(step);
             sinks.add(new JsonlSink(output.resolve("metrics.jsonl"), state.globalStep()));

@@ -1,5 +1,6 @@
 package dev.gale.train;
 
+import dev.gale.optim.LossScaler;
 import dev.gale.optim.LrSchedule;
 import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig.EvalStrategy;
@@ -14,6 +15,7 @@ import dev.gale.train.metric.TrainerState;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.function.Supplier;
 
 /// Decides when to step, log, evaluate and save; what a step is stands in `TrainStep`.
@@ -57,8 +59,10 @@ final class TrainLoop {
             while (state.globalStep() < totalSteps) {
                 number = (int) state.globalStep() + 1;
                 StepMetrics metrics = nextStep(number);
-                lossSum += metrics.loss() * metrics.trainedTokens();
-                trainedTokens += metrics.trainedTokens();
+                if (Double.isFinite(metrics.loss())) {
+                    lossSum += metrics.loss() * metrics.trainedTokens();
+                    trainedTokens += metrics.trainedTokens();
+                }
                 sinks.forEach(sink -> sink.step(metrics));
                 means.add(metrics);
                 afterStep(number, batches.atEpochEnd() || number == totalSteps);
@@ -80,12 +84,18 @@ final class TrainLoop {
     }
 
     private StepMetrics nextStep(int number) {
-        double lr = schedule.at(number - 1);
+        double lr = schedule.at(number - 1 - skipped());
+        OptionalDouble lossScale = step.scaler().map(scaler -> OptionalDouble.of(scaler.scale())).orElse(OptionalDouble.empty());
         long begin = System.nanoTime();
         List<Batch> microBatches = batches.nextStep(config.gradientAccumulationSteps());
         TrainStep.Result result = step.run(microBatches, number, lr);
         return new StepMetrics(number, batches.epoch(), result.loss(), result.accuracy(), result.gradNorm(), lr,
-                result.trainedTokens(), result.tokens(), (System.nanoTime() - begin) / 1e9);
+                result.trainedTokens(), result.tokens(), (System.nanoTime() - begin) / 1e9, lossScale, skipped());
+    }
+
+    /// Steps that the schedule does not count.
+    private int skipped() {
+        return step.scaler().map(LossScaler::skipped).orElse(0);
     }
 
     private void afterStep(int number, boolean epochEnds) {

@@ -37,7 +37,7 @@ public final class FailingOps {
     }
 
     /// Does something else for one operation.
-    static TensorOps replacing(TensorOps ops, String operation, Function<Object[], Object> other) {
+    public static TensorOps replacing(TensorOps ops, String operation, Function<Object[], Object> other) {
         return proxy((method, args) -> method.getName().equals(operation) ? other.apply(args) : method.invoke(ops, args));
     }
 

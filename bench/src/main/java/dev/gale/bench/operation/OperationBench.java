@@ -1,7 +1,6 @@
 package dev.gale.bench.operation;
 
 import dev.gale.bench.ModelShape;
-import dev.gale.bench.Roofline;
 import dev.gale.bench.RunShape;
 import dev.gale.bench.report.DeviceCsv;
 import dev.gale.nn.RandomRows;
@@ -11,6 +10,7 @@ import dev.gale.tensor.ops.KernelTime;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.OpCount;
 import dev.gale.tensor.ops.Profiled;
+import dev.gale.tensor.ops.Roofline;
 import dev.gale.tensor.ops.TensorOps;
 import java.io.PrintWriter;
 import java.util.List;

@@ -77,6 +77,7 @@ final class DeviceTable {
                 default -> "no checkpointing";
             };
             String weights = row.get("quantization").equals("none") ? "" : ", " + row.get("quantization");
+            if (!row.get("settings").equals("-")) weights += ", " + row.get("settings");
             latest.put("%s Llama shape, %s × %s, %s%s".formatted(row.get("shape").toUpperCase(Locale.ROOT), row.get("batch"),
                     row.get("seq"), checkpointing, weights), row);
         }

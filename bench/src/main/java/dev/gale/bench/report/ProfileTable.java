@@ -1,8 +1,8 @@
 package dev.gale.bench.report;
 
-import dev.gale.bench.Roofline;
 import dev.gale.tensor.ops.KernelTime;
 import dev.gale.tensor.ops.OpCount;
+import dev.gale.tensor.ops.Roofline;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;

@@ -5,6 +5,11 @@ import dev.gale.bench.RunShape;
 import dev.gale.bench.report.BenchCsv;
 import dev.gale.bench.report.DeviceCsv;
 import dev.gale.bench.report.ProfileTable;
+import dev.gale.nn.HostWeights;
+import dev.gale.nn.LoadOptions;
+import dev.gale.nn.ModelConfig;
+import dev.gale.peft.LoraConfig;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.cpu.CpuOps;
@@ -17,6 +22,8 @@ import dev.gale.tensor.ops.Profiled;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.quant.Quantization;
 import dev.gale.train.MemoryPlan;
+import dev.gale.train.SftConfig;
+import dev.gale.train.StepTrial;
 import dev.gale.train.cli.DeviceOption;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -42,8 +49,10 @@ import picocli.CommandLine.Spec;
         description = "Measure LoRA steps of a Llama shape with random weights; adds a row to cpu.csv or gpu.csv.")
 public final class StepCommand implements Callable<Integer> {
     private static final List<String> COLUMNS = List.of("shape", "layers", "batch", "seq", "checkpointing", "quantization", "step_ms",
-            "tokens_per_s", "peak_bytes", "reserved_bytes", "planned_bytes", "first_step_s");
+            "tokens_per_s", "peak_bytes", "reserved_bytes", "planned_bytes", "first_step_s", "settings", "host_bytes", "used_bytes");
     private static final int PROFILED_STEPS = 2;
+    private static final int RANK = 16;
+    private static final String ADAMW = "adamw_torch";
 
     @Spec
     private CommandSpec spec;
@@ -61,6 +70,26 @@ public final class StepCommand implements Callable<Integer> {
     @Option(names = "--quantization", paramLabel = "nf4|nf4_nested|fp4|fp4_nested|int8",
             description = "How the weights of the layers are stored, instead of dense.")
     private Quantization quantization;
+
+    @Option(names = "--offload", description = "What checkpoints keep waits in host memory.")
+    private boolean offload;
+
+    @Option(names = "--mlp-shards", paramLabel = "N", defaultValue = "1",
+            description = "Parts in which MLPs take the tokens (${DEFAULT-VALUE}).")
+    private int mlpShards;
+
+    @Option(names = "--offload-embedding", description = "Embedding and head stay in host memory.")
+    private boolean offloadEmbedding;
+
+    @Option(names = "--streamed-layers", paramLabel = "N", defaultValue = "0",
+            description = "Layers that stay in host memory and come by turns (${DEFAULT-VALUE}).")
+    private int streamedLayers;
+
+    @Option(names = "--lora-r", paramLabel = "R", defaultValue = "" + RANK, description = "Rank of the adapters (${DEFAULT-VALUE}).")
+    private int rank;
+
+    @Option(names = "--optim", paramLabel = "NAME", defaultValue = ADAMW, description = "Optimizer (${DEFAULT-VALUE}).")
+    private String optim;
 
     @Option(names = "--steps", paramLabel = "N", defaultValue = "6", description = "Steps in all (${DEFAULT-VALUE}).")
     private int steps;
@@ -85,8 +114,7 @@ public final class StepCommand implements Callable<Integer> {
             throw new InputException("--warmup must be at least 0 and less than --steps %d, got %d".formatted(steps, skipped));
         }
         ModelShape shape = given.shape(chosen.isPresent());
-        StepRun run = new StepRun(layers == null ? shape.config() : shape.config(layers), chosen.isPresent(), given.batch(),
-                given.seq(), checkpointing, quantization);
+        StepTrial run = trial(layers == null ? shape.config() : shape.config(layers), chosen.isPresent());
         if (chosen.isPresent()) {
             onDevice(chosen.get(), run, shape, skipped);
         } else if (profile) {
@@ -97,7 +125,28 @@ public final class StepCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    private void onCpu(StepRun run, ModelShape shape, int skipped) throws IOException {
+    private StepTrial trial(ModelConfig config, boolean onDevice) {
+        SftConfig training = SftConfig.builder().gradientCheckpointing(checkpointing).activationOffloading(offload)
+                .tiledMlpNumShards(mlpShards).optim(optim).build();
+        LoadOptions options = LoadOptions.defaults().withDtype(onDevice ? DType.BF16 : DType.F32).withQuantization(quantization)
+                .withOnHost(new HostWeights(offloadEmbedding, streamedLayers));
+        LoraConfig lora = LoraConfig.builder().r(rank).loraAlpha(rank).targetModules("all-linear").build();
+        return new StepTrial(config, onDevice, options, lora, training, given.batch(), given.seq());
+    }
+
+    /// What differs from the plainest run, for tables.
+    private String settings() {
+        List<String> all = new ArrayList<>();
+        if (rank != RANK) all.add("r " + rank);
+        if (!optim.equals(ADAMW)) all.add(optim);
+        if (offload) all.add("activation_offloading");
+        if (mlpShards != 1) all.add("tiled_mlp_num_shards " + mlpShards);
+        if (offloadEmbedding) all.add("offload_embedding");
+        if (streamedLayers != 0) all.add("streamed_layers " + streamedLayers);
+        return all.isEmpty() ? "-" : String.join("; ", all);
+    }
+
+    private void onCpu(StepTrial run, ModelShape shape, int skipped) throws IOException {
         long planned;
         double flops;
         try (NullOps ops = new NullOps()) {
@@ -106,7 +155,7 @@ public final class StepCommand implements Callable<Integer> {
             planned = ops.memory().reservedBytes() + MemoryPlan.RUNTIME_BYTES;
         }
         try (CpuOps ops = new CpuOps()) {
-            StepRun.Steps taken = run.run(ops, steps, step -> {});
+            StepTrial.Steps taken = run.run(ops, steps, step -> {});
             if (refused(taken)) return;
             double best = taken.fastest(skipped);
             long rss = peakResidentBytes();
@@ -126,15 +175,17 @@ public final class StepCommand implements Callable<Integer> {
 
     /// Peak bytes are those of all tensors that live at once, which a peer's allocator calls allocated; reserved ones are taken
     /// from the device, and planned ones are what reserved ones should be.
-    private void onDevice(ComputeDevice chosen, StepRun run, ModelShape shape, int skipped) {
-        print("%s, %s: %s, %d layers, %d x %d tokens, checkpointing %s, quantization %s", chosen.name(), chosen.backend(),
-                shape.label(), run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization));
+    private void onDevice(ComputeDevice chosen, StepTrial run, ModelShape shape, int skipped) {
+        print("%s, %s: %s, %d layers, %d x %d tokens, checkpointing %s, quantization %s, settings %s", chosen.name(), chosen.backend(),
+                shape.label(), run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization), settings());
         double[] firstEnd = new double[1];
-        StepRun.Steps taken;
+        StepTrial.Steps taken;
         MemoryUse memory;
+        long[] used = new long[1];
         try (TensorOps ops = chosen.open()) {
             taken = run.run(ops, steps, step -> {
                 if (step == 1) firstEnd[0] = secondsSinceStart();
+                used[0] = ops.usedBytes();
             });
             memory = ops.memory();
         }
@@ -149,17 +200,18 @@ public final class StepCommand implements Callable<Integer> {
         print("step %.1f ms (median of %d; all: %s)", median * 1e3, steps - skipped, milliseconds(taken.seconds()));
         print("%,.0f tokens/s, %.1f TFLOP/s, loss %.4f .. %.4f", run.tokens() / median, flops / median / 1e12,
                 taken.losses().getFirst(), taken.losses().getLast());
-        print("peak %.2f GB, reserved %.2f GB, planned %.2f GB; first step done %.1f s after the start", memory.peakLiveBytes() / 1e9,
-                memory.reservedBytes() / 1e9, planned / 1e9, firstEnd[0]);
+        print("peak %.2f GB, reserved %.2f GB, planned %.2f GB, used on the device %.2f GB, on the host %.2f GB; first step done %.1f s "
+                + "after the start", memory.peakLiveBytes() / 1e9, memory.reservedBytes() / 1e9, planned / 1e9, used[0] / 1e9,
+                memory.hostBytes() / 1e9, firstEnd[0]);
         if (!refused(taken)) {
             new DeviceCsv(given.results().resolve("gpu.csv"), COLUMNS).add(chosen, List.of(shape.label(),
                     run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization), median * 1e3, run.tokens() / median,
-                    memory.peakLiveBytes(), memory.reservedBytes(), planned, firstEnd[0]));
+                    memory.peakLiveBytes(), memory.reservedBytes(), planned, firstEnd[0], settings(), memory.hostBytes(), used[0]));
         }
         if (profile) print("%n%s", profile(chosen, run, counts));
     }
 
-    private String profile(ComputeDevice chosen, StepRun run, Map<String, OpCount> counts) {
+    private String profile(ComputeDevice chosen, StepTrial run, Map<String, OpCount> counts) {
         List<KernelTime> times = new ArrayList<>();
         System.setProperty(Profiled.PROPERTY, "true");
         try (TensorOps ops = chosen.open()) {
@@ -175,7 +227,7 @@ public final class StepCommand implements Callable<Integer> {
     }
 
     /// What one step does.
-    private static Map<String, OpCount> counts(ComputeDevice chosen, StepRun run) {
+    private static Map<String, OpCount> counts(ComputeDevice chosen, StepTrial run) {
         try (TensorOps device = chosen.plan(); NullOps ops = NullOps.counting(device.activationType())) {
             run.run(ops, 2, step -> {
                 if (step == 1) ops.resetCounts();
@@ -184,7 +236,7 @@ public final class StepCommand implements Callable<Integer> {
         }
     }
 
-    private boolean refused(StepRun.Steps taken) {
+    private boolean refused(StepTrial.Steps taken) {
         if (taken.finite()) return false;
         spec.commandLine().getErr().println("gale: a loss or a gradient is not finite, so no row is added: the losses are "
                 + taken.losses());

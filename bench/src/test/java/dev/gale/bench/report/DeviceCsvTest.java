@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
 import java.io.IOException;
@@ -30,6 +31,11 @@ class DeviceCsvTest {
         @Override
         public List<String> capabilities() {
             return List.of();
+        }
+
+        @Override
+        public ComputeDevice computingIn(DType activationType) {
+            throw new UnsupportedOperationException();
         }
 
         @Override

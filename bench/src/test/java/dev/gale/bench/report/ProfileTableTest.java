@@ -3,9 +3,9 @@ package dev.gale.bench.report;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.gale.bench.Roofline;
 import dev.gale.tensor.ops.KernelTime;
 import dev.gale.tensor.ops.OpCount;
+import dev.gale.tensor.ops.Roofline;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -40,7 +40,8 @@ public final class MmaEpilogue {
         return four;
     }
 
-    /// `y = alpha sum + bias + residual` for four elements of a row, as many of them as there are.
+    /// `y = alpha sum + bias + residual` for four elements of a row, as many of them as there are; y, bias and residual F32 or
+    /// BF16: more in one method TornadoVM refuses to inline.
     ///
     /// @param at     of y's first element, as atBias and atResidual
     /// @param zero   `localIdx >> 10`
@@ -57,10 +58,10 @@ public final class MmaEpilogue {
                     float y2 = alpha * sum2;
                     float y3 = alpha * sum3;
                     if (ProductForm.biasType(form) != ProductForm.ABSENT) {
-                        y0 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column);
-                        y1 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 1);
-                        y2 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 2);
-                        y3 += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 3);
+                        y0 += get(bias, biasHalves, ProductForm.biasType(form), atBias + column);
+                        y1 += get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 1);
+                        y2 += get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 2);
+                        y3 += get(bias, biasHalves, ProductForm.biasType(form), atBias + column + 3);
                     }
                     if (ProductForm.residualType(form) == Elements.BF16) {
                         y0 += Halves.first(before);
@@ -87,17 +88,29 @@ public final class MmaEpilogue {
                             float sum = i == 0 ? sum0 : i == 1 ? sum1 : i == 2 ? sum2 : sum3;
                             float value = alpha * sum;
                             if (ProductForm.biasType(form) != ProductForm.ABSENT) {
-                                value += Elements.get(bias, biasHalves, ProductForm.biasType(form), atBias + column + i);
+                                value += get(bias, biasHalves, ProductForm.biasType(form), atBias + column + i);
                             }
                             if (ProductForm.residualType(form) != ProductForm.ABSENT) {
-                                value += Elements.get(residual, residualHalves, ProductForm.residualType(form),
+                                value += get(residual, residualHalves, ProductForm.residualType(form),
                                         atResidual + first + i);
                             }
-                            Elements.set(yFloats, yHalves, ProductForm.yType(form), at + first + i, value);
+                            set(yFloats, yHalves, ProductForm.yType(form), at + first + i, value);
                         }
                     }
                 }
             }
         }
+    }
+
+    private static float get(FloatArray floats, ShortArray halves, int type, int i) {
+        float value;
+        if (type == Elements.F32) value = floats.get(i);
+        else value = Halves.fromBf16(halves.get(i));
+        return value;
+    }
+
+    private static void set(FloatArray floats, ShortArray halves, int type, int i, float value) {
+        if (type == Elements.F32) floats.set(i, value);
+        else halves.set(i, Halves.toBf16(value));
     }
 }

@@ -6,10 +6,9 @@ import uk.ac.manchester.tornado.api.common.Access;
 import uk.ac.manchester.tornado.api.common.LibraryTaskDescriptor;
 import uk.ac.manchester.tornado.api.types.arrays.BFloat16Array;
 
-/// Matrix products by cuBLAS, as library tasks of TornadoVM's module tornado.cublas. They work on whole arrays: an operand is
+/// Matrix products by cuBLAS, as tasks of a graph. They work on whole arrays: an operand is
 /// what a chunk begins with.
 final class Cublas {
-    static final String MODULE = "tornado.cublas";
     /// How many parameters the call has, and which is the result.
     static final int PARAMETERS = 13;
     private static final int Y = 11;
@@ -40,7 +39,7 @@ final class Cublas {
         Access[] access = new Access[parameters.length];
         Arrays.fill(access, Access.READ_ONLY);
         access[Y] = beta == 0 ? Access.WRITE_ONLY : Access.READ_WRITE;
-        return new LibraryTaskDescriptor().withLibrary("nvidia/cublas").withFunction("cublasGemmExBF16")
+        return new LibraryTaskDescriptor().withLibrary(CublasLibrary.NAME).withFunction(CublasLibrary.GEMM)
                 .withParameters(parameters).withAccess(access);
     }
 }

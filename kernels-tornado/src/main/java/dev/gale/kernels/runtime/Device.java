@@ -11,6 +11,7 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
+import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 
 /// A device of TornadoVM and how graphs are run on it.
 ///
@@ -21,6 +22,10 @@ record Device(TornadoDevice device, KernelContext context, boolean cudaGraphs, b
     /// Measures launches where `Profiled.PROPERTY` says so.
     Device(TornadoDevice device, KernelContext context, boolean cudaGraphs) {
         this(device, context, cudaGraphs, Boolean.getBoolean(Profiled.PROPERTY));
+    }
+
+    boolean isCuda() {
+        return device.getTornadoVMBackend() == TornadoVMBackendType.CUDA;
     }
 
     /// How launches run on it.

@@ -11,6 +11,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
@@ -44,6 +46,9 @@ final class DeviceChunk implements AutoCloseable {
     private final Arena host = Arena.ofShared();
     private final ImmutableTaskGraph owner;
     private final TornadoExecutionPlan plan;
+    private final Device device;
+    private TornadoExecutionPlan asking;                 // null until somebody asks for the address
+    private long address;
 
     /// @param bytes a multiple of 8, less than 4 GB: the index of a BF16 element is an int
     DeviceChunk(int number, long bytes, Device device) {
@@ -53,6 +58,7 @@ final class DeviceChunk implements AutoCloseable {
         Arrays.setAll(floats, i -> new FloatArray(1));
         Arrays.setAll(halves, i -> new ShortArray(1));
         Arrays.setAll(brains, i -> new BFloat16Array(1));
+        this.device = device;
         String name = "chunk" + number;
         owner = new TaskGraph(name).task("look", MemoryKernels::look, device.context(), whole, ints[0])
                 .persistOnDevice(whole, ints[0]).snapshot();
@@ -63,6 +69,7 @@ final class DeviceChunk implements AutoCloseable {
 
     private DeviceChunk() {
         whole = null;
+        device = null;
         owner = null;
         plan = null;
     }
@@ -107,6 +114,21 @@ final class DeviceChunk implements AutoCloseable {
         return brains[operand];
     }
 
+    /// Where the first byte lies, as the driver counts.
+    long address() {
+        if (address == 0) locate();
+        return address;
+    }
+
+    /// The plan is kept: its end would free what it looked at.
+    private void locate() {
+        TaskGraph graph = new TaskGraph("address").consumeFromDevice(longs[0]);
+        ChunkAddress.ask(graph, longs[0], found -> address = found);
+        Device plain = new Device(device.device(), device.context(), false, false);
+        asking = plain.plan(graph.persistOnDevice(longs[0]), new GridScheduler(), Map.of(this, List.of(longs[0])));
+        asking.execute();
+    }
+
     /// The graph that owns the buffer; every plan that uses the chunk must contain it.
     ImmutableTaskGraph owner() {
         return owner;
@@ -121,6 +143,7 @@ final class DeviceChunk implements AutoCloseable {
     public void close() {
         if (plan == null) return;
         try {
+            if (asking != null) asking.close();
             plan.freeDeviceMemory();
             plan.close();
             host.close();

@@ -34,6 +34,16 @@ interface DeviceLink extends AutoCloseable {
     /// Reads a whole number of words of 4 bytes, from `word` of the chunk on.
     void download(DeviceChunk chunk, int word, MemorySegment bytes);
 
+    /// Opens what copies beside launches, when it is used for the first time.
+    default HostTransfers transfers() {
+        return computes() ? HostTransfers.staged(this) : HostTransfers.planned();
+    }
+
+    /// Bytes of the device's memory that are in use, by whomever; 0 where nobody says.
+    default long usedBytes() {
+        return 0;
+    }
+
     @Override
     void close();
 
@@ -73,6 +83,16 @@ interface DeviceLink extends AutoCloseable {
             public void download(DeviceChunk chunk, int word, MemorySegment bytes) {
                 queue.run();
                 staging.download(chunk, word, bytes);
+            }
+
+            @Override
+            public HostTransfers transfers() {
+                return device.isCuda() ? new CudaTransfers(new CudaDriver()) : DeviceLink.super.transfers();
+            }
+
+            @Override
+            public long usedBytes() {
+                return device.isCuda() ? new CudaDriver().usedBytes() : 0;
             }
 
             @Override

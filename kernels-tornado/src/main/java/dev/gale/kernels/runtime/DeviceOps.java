@@ -3,20 +3,25 @@ package dev.gale.kernels.runtime;
 import dev.gale.tensor.Convert;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.Shape;
 import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Checks;
 import dev.gale.tensor.ops.KernelTime;
 import dev.gale.tensor.ops.PooledOps;
 import dev.gale.tensor.ops.Profiled;
+import dev.gale.tensor.ops.WeightStream;
 import dev.gale.tensor.quant.Quantization;
+import dev.gale.tensor.quant.Scales;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 
 /// Memory on a device and the way there and back. Operations queue launches; reading a value runs what waits. Launches run in
 /// the order in which they were queued, so memory may be released, and be handed out again, while launches that use it wait.
@@ -28,6 +33,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     /// So do the widest activations; not those that a layer keeps until backward, since the chunks of tensors are compiled in
     /// and a layer shall be like the next.
     private static final long ALONE_ACTIVATION_BYTES = 96L << 20;
+    private static final int LONG = 1 << 14;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
     private final DeviceLink link;
@@ -36,20 +42,48 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     private final Ranges ranges = new Ranges();
     private final OperandCopies copies = new OperandCopies(this);
     private long kept;                               // bytes that were reserved and not yet taken
+    private final HostMemory hostMemory;
+    private final Offload offload;
+    private final Set<Tensor> waiting = new HashSet<>(); // from `allocateOnHost`
+    private HostTransfers transfers;                 // null until something is offloaded
+    private long launches;
     private boolean closed;
 
-    /// @param activationType F32 or BF16
+    /// @param activationType F32, BF16 or F16
     /// @param chunkBytes     smallest chunk of device memory to take at once
     DeviceOps(DeviceLink link, DType activationType, long chunkBytes) {
         super(chunkBytes);
         this.link = link;
         this.activationType = activationType;
+        hostMemory = new HostMemory(this::transfers);
+        offload = new Offload(this, hostMemory);
+    }
+
+    /// A device's context comes with its first memory.
+    final HostTransfers transfers() {
+        if (transfers == null) {
+            if (chunks.isEmpty()) release(allocate("first", DType.F32, Shape.of(1)));
+            transfers = link.transfers();
+        }
+        return transfers;
+    }
+
+    /// Runs all that is queued.
+    final void flush() {
+        ranges.flush();
+        link.run();
+    }
+
+    /// How many launches were queued ever.
+    final long launches() {
+        return launches;
     }
 
     /// Queues a kernel.
     final void launch(String kernel, Grid grid, List<Number> constants, Launch.Task task, Tensor... operands) {
         ranges.flush();
         for (Tensor operand : operands) copies.touched(operand);
+        launches++;
         link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
     }
 
@@ -79,6 +113,80 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         ranges.flush();
         copies.clear();
         link.run();
+        offload.border();
+    }
+
+    @Override
+    public final void offload(Tensor tensor) {
+        offload.offload(tensor);
+    }
+
+    @Override
+    public final void prefetch(Tensor tensor) {
+        offload.prefetch(tensor);
+    }
+
+    @Override
+    public final void fetch(Tensor tensor) {
+        offload.fetch(tensor);
+    }
+
+    @Override
+    public final WeightStream stream(List<List<Tensor>> pieces) {
+        return pieces.isEmpty() ? WeightStream.NONE : new SlotStream(this, pieces);
+    }
+
+    @Override
+    public final Tensor allocateOnHost(String name, DType dtype, Shape shape) {
+        return onHost(name, dtype, shape, null);
+    }
+
+    @Override
+    public final Tensor allocateOnHost(String name, Quantization quantization, Shape shape) {
+        int blocks = quantization.blocks(name, shape);
+        boolean nested = quantization.nested();
+        Tensor absmax = onHost(name + ".absmax", nested ? DType.U8 : DType.F32, Shape.of(blocks), null);
+        Tensor factors = nested ? onHost(name + ".nested", DType.F32, Shape.of(Quantization.nestedSize(blocks)), null) : null;
+        return onHost(name, quantization.dtype(), shape, new Scales(absmax, factors));
+    }
+
+    /// Its room is never given to others: weights stay as long as their model.
+    private Tensor onHost(String name, DType dtype, Shape shape, Scales scales) {
+        long bytes = Math.ceilDiv(dtype.bytes(shape.size()), 4L) * 4;
+        MemorySegment memory = hostMemory.take(bytes).first(bytes);
+        Tensor tensor = new Tensor(name, dtype, shape, memory == null ? new Storage.None() : new Storage.Host(memory), scales);
+        waiting.add(tensor);
+        return tensor;
+    }
+
+    /// Whether it waits where this device does not compute, or in a plan would.
+    static boolean isOnHost(Tensor tensor) {
+        return tensor.storage() instanceof Storage.Host || tensor.storage() instanceof Storage.None;
+    }
+
+    /// As `gatherRows`, of a table in host memory: only the rows that are asked for travel.
+    final void gatherFromHost(Tensor y, Tensor table, Tensor ids) {
+        int[] rows = toInts(ids);
+        long bytes = Math.ceilDiv(y.byteSize(), 4L) * 4;
+        HostMemory.Room room = hostMemory.take(bytes);
+        copies.touched(y);
+        DeviceStorage place = DeviceStorage.of(y);
+        if (table.storage() instanceof Storage.Host(MemorySegment from)) {
+            Tensor gathered = new Tensor(y.name(), y.dtype(), y.shape(), new Storage.Host(room.memory()));
+            HostRows.gather(gathered, new Tensor(table.name(), table.dtype(), table.shape(), new Storage.Host(from)), rows);
+        }
+        transfers().up(place.chunk(), place.offset(), room.first(bytes)).await();
+        hostMemory.give(room);
+    }
+
+    @Override
+    protected final long hostBytes() {
+        return hostMemory.bytes();
+    }
+
+    @Override
+    public final long usedBytes() {
+        return link.usedBytes();
     }
 
     @Override
@@ -97,21 +205,32 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     }
 
     /// The next of 64, 96, 128, 192, 256 and so on: half as many kernels more than powers of two, a sixth of the rows in vain
-    /// on average.
+    /// on average. Long ones grow by an eighth of a power of two.
     @Override
     public final int batchRows(int tokens) {
         int power = Math.max(64, Integer.highestOneBit(tokens));
+        if (tokens > LONG) return Math.ceilDiv(tokens, power / 8) * (power / 8);
         if (tokens <= power) return power;
         return tokens <= power + power / 2 ? power + power / 2 : 2 * power;
     }
 
     @Override
     public final long scratchBytes() {
-        return 1L << 30;
+        return 256L << 20;
     }
 
     @Override
     public final void release(Tensor tensor) {
+        if (waiting.remove(tensor)) {
+            tensor.setStorage(new Storage.Released());
+            if (tensor.scales() != null) tensor.scales().tensors().forEach(this::release);
+        } else if (!offload.forget(tensor)) {
+            giveMemoryBack(tensor);
+        }
+    }
+
+    /// As `release`, of a tensor that lives on, or of which nobody else knows.
+    final void giveMemoryBack(Tensor tensor) {
         if (tensor.storage() instanceof DeviceStorage) copies.touched(tensor);
         super.release(tensor);
     }
@@ -145,6 +264,12 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     }
 
     @Override
+    protected final Storage part(Storage whole, long offset, long bytes) {
+        if (whole instanceof DeviceStorage place) return new DeviceStorage(place.chunk(), place.offset() + offset);
+        throw new IllegalStateException("these bytes do not lie on this device");
+    }
+
+    @Override
     public Tensor place(Tensor tensor) {
         if (tensor.storage() instanceof DeviceStorage) return tensor;
         Tensor placed = tensor.scales() == null ? allocate(tensor.name(), tensor.dtype(), tensor.shape())
@@ -155,6 +280,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
 
     /// Writes `dst =` src, which is in host memory, with its scales.
     final void uploadAll(Tensor dst, Tensor src) {
+        if (src.storage() instanceof Storage.None) return;                              // a plan
         upload(dst, src.segment());
         if (src.scales() == null) return;
         upload(dst.scales().absmax(), src.scales().absmax().segment());
@@ -204,6 +330,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     }
 
     final MemorySegment download(Tensor src, Arena arena) {
+        if (src.storage() instanceof Storage.Host(MemorySegment bytes)) return bytes;
         ranges.flush();
         MemorySegment words = arena.allocate(Math.ceilDiv(src.byteSize(), 4L) * 4, 8);
         DeviceStorage storage = DeviceStorage.of(src);
@@ -214,12 +341,17 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     @Override
     public void writeBytes(Tensor dst, MemorySegment bytes) {
         Checks.bytes("writeBytes", dst, bytes.byteSize());
-        upload(dst, 0, bytes);
+        if (dst.storage() instanceof Storage.Host(MemorySegment memory)) memory.copyFrom(bytes);
+        else if (!isOnHost(dst)) upload(dst, 0, bytes);
     }
 
     @Override
     public void readBytes(MemorySegment bytes, Tensor src) {
         Checks.bytes("readBytes", src, bytes.byteSize());
+        if (isOnHost(src)) {
+            if (src.storage() instanceof Storage.Host(MemorySegment memory)) bytes.copyFrom(memory.asSlice(0, bytes.byteSize()));
+            return;
+        }
         if (bytes.byteSize() % 4 == 0) {
             ranges.flush();
             DeviceStorage storage = DeviceStorage.of(src);
@@ -260,6 +392,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     public void close() {
         if (closed) return;
         closed = true;
+        if (transfers != null) transfers.close();
         link.close();
         chunks.stream().filter(Objects::nonNull).forEach(DeviceChunk::close);
     }

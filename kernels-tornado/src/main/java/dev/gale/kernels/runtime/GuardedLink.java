@@ -46,6 +46,16 @@ record GuardedLink(DeviceLink link) implements DeviceLink {
     }
 
     @Override
+    public HostTransfers transfers() {
+        return guarded("has no copies beside launches", link::transfers);
+    }
+
+    @Override
+    public long usedBytes() {
+        return guarded("does not tell its memory", link::usedBytes);
+    }
+
+    @Override
     public void close() {
         run("failed at its end", link::close);
     }

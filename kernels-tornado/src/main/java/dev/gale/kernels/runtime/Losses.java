@@ -18,7 +18,7 @@ final class Losses {
     }
 
     void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                            CrossEntropySpec spec) {
+                            Tensor gradScale, CrossEntropySpec spec) {
         int rows = x.rows();
         if (rows == 0) return;
         List<Shape> shapes = spec.scratch(x, w);
@@ -31,7 +31,7 @@ final class Losses {
             int from = (int) ((long) rows * i / chunks);
             int count = (int) ((long) rows * (i + 1) / chunks) - from;
             chunk(stats, slice(tokenLoss, from, count), slice(dx, from, count), dw, slice(x, from, count), w,
-                    slice(targets, from, count), first(logits, count), first(hidden, count), losses, spec);
+                    slice(targets, from, count), first(logits, count), first(hidden, count), losses, gradScale, spec);
         }
         ops.release(losses);
         ops.release(hidden);
@@ -39,10 +39,10 @@ final class Losses {
     }
 
     private void chunk(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets, Tensor logits,
-                       Tensor hidden, Tensor losses, CrossEntropySpec spec) {
+                       Tensor hidden, Tensor losses, Tensor gradScale, CrossEntropySpec spec) {
         masked(hidden, x, targets);
         products.matmul(logits, new Products.Operand(hidden, false), new Products.Operand(w, true), spec.scale(), false);
-        rows(logits, targets, losses, tokenLoss, spec, dx != null || dw != null);
+        rows(logits, targets, losses, tokenLoss, gradScale, spec, dx != null || dw != null);
         int count = logits.rows();
         ops.launch("addLosses", Grid.groups(2, LossKernels.GROUP), List.of(count), (graph, id, a) -> graph.task(id,
                 LossKernels::addLosses, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), count), stats, losses);
@@ -52,27 +52,31 @@ final class Losses {
         masked(dx, dx, targets);                                   // a weight that is not finite must not reach rows not trained
     }
 
-    private void rows(Tensor logits, Tensor targets, Tensor losses, Tensor tokenLoss, CrossEntropySpec spec, boolean backward) {
+    private void rows(Tensor logits, Tensor targets, Tensor losses, Tensor tokenLoss, Tensor gradScale, CrossEntropySpec spec,
+                      boolean backward) {
         int count = logits.rows();
         int vocab = logits.cols();
         int gradients = backward ? 1 : 0;
         int perToken = tokenLoss == null ? 0 : 1;
+        int scaled = gradScale == null ? 0 : 1;
         float scale = spec.scale();
         float softcap = spec.softcap();
         Tensor perTokenOrAny = tokenLoss == null ? losses : tokenLoss;
+        Tensor gradScaleOrAny = gradScale == null ? losses : gradScale;
+        List<Number> constants = List.of(count, vocab, scale, softcap, gradients, perToken, scaled);
         if (logits.dtype() == DType.BF16) {
             ops.launch("crossEntropyRowsBf16", Grid.groups(count, LossKernels.WIDE),
-                    List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                            LossKernels::crossEntropyRowsBf16, a.context(), a.table(), a.slot(), a.longs(0), a.ints(1),
-                            a.floats(2), a.floats(3), count, vocab, scale, softcap, gradients, perToken),
-                    logits, targets, losses, perTokenOrAny);
+                    constants, (graph, id, a) -> graph.task(id, LossKernels::crossEntropyRowsBf16, a.context(), a.table(),
+                            a.slot(), a.longs(0), a.ints(1), a.floats(2), a.floats(3), a.floats(4), count, vocab, scale,
+                            softcap, gradients, perToken, scaled),
+                    logits, targets, losses, perTokenOrAny, gradScaleOrAny);
             return;
         }
         ops.launch("crossEntropyRows", Grid.groups(count, LossKernels.GROUP),
-                List.of(count, vocab, scale, softcap, gradients, perToken), (graph, id, a) -> graph.task(id,
-                        LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2),
-                        a.floats(3), count, vocab, scale, softcap, gradients, perToken),
-                logits, targets, losses, perTokenOrAny);
+                constants, (graph, id, a) -> graph.task(id, LossKernels::crossEntropyRows, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.ints(1), a.floats(2), a.floats(3), a.floats(4), count, vocab, scale, softcap, gradients,
+                        perToken, scaled),
+                logits, targets, losses, perTokenOrAny, gradScaleOrAny);
     }
 
     private void masked(Tensor y, Tensor x, Tensor targets) {
@@ -85,17 +89,11 @@ final class Losses {
                         a.halves(0), a.floats(1), a.halves(1), a.ints(2), yType, xType, rows, cols), y, x, targets);
     }
 
-    /// Rows of a matrix, or elements of a vector; null stays null.
-    private static Tensor slice(Tensor tensor, int from, int count) {
-        if (tensor == null) return null;
-        boolean vector = tensor.shape().rank() == 1;
-        int width = vector ? 1 : tensor.cols();
-        DeviceStorage storage = DeviceStorage.of(tensor);
-        DeviceStorage part = new DeviceStorage(storage.chunk(), storage.offset() + (long) from * width * tensor.dtype().bytes());
-        return new Tensor(tensor.name(), tensor.dtype(), vector ? Shape.of(count) : Shape.of(count, width), part);
+    private Tensor slice(Tensor tensor, int from, int count) {
+        return tensor == null ? null : ops.rows(tensor, from, count);
     }
 
-    private static Tensor first(Tensor matrix, int rows) {
+    private Tensor first(Tensor matrix, int rows) {
         return slice(matrix, 0, rows);
     }
 }

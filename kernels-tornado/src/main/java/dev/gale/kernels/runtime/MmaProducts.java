@@ -41,7 +41,16 @@ final class MmaProducts {
         }
     }
 
-    /// @param rest without a low-rank term
+    /// Whether its kernels write y and read what is added to it: F32 and BF16.
+    static boolean finishes(Tensor y, Products.Rest rest) {
+        return y.dtype() != DType.F16 && !isF16(rest.bias()) && !isF16(rest.residual());
+    }
+
+    private static boolean isF16(Tensor tensor) {
+        return tensor != null && tensor.dtype() == DType.F16;
+    }
+
+    /// @param rest without a low-rank term; `finishes` takes it and y
     void product(Tensor y, Products.Operand x, Products.Operand w, Products.Rest rest, float alpha) {
         product(y, x, w, null, rest, alpha);
     }

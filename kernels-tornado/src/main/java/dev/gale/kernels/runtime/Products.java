@@ -77,7 +77,8 @@ final class Products {
                 cublas.forward(y, x, w, bias, residual, side);
                 return;
             }
-            if (onMatrixUnit(left, right) && MmaProducts.takes(left, side)) {
+            boolean finishes = y == null || MmaProducts.finishes(y, new Rest(bias, residual, null));
+            if (onMatrixUnit(left, right) && MmaProducts.takes(left, side) && finishes) {
                 mma.forward(y, left, right, bias, residual, side);
                 return;
             }
@@ -99,7 +100,8 @@ final class Products {
             cublas.backward(dx, accumulate, dy, w, side, grads);
             return;
         }
-        if (onMatrixUnit(left, right) && MmaProducts.takes(left, side)) {
+        boolean finishes = dx == null || MmaProducts.finishes(dx, Rest.NONE);
+        if (onMatrixUnit(left, right) && MmaProducts.takes(left, side) && finishes) {
             mma.backward(dx, accumulate, left, right, side, grads);
             return;
         }
@@ -137,8 +139,17 @@ final class Products {
         if (y.size() == 0) return;
         if (onCublas(x, w)) cublas.product(y, x, w, rest, alpha);
         else if (!onMatrixUnit(x, w)) tiled(y, x, w, rest, alpha);
+        else if (!MmaProducts.finishes(y, rest)) finished(y, x, w, rest, alpha);
         else if (rest.side == null) mma.product(y, x, w, rest, alpha);
         else afterSide(y, x, w, rest);
+    }
+
+    /// What the matrix unit's kernels do not write: F32 sums, which another kernel finishes.
+    private void finished(Tensor y, Operand x, Operand w, Rest rest, float alpha) {
+        Tensor sums = ops.allocate("sums", DType.F32, y.shape());
+        mma.product(sums, x, w, Rest.NONE, rest.side == null ? alpha : 1f);
+        finish(y, sums, rest, w.transposed, 1f);
+        ops.release(sums);
     }
 
     /// A low-rank term that is not rounded is made in F32 first.

@@ -67,9 +67,9 @@ final class QuantizedWeights {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment bytes = src.storage() instanceof Storage.Host(MemorySegment segment) ? segment
                     : ops.download(src, arena);
-            Tensor onHost = new Tensor(q.name(), q.dtype(), q.shape(), host(q, arena), scales(q.scales(), arena));
+            Tensor onHost = q.storage() instanceof Storage.Host ? q : new Tensor(q.name(), q.dtype(), q.shape(), host(q, arena), scales(q.scales(), arena));
             Codec.quantize(onHost, new Tensor(src.name(), src.dtype(), src.shape(), new Storage.Host(bytes)));
-            ops.uploadAll(q, onHost);
+            if (onHost != q) ops.uploadAll(q, onHost);
         }
     }
 

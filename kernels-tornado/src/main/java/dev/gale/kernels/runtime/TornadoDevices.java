@@ -1,12 +1,15 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.kernels.Halves;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TornadoBackend;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
@@ -25,6 +28,11 @@ public final class TornadoDevices implements ComputeDevice.Provider {
     @Override
     public List<ComputeDevice> devices() {
         return installed() ? Found.all() : List.of();
+    }
+
+    @Override
+    public Optional<ComputeDevice> imagined(long memoryBytes) {
+        return installed() ? Optional.of(new Imagined(memoryBytes)) : Optional.empty();
     }
 
     @Override
@@ -51,19 +59,61 @@ public final class TornadoDevices implements ComputeDevice.Provider {
                 + "run what it cannot compile with wrong results");
     }
 
+    private record Imagined(long memoryBytes, Abilities abilities) implements ComputeDevice {
+        Imagined(long memoryBytes) {
+            this(memoryBytes, new Abilities(DType.BF16, true, true));
+        }
+
+        @Override
+        public ComputeDevice computingIn(DType activationType) {
+            return new Imagined(memoryBytes, abilities.computingIn(activationType));
+        }
+
+        @Override
+        public String name() {
+            return String.format(Locale.ROOT, "a GPU of %.1f GB", memoryBytes / 1e9);
+        }
+
+        @Override
+        public String backend() {
+            return TornadoVMBackendType.CUDA.name();
+        }
+
+        @Override
+        public boolean isGpu() {
+            return true;
+        }
+
+        @Override
+        public List<String> capabilities() {
+            return abilities.names();
+        }
+
+        @Override
+        public TensorOps open() {
+            throw new InputException(name() + " is not there: it can only be planned for");
+        }
+
+        @Override
+        public TensorOps plan() {
+            return new TornadoOps(DeviceLink.planned(), abilities, TornadoOps.CHUNK_BYTES);
+        }
+    }
+
     /// Apart, so that nothing of TornadoVM is loaded where it is not installed.
     private static final class Found {
         static List<ComputeDevice> all() {
             List<ComputeDevice> found = new ArrayList<>();
             for (TornadoBackend backend : TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends()) {
-                for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device));
+                for (TornadoDevice device : backend.getAllDevices()) found.add(new Entry(device, null));
             }
             found.sort(Comparator.comparing(device -> !device.isGpu()));
             return List.copyOf(found);
         }
     }
 
-    private record Entry(TornadoDevice device) implements ComputeDevice {
+    /// @param activations dtype that a run asks for; null leaves it to the device
+    private record Entry(TornadoDevice device, DType activations) implements ComputeDevice {
         @Override
         public boolean isGpu() {
             return device.getDeviceType() == TornadoDeviceType.GPU;
@@ -88,8 +138,15 @@ public final class TornadoDevices implements ComputeDevice.Provider {
             return device.getMaxGlobalMemory();
         }
 
+        @Override
+        public ComputeDevice computingIn(DType activationType) {
+            abilities().computingIn(activationType);
+            return new Entry(device, activationType);
+        }
+
         private Abilities abilities() {
-            return isCuda() ? Abilities.cuda(device.getPhysicalDevice().getDeviceInfo()) : Abilities.NONE;
+            Abilities own = isCuda() ? Abilities.cuda(device.getPhysicalDevice().getDeviceInfo()) : Abilities.NONE;
+            return activations == null ? own.asSet() : own.computingIn(activations);
         }
 
         @Override

@@ -29,7 +29,7 @@ import java.util.List;
 /// Numerics: F32 sums in an order that shapes alone decide. Not thread-safe: one caller at a time.
 public final class TornadoOps extends DeviceOps {
     /// Smallest chunk of device memory.
-    static final long CHUNK_BYTES = 1L << 30;
+    static final long CHUNK_BYTES = 256L << 20;
 
     private final Products products;
     private final Attentions attentions;
@@ -182,6 +182,10 @@ public final class TornadoOps extends DeviceOps {
     public void gatherRows(Tensor y, Tensor table, Tensor ids) {
         Checks.gatherRows(y, table, ids);
         if (y.size() == 0) return;
+        if (isOnHost(table)) {
+            gatherFromHost(y, table, ids);
+            return;
+        }
         int cols = y.cols();
         int vocab = table.rows();
         if (fours(cols, y, table)) {
@@ -299,9 +303,9 @@ public final class TornadoOps extends DeviceOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                                   CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
-        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, spec);
+                                   Tensor gradScale, CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
+        losses.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale, spec);
     }
 
     // ---- normalisation, position, activation ----

@@ -130,7 +130,31 @@ class DeviceFailureTest {
         }
         Abilities old = Abilities.cuda(info.formatted("7.5"));
         assertEquals(List.of(), old.names());
-        assertEquals(DType.F32, old.activationType());
+        assertEquals(DType.F16, old.activationType());
         assertEquals(List.of("bf16", "mma", "cp.async", "cublas"), new Abilities(DType.BF16, true, true).names());
+    }
+
+    @Test
+    void activationsAreInTheDtypeThatIsAskedFor() {
+        Abilities recent = Abilities.cuda("Device version   : CUDA 9.0\n");
+        Abilities old = Abilities.cuda("Device version   : CUDA 7.5\n");
+        assertEquals(new Abilities(DType.F16, true, false), recent.computingIn(DType.F16));
+        assertEquals(DType.F32, old.computingIn(DType.F32).activationType());
+        assertEquals(DType.F16, Abilities.NONE.computingIn(DType.F16).activationType());
+        for (Abilities without : List.of(old, Abilities.NONE)) {
+            String message = assertThrows(InputException.class, () -> without.computingIn(DType.BF16)).getMessage();
+            assertEquals("this device does not compute in bf16: ask for fp16, or for neither", message);
+        }
+        assertEquals(recent, recent.asSet());
+        System.setProperty(Abilities.ACTIVATIONS, "f16");
+        try {
+            assertEquals(DType.F16, recent.asSet().activationType());
+            assertEquals(DType.F16, Abilities.NONE.asSet().activationType());
+            System.setProperty(Abilities.ACTIVATIONS, "fp8");
+            String message = assertThrows(InputException.class, recent::asSet).getMessage();
+            assertEquals("gale.activations is \"fp8\", but must be f32, f16 or bf16", message);
+        } finally {
+            System.clearProperty(Abilities.ACTIVATIONS);
+        }
     }
 }

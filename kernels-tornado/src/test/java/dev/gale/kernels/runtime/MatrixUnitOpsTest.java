@@ -101,6 +101,43 @@ class MatrixUnitOpsTest {
         assertSums(backward(m, in, out, r, dtype), out + r + m + 8, "dx");
     }
 
+    /// The matrix unit's kernels write F32 sums, which another one adds the rest to and rounds; a bias may be F16 beside BF16 too.
+    @ParameterizedTest(name = "activations in {0}, weights in {1}, bias in {2}")
+    @CsvSource({"F16,F16,F16", "F16,F16,F32", "F16,BF16,F16", "BF16,BF16,F16"})
+    void layersInHalvesMatchTheReference(DType dtype, DType weight, DType biasType) {
+        int m = 21;
+        int in = 36;
+        int out = 68;
+        int r = 8;
+        Trial forward = new Trial((ops, t) -> {
+            ops.linearForward(t.get("y"), t.get("x"), t.get("w"), null, null, null);
+            ops.linearForward(t.get("z"), t.get("x"), t.get("w"), t.get("bias"), t.get("residual"), side(t, "low"));
+        }).output("y", dtype, m, out).output("z", dtype, m, out).input("x", dtype, uniform(m * in, 1), m, in)
+                .input("w", weight, uniform(out * in, 2), out, in).input("bias", biasType, uniform(out, 3), out)
+                .input("residual", dtype, uniform(m * out, 4), m, out).input("a", uniform(r * in, 5), r, in)
+                .input("b", uniform(out * r, 6), out, r).output("low", m, r);
+        Trial backward = new Trial((ops, t) -> ops.linearBackward(t.get("dx"), true, t.get("dy"), t.get("w"), side(t, "low"),
+                new LowRankGrads(t.get("dA"), t.get("dB"), t.get("dLow"), null)))
+                .inout("dx", dtype, uniform(m * in, 1), m, in).input("dy", dtype, uniform(m * out, 2), m, out)
+                .input("w", weight, uniform(out * in, 3), out, in).input("x", dtype, uniform(m * in, 4), m, in)
+                .input("a", uniform(r * in, 5), r, in).input("b", uniform(out * r, 6), out, r).input("low", uniform(m * r, 7), m, r)
+                .inout("dA", uniform(r * in, 8), r, in).inout("dB", uniform(out * r, 9), out, r).output("dLow", m, r);
+        double rounding = dtype == DType.F16 ? 0x1p-10 : BF16_ROUNDINGS;
+        double adapter = dtype == DType.F16 ? 0 : ADAPTER_ROUNDINGS;
+        for (Trial trial : List.of(forward, backward)) {
+            Trial.Outputs want = trial.reference();
+            Trial.Outputs magnitudes = trial.ofMagnitudes().reference();
+            Trial.Outputs got = trial.run(ops(new Abilities(dtype, true, false)));
+            want.byName().forEach((name, values) -> {
+                double[] bounds = new double[values.length];
+                for (int i = 0; i < bounds.length; i++) {
+                    bounds[i] = ((out + m + r) * ULP + adapter) * magnitudes.get(name)[i] + rounding * Math.abs(values[i]);
+                }
+                TensorAssert.assertClose(name, values, got.get(name), bounds);
+            });
+        }
+    }
+
     @ParameterizedTest(name = "m={0} in={1} out={2} r={3}")
     @CsvSource({"70,36,132,16", "3,128,4,24", "65,4,256,3", "129,64,60,65"})
     void adaptersOnTheMatrixUnitMatchTheReference(int m, int in, int out, int r) {
@@ -120,7 +157,7 @@ class MatrixUnitOpsTest {
     @CsvSource({"70,36,132,16", "3,128,4,24", "65,4,256,3"})
     void linearLayersOnCublasMatchTheReference(int m, int in, int out, int r) {
         assumeTrue(TornadoExecutionPlan.getDevice(0, 0).getClass().getName().startsWith("dev.gale.")
-                || ModuleLayer.boot().findModule(Cublas.MODULE).isPresent(), "no cuBLAS here");
+                || CublasLibrary.isPresent(), "no cuBLAS here");
         Abilities abilities = new Abilities(DType.BF16, true, true);
         assertSums(forward(m, in, out, r, DType.BF16), ops(abilities), in + r + 8, 0x1p-8, "z");
         assertSums(backward(m, in, out, r, DType.BF16), ops(abilities), out + r + m + 8, 0x1p-8, "dx");
@@ -244,6 +281,9 @@ class MatrixUnitOpsTest {
         assertEquals(List.of("product"), kernels(false, product(DType.BF16, DType.BF16, false)));
         assertEquals(List.of("BF16_FORWARD_64X64"), kernels(true, product(DType.BF16, DType.BF16, false)));
         assertEquals(List.of("F16_FORWARD_64X64"), kernels(true, product(DType.F16, DType.F16, false)));
+        assertEquals(List.of("F16_FORWARD_64X64", "finish"), kernels(true, new Trial((ops, t) -> ops.linearForward(t.get("y"),
+                t.get("x"), t.get("w"), null, null, null)).output("y", DType.F16, 8, 32)
+                .input("x", DType.F16, uniform(8 * 64, 1), 8, 64).input("w", DType.F16, uniform(32 * 64, 2), 32, 64)));
         assertEquals(List.of("BF16_FORWARD_64X64", "BY_ROW_16", "addLow", "padded", "BF16_FORWARD_64X64", "BY_ROW_16",
                 "addLow"), kernels(true, forward(8, 64, 32, 16, DType.BF16)));
         assertEquals(List.of("BF16_BACKWARD_64X64", "BY_ROW_64", "addLow", "BY_DEPTH_64", "addGradient", "BY_DEPTH_64",

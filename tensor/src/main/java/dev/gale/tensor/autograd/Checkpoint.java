@@ -2,6 +2,7 @@ package dev.gale.tensor.autograd;
 
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 
@@ -9,6 +10,13 @@ import java.util.List;
 /// not null, and backward runs it again.
 /// Source: Chen et al. 2016, arXiv 1604.06174.
 record Checkpoint(Tape tape, Segment segment, Tensor x, Tensor output, Deque<List<Tensor>> kept) implements Op {
+    /// All that waits for backward.
+    List<Tensor> keeps() {
+        List<Tensor> all = new ArrayList<>(List.of(x));
+        if (kept != null) kept.forEach(all::addAll);
+        return all;
+    }
+
     @Override
     public List<Tensor> inputs() {
         return List.of(x);
@@ -26,6 +34,6 @@ record Checkpoint(Tape tape, Segment segment, Tensor x, Tensor output, Deque<Lis
 
     @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
-        tape.recomputeAndBackward(segment, x, kept, dy);
+        tape.recomputeAndBackward(this, dy);
     }
 }

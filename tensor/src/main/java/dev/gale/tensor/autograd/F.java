@@ -122,9 +122,17 @@ public final class F {
     /// @param tokenLoss F32 `[M]` or null
     public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
             Tensor targets, CrossEntropySpec spec) {
+        linearCrossEntropy(tape, stats, tokenLoss, x, weight, targets, null, spec);
+    }
+
+    /// The same with all gradients multiplied by a factor.
+    ///
+    /// @param gradScale F32 `[1]` or null
+    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
+            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         Tensor dx = tape.wantsGradient(x) ? tape.rootGradient(x) : null;
         Tensor dw = tape.isRecording() && weight.trainable() ? weight.grad(tape.ops()) : null;
-        tape.ops().linearCrossEntropy(stats, tokenLoss, dx, dw, x, weight.value(), targets, spec);
+        tape.ops().linearCrossEntropy(stats, tokenLoss, dx, dw, x, weight.value(), targets, gradScale, spec);
     }
 
     private static ShapeException innerDims(Tensor x, Parameter weight) {

@@ -276,17 +276,20 @@ public final class Tape implements AutoCloseable {
     /// The segment must not have side effects, its random numbers must be counter-based, and it must use its tape alone to
     /// read what it makes.
     public Tensor checkpoint(Segment segment, Tensor x) {
-        return checkpoint(segment, x, false);
+        return checkpoint(segment, x, Kept.INPUT);
     }
 
-    /// @param selective whether to keep what costly operations made, too, attention for one
-    public Tensor checkpoint(Segment segment, Tensor x, boolean selective) {
+    /// @param keeps what is kept, and where; x must not be read by others after this
+    public Tensor checkpoint(Segment segment, Tensor x, Kept keeps) {
         Tensor y;
         boolean wanted;
         Deque<List<Tensor>> results = null;
         runHeld(null);
         ops.border();
-        try (Tape forward = new Tape(ops, false, training, grads, false, selective && recording ? new ArrayDeque<>() : null)) {
+        boolean offload = keeps.offload() && recording;
+        boolean selective = keeps.selective() && recording;
+        if (offload) ops.offload(x);
+        try (Tape forward = new Tape(ops, false, training, grads, false, selective ? new ArrayDeque<>() : null)) {
             y = forward.handOver(segment.run(forward, x));
             wanted = forward.metWanted;
             if (wanted) results = forward.handOverKept();
@@ -295,10 +298,51 @@ public final class Tape implements AutoCloseable {
         own(y);
         metWanted |= wanted;
         if (recording && wanted) {
-            if (results != null) results.forEach(made -> made.forEach(tensor -> scopeOf.put(tensor, LEFT)));
+            if (results != null) {
+                results.forEach(made -> made.forEach(tensor -> scopeOf.put(tensor, LEFT)));
+                if (offload) results.forEach(made -> made.forEach(ops::offload));
+            }
             record(new Checkpoint(this, segment, x, y, results));
         }
         return y;
+    }
+
+    /// Runs a segment that treats each row alone, on a number of rows at a time.
+    /// Shapes: x and the result alike.
+    ///
+    /// @param parameters of the segment
+    public Tensor tiled(TiledSegment segment, Tensor x, List<Parameter> parameters, int rows) {
+        Tensor y = allocate("tiled", x.dtype(), x.shape());
+        return run(new Tiled(this, segment, x, y, List.copyOf(parameters), rows));
+    }
+
+    /// Writes: `y =` the segment's result on x.
+    void forwardTile(Segment segment, Tensor y, Tensor x) {
+        ops.border();
+        try (Tape forward = new Tape(ops, false, training, grads, false, null)) {
+            Tensor made = forward.handOver(segment.run(forward, x));
+            ops.copy(y, made);
+            ops.release(made);
+        }
+        ops.border();
+    }
+
+    /// Runs a segment on its input and propagates through it. Writes: `dy =` the gradient of x, if it is wanted.
+    void backwardTile(Segment segment, Tensor x, Tensor dy, boolean wanted) {
+        ops.border();
+        if (wanted) grads.want(x);
+        try (Tape tile = new Tape(ops, true, true, grads, false, null)) {
+            Tensor y = segment.run(tile, x);
+            tile.runHeld(y);
+            grads.accumulate(y, dy);
+            tile.backward();
+        }
+        Tensor dx = grads.take(x);
+        if (dx != null) {
+            ops.copy(dy, dx);
+            ops.release(dx);
+        }
+        ops.border();
     }
 
     private Deque<List<Tensor>> handOverKept() {
@@ -315,17 +359,29 @@ public final class Tape implements AutoCloseable {
         return result;
     }
 
-    /// Re-runs a segment on its input and propagates through it; called by the segment's node.
-    void recomputeAndBackward(Segment segment, Tensor x, Deque<List<Tensor>> results, Tensor dy) {
+    /// Re-runs a segment on its input and propagates through it; called by the segment's node. What the segment before it kept
+    /// comes back meanwhile, if it was offloaded.
+    void recomputeAndBackward(Checkpoint checkpoint, Tensor dy) {
         ops.border();
+        checkpoint.keeps().forEach(ops::fetch);
+        prefetchNext();
+        Deque<List<Tensor>> results = checkpoint.kept();
         if (results != null) results.forEach(made -> made.forEach(scopeOf::remove));
         try (Tape tape = new Tape(ops, true, true, grads, false, results)) {
-            Tensor y = segment.run(tape, x);
+            Tensor y = checkpoint.segment().run(tape, checkpoint.x());
             tape.runHeld(y);
             grads.give(y, dy);
             tape.backward();
         }
         ops.border();
+    }
+
+    private void prefetchNext() {
+        for (Node node : recorded.reversed()) {
+            if (!(node.op() instanceof Checkpoint checkpoint)) continue;
+            checkpoint.keeps().forEach(ops::prefetch);
+            return;
+        }
     }
 
     /// Propagates from every recorded loss (and from gradients already given) to the parameters, which accumulate.

@@ -274,9 +274,10 @@ public final class CpuOps extends HostOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-                                   Tensor targets, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
-        new CrossEntropy(this, team, gemm, w, toInts(targets), spec).run(stats, tokenLoss, dx, dw, x);
+                                   Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
+        float factor = gradScale == null ? 1f : item(gradScale);
+        new CrossEntropy(this, team, gemm, w, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw, x);
     }
 
     // ---- optimizer ----

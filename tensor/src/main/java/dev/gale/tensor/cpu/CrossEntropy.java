@@ -27,17 +27,19 @@ final class CrossEntropy {
     private final Team team;
     private final Gemm gemm;
     private final CrossEntropySpec spec;
+    private final float gradScale;
     private final Tensor w;
     private final int[] targets;
     private final int[] trained;
     private final double[] losses;
     private final boolean[] right;
 
-    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, int[] targets, CrossEntropySpec spec) {
+    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, int[] targets, float gradScale, CrossEntropySpec spec) {
         this.ops = ops;
         this.team = team;
         this.gemm = gemm;
         this.spec = spec;
+        this.gradScale = gradScale;
         this.w = w;
         this.targets = targets;
         int count = 0;
@@ -83,9 +85,9 @@ final class CrossEntropy {
         gemm.run(logits, Start.ZERO, new Term(new Operand(hidden, false), new Operand(w, true), spec.scale()));
         boolean backward = dx != null || dw != null;
         team.rows(logits.rows(), w.rows(), (r, scratch) -> row(logits, r, trained[from + r], backward, scratch));
-        if (dw != null) gemm.run(dw, Start.OLD, new Term(new Operand(logits, true), new Operand(hidden, false), 1f));
+        if (dw != null) gemm.run(dw, Start.OLD, new Term(new Operand(logits, true), new Operand(hidden, false), gradScale));
         if (dx == null) return;
-        gemm.run(hidden, Start.ZERO, new Term(new Operand(logits, false), new Operand(w, false), 1f));
+        gemm.run(hidden, Start.ZERO, new Term(new Operand(logits, false), new Operand(w, false), gradScale));
         team.rows(hidden.rows(), width, (r, scratch) -> {
             float[] row = scratch.get(Use.A, width);
             Lanes.load(row, 0, hidden, (long) r * width, width);

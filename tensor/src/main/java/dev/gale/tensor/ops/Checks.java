@@ -92,7 +92,7 @@ public final class Checks {
         floating("dropout", "x", x);
         alike("dropout", "y", y, "x", x);
         dtype("dropout", "rng", rng, DType.I32);
-        if (rng.size() != 4) throw wrong("dropout", "rng must have 4 elements", "rng", rng);
+        if (rng.size() < 4) throw wrong("dropout", "rng must have 4 elements or more", "rng", rng);
         if (!(p >= 0 && p < 1)) throw wrong("dropout", "p must be in [0, 1), got " + p, "x", x);
     }
 
@@ -376,7 +376,7 @@ public final class Checks {
     // ---- loss ----
 
     public static void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-                                          Tensor targets) {
+                                          Tensor targets, Tensor gradScale) {
         String op = "linearCrossEntropy";
         floating(op, "x", x);
         floating(op, "w", w);
@@ -389,6 +389,7 @@ public final class Checks {
         if (targets.size() != x.rows()) throw wrong(op, "there must be one target per row", "targets", targets, "x", x);
         if (stats.size() != 2) throw wrong(op, "stats must have 2 elements", "stats", stats);
         if (tokenLoss != null) f32Vector(op, "tokenLoss", tokenLoss, x.rows(), "x", x);
+        if (gradScale != null) f32Vector(op, "gradScale", gradScale, 1, "x", x);
         if (dw != null) sameF32(op, "dw", dw, "w", w);
         if (dx != null) {
             floating(op, "dx", dx);

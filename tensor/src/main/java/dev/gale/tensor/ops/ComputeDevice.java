@@ -1,6 +1,8 @@
 package dev.gale.tensor.ops;
 
+import dev.gale.tensor.DType;
 import java.util.List;
+import java.util.Optional;
 
 /// A device on which tensors can live and be computed with. Implementations are found through `Provider`.
 public interface ComputeDevice {
@@ -20,6 +22,10 @@ public interface ComputeDevice {
     /// What it can beyond the common, e.g. `mma`; for people.
     List<String> capabilities();
 
+    /// The same device with activations and their gradients in a dtype that a run asks for.
+    /// Throws: InputException when it does not compute in it.
+    ComputeDevice computingIn(DType activationType);
+
     /// Operations on this device; the caller closes them.
     TensorOps open();
 
@@ -32,6 +38,11 @@ public interface ComputeDevice {
 
         /// Devices, best first; empty when what they need is not installed.
         List<ComputeDevice> devices();
+
+        /// A recent GPU of so many bytes that is not there, to plan for; empty when what that needs is not installed.
+        default Optional<ComputeDevice> imagined(long memoryBytes) {
+            return Optional.empty();
+        }
 
         /// One sentence that says how to get what is missing.
         String remedy();

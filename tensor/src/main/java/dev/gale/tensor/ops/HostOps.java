@@ -33,6 +33,12 @@ public abstract class HostOps extends PooledOps {
     }
 
     @Override
+    protected final Storage part(Storage whole, long offset, long bytes) {
+        if (whole instanceof Storage.Host(MemorySegment segment)) return new Storage.Host(segment.asSlice(offset, bytes));
+        throw new IllegalStateException("these bytes do not lie in host memory");
+    }
+
+    @Override
     public Tensor place(Tensor tensor) {
         if (tensor.storage() instanceof Storage.Host) return tensor;
         throw new IllegalStateException(tensor + " does not live in host memory");

@@ -107,6 +107,11 @@ public final class NullOps extends PooledOps {
     }
 
     @Override
+    protected Storage part(Storage whole, long offset, long bytes) {
+        return whole;
+    }
+
+    @Override
     public void release(Tensor tensor) {
         super.release(tensor);
         written.remove(tensor);
@@ -367,8 +372,8 @@ public final class NullOps extends PooledOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-            Tensor targets, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
+            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
         List<Tensor> scratch = spec.scratch(x, w).stream().map(shape -> allocate("scratch", DType.F32, shape)).toList();
         scratch.reversed().forEach(this::release);
         int products = 1 + (dx == null ? 0 : 1) + (dw == null ? 0 : 1);

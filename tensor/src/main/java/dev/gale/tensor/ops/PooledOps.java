@@ -1,6 +1,7 @@
 package dev.gale.tensor.ops;
 
 import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
 import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Storage;
@@ -8,6 +9,7 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.quant.Quantization;
 import dev.gale.tensor.quant.Scales;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /// Implementations whose tensors lie in a `MemoryPool`: computing ones and `NullOps` alike, so that a plan's bytes are
@@ -15,10 +17,25 @@ import java.util.Map;
 public abstract class PooledOps implements TensorOps {
     private final MemoryPool pool;
     private final Map<Tensor, MemoryPool.Block> live = new HashMap<>();
+    private long limit = Long.MAX_VALUE;
 
     /// @param chunkBytes smallest chunk of memory to take at once
     protected PooledOps(long chunkBytes) {
-        pool = new MemoryPool(chunkBytes, this::grow);
+        pool = new MemoryPool(chunkBytes, this::growWithinLimit);
+    }
+
+    /// Sets how much memory may be taken in all: a device is to be used as if it had less.
+    public final void limitMemory(long bytes) {
+        limit = bytes;
+    }
+
+    private void growWithinLimit(long bytes) {
+        if (pool.reservedBytes() + bytes > limit) {
+            throw new InputException(String.format(Locale.ROOT, "%,.2f GB of memory are taken and %,.2f GB more are needed, but the "
+                    + "limit is %,.2f GB: use smaller batches, or keep more in host memory", pool.reservedBytes() / 1e9, bytes / 1e9,
+                    limit / 1e9));
+        }
+        grow(bytes);
     }
 
     /// Provides the next chunk of the pool.
@@ -31,6 +48,18 @@ public abstract class PooledOps implements TensorOps {
 
     /// The bytes of a part of a chunk.
     protected abstract Storage storage(int chunk, long offset, long bytes);
+
+    /// A part of a tensor's bytes.
+    protected abstract Storage part(Storage whole, long offset, long bytes);
+
+    @Override
+    public final Tensor rows(Tensor tensor, int from, int count) {
+        boolean vector = tensor.shape().rank() == 1;
+        int width = vector ? 1 : tensor.cols();
+        Shape shape = vector ? Shape.of(count) : Shape.of(count, width);
+        long row = tensor.dtype().bytes(width);
+        return new Tensor(tensor.name(), tensor.dtype(), shape, part(tensor.storage(), from * row, count * row));
+    }
 
     @Override
     public final Tensor allocate(String name, DType dtype, Shape shape) {
@@ -86,7 +115,12 @@ public abstract class PooledOps implements TensorOps {
 
     @Override
     public final MemoryUse memory() {
-        return new MemoryUse(pool.liveBytes(), pool.peakLiveBytes(), pool.reservedBytes());
+        return new MemoryUse(pool.liveBytes(), pool.peakLiveBytes(), pool.reservedBytes(), hostBytes());
+    }
+
+    /// Of `MemoryUse`.
+    protected long hostBytes() {
+        return 0;
     }
 
     @Override

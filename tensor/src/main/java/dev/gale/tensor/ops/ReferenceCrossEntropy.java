@@ -9,17 +9,19 @@ import java.util.Objects;
 /// Head and loss in double, one row of logits at a time.
 final class ReferenceCrossEntropy {
     private final CrossEntropySpec spec;
+    private final double gradScale;
     private final int width;
     private final int vocab;
     private final double[] x;
     private final double[] w;
     private final int[] targets;
 
-    ReferenceCrossEntropy(Tensor x, Tensor w, int[] targets, CrossEntropySpec spec) {
+    ReferenceCrossEntropy(Tensor x, Tensor w, int[] targets, double gradScale, CrossEntropySpec spec) {
         for (int target : targets) {
             if (target != CrossEntropySpec.IGNORE) Objects.checkIndex(target, w.rows());
         }
         this.spec = spec;
+        this.gradScale = gradScale;
         this.width = x.cols();
         this.vocab = w.rows();
         this.x = load(x);
@@ -76,7 +78,7 @@ final class ReferenceCrossEntropy {
     private void backward(int r, double[] z, double lse, double[] inputGrad, double[] weightGrad) {
         for (int t = 0; t < vocab; t++) {
             double dz = Math.exp(z[t] - lse) - (t == targets[r] ? 1 : 0);
-            double d = dz * Softcap.slope(z[t], spec.softcap()) * spec.scale();
+            double d = dz * Softcap.slope(z[t], spec.softcap()) * spec.scale() * gradScale;
             for (int c = 0; c < width; c++) {
                 inputGrad[r * width + c] += d * w[t * width + c];
                 if (weightGrad != null) weightGrad[t * width + c] += d * x[r * width + c];

@@ -268,9 +268,10 @@ public final class ReferenceOps extends HostOps {
 
     @Override
     public void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w,
-            Tensor targets, CrossEntropySpec spec) {
-        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets);
-        new ReferenceCrossEntropy(x, w, toInts(targets), spec).run(stats, tokenLoss, dx, dw);
+            Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        Checks.linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, gradScale);
+        double factor = gradScale == null ? 1 : load(gradScale)[0];
+        new ReferenceCrossEntropy(x, w, toInts(targets), factor, spec).run(stats, tokenLoss, dx, dw);
     }
 
     // ---- optimizer ----

@@ -5,6 +5,7 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.quant.Quantization;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// The operations that models, losses and optimizers are made of: the one contract that every device implements.
 ///
@@ -12,8 +13,8 @@ import java.lang.foreign.MemorySegment;
 /// - Results go into destinations that the caller gives. *Writes* says `=` (overwritten) or `+=` (accumulated);
 ///   a `boolean accumulate` argument chooses between the two.
 /// - M is the number of tokens in a batch, all sequences side by side. Matrices are row-major; a weight is `[out, in]`.
-/// - Activations, gradients and optimizer state are F32 on the CPU and may be BF16 activations on a GPU; weights may be
-///   F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes alone: the same
+/// - Activations and their gradients are F32 on the CPU and may be BF16 or F16 on a GPU; gradients of parameters and optimizer
+///   state are F32; weights may be F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes alone: the same
 ///   inputs give the same bits, however many threads run.
 /// - No operation branches on a value that lives on the device; only `item`, `toFloats` and `toInts` bring values to
 ///   the host.
@@ -35,7 +36,8 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// then capture the piece once and replay it; elsewhere nothing happens.
     default void border() {}
 
-    /// In what dtype activations and their gradients are kept: BF16 on a device that computes with it, else F32.
+    /// In what dtype activations and their gradients are kept: F32, or what a device computes with, BF16 or F16. F16 holds
+    /// nothing beyond 65504 and little below 6e-8, so gradients in it need a scale.
     default DType activationType() {
         return DType.F32;
     }
@@ -82,7 +84,45 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// already there (memory-mapped weights on the CPU are never copied), else a copy that must be released.
     Tensor place(Tensor tensor);
 
+    /// Some rows of a dense matrix, or elements of a vector, where they are: valid as long as that is, and never released.
+    Tensor rows(Tensor tensor, int from, int count);
+
     MemoryUse memory();
+
+    /// Bytes of the device's memory that are in use, by whomever; 0 where nobody says.
+    default long usedBytes() {
+        return 0;
+    }
+
+    // ---- host memory beside a device's ----
+
+    /// As `allocate`, but in host memory, from which a device copies fast: for weights that take turns on it. On the host as
+    /// `allocate`.
+    default Tensor allocateOnHost(String name, DType dtype, Shape shape) {
+        return allocate(name, dtype, shape);
+    }
+
+    /// See the other `allocateOnHost`.
+    default Tensor allocateOnHost(String name, Quantization quantization, Shape shape) {
+        return allocate(name, quantization, shape);
+    }
+
+    /// Begins to copy a tensor to host memory, beside what runs until the second border from now on, which may still read it; its
+    /// memory here is free then. Who reads it later calls `fetch` before. On the host nothing happens.
+    default void offload(Tensor tensor) {}
+
+    /// Begins to copy an offloaded tensor back, beside what runs until `fetch`. Nothing happens to a tensor that is here.
+    default void prefetch(Tensor tensor) {}
+
+    /// An offloaded tensor can be read from now on. Nothing happens to a tensor that is here.
+    default void fetch(Tensor tensor) {}
+
+    /// Lets weights from `allocateOnHost` take turns in memory here. On the host nothing happens.
+    ///
+    /// @param pieces what is needed together, in the order in which the pieces are needed, or the reverse
+    default WeightStream stream(List<List<Tensor>> pieces) {
+        return WeightStream.NONE;
+    }
 
     /// Sets the recorded peak to what is live now.
     void resetPeak();
@@ -144,8 +184,8 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// Inverted dropout: keeps element i when a uniform number u(i) in [0, 1) is >= p and multiplies it by 1 / (1 - p).
     /// u(i) = word `i % 4` of Philox4x32-10 with key (rng[0], rng[1]) and counter (i / 4, stream, rng[2], rng[3]),
     /// its upper 24 bits divided by 2^24; so the mask is the same wherever and whenever it is recomputed.
-    /// Shapes: y, x alike; rng I32 `[4]` = seed low, seed high, optimizer step, micro-batch. Element i is the flat
-    /// index.
+    /// Shapes: y, x alike; rng I32 `[4]` = seed low, seed high, optimizer step, micro-batch, or more, of which the first four
+    /// count. Element i is the flat index.
     /// Writes: `y =` or, with accumulate, `y +=`; y may be x. Its own backward: apply it to dy.
     /// Source: Salmon et al., SC 2011, and `dev.gale.tensor.random.Philox`.
     void dropout(Tensor y, Tensor x, float p, Tensor rng, int stream, boolean accumulate);
@@ -253,8 +293,16 @@ public interface TensorOps extends OptimizerOps, AutoCloseable {
     /// Writes: `stats[0] +=` sum of losses, `stats[1] +=` number of rows whose largest logit is the target (first one
     /// on ties); `tokenLoss =` each row's loss, 0 when ignored; `dx =` and `dw +=` the gradient of the *sum* of losses.
     /// tokenLoss, dx and dw may be null. Source: Hsu et al. 2024 (Liger), arXiv 2410.10989 section 3.2.
+    ///
+    /// @param gradScale factor on dx and on what is added to dw, before they are rounded: F32, one element; null is 1
     void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
-                            CrossEntropySpec spec);
+                            Tensor gradScale, CrossEntropySpec spec);
+
+    /// The same with gradients as they are.
+    default void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor x, Tensor w, Tensor targets,
+                                    CrossEntropySpec spec) {
+        linearCrossEntropy(stats, tokenLoss, dx, dw, x, w, targets, null, spec);
+    }
 
     // ---- optimizer; other updates than AdamW's are in OptimizerOps ----
 

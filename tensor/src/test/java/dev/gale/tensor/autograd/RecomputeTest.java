@@ -149,7 +149,7 @@ class RecomputeTest {
         try (Tape tape = Tape.recording(ops)) {
             Tensor x = F.embedding(tape, table, ids);
             Tensor y = checkpointing == Checkpointing.NONE ? segment.run(tape, x)
-                    : tape.checkpoint(segment, x, checkpointing == Checkpointing.SELECTIVE);
+                    : tape.checkpoint(segment, x, new Kept(checkpointing == Checkpointing.SELECTIVE, false));
             ops.write(tape.rootGradient(y), Fixtures.normal((int) y.size(), 1, 9));
             counted.reset();
             tape.backward();
@@ -203,7 +203,7 @@ class RecomputeTest {
         assertEquals(live, ops.memory().liveBytes());
         parameters.forEach(parameter -> parameter.setTrainable(false));
         try (Tape tape = Tape.recording(ops)) {
-            tape.done(tape.checkpoint(body, F.embedding(tape, table, ids), true));
+            tape.done(tape.checkpoint(body, F.embedding(tape, table, ids), new Kept(true, false)));
         }
         assertEquals(live, ops.memory().liveBytes());
     }

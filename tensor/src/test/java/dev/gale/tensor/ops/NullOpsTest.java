@@ -107,7 +107,7 @@ class NullOpsTest {
                 each.release(b);
             }
             assertEquals(run.memory(), ops.memory());
-            assertEquals(new MemoryUse(20 << 20, (20 << 20) + 64, (16 << 20) + (20 << 20)), ops.memory());
+            assertEquals(new MemoryUse(20 << 20, (20 << 20) + 64, (16 << 20) + (20 << 20), 0), ops.memory());
         }
     }
 }

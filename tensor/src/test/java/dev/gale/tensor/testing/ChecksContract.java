@@ -225,7 +225,8 @@ public interface ChecksContract extends Trials {
                     () -> ops.linearCrossEntropy(r.f(2), null, null, r.half(7, 4), x, w, r.i(3), spec),
                     () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, r.f(7, 3), r.i(3), spec),
                     () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.i(2), spec),
-                    () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.f(3), spec));
+                    () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.f(3), spec),
+                    () -> ops.linearCrossEntropy(r.f(2), null, null, null, x, w, r.i(3), r.f(2), spec));
             r.expect("sumSquares", () -> ops.sumSquares(r.f(2), x), () -> ops.sumSquares(r.f(1), r.i(3)));
             r.expect("clipFactor", () -> ops.clipFactor(r.f(1), r.f(1), r.f(1), 1),
                     () -> ops.clipFactor(r.f(2), r.f(2), r.f(1), 1),

@@ -14,6 +14,13 @@ public final class Fixtures {
         return values;
     }
 
+    /// Uniform in [0.5, 1).
+    public static float[] positive(int n, long seed) {
+        float[] values = uniform(n, seed);
+        for (int i = 0; i < n; i++) values[i] = 0.75f + values[i] / 4;
+        return values;
+    }
+
     /// Standard normal times a scale.
     public static float[] normal(int n, double scale, long seed) {
         Random random = new Random(seed);

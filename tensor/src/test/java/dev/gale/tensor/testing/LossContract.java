@@ -62,6 +62,28 @@ public interface LossContract extends Trials {
         TensorAssert.assertEqual("stats", all.get("stats"), some.get("stats3"));
     }
 
+    /// A power of two changes no other bit, whatever was in dw before.
+    @Test
+    default void crossEntropyMultipliesItsGradients() {
+        CrossEntropySpec spec = new CrossEntropySpec(4, 0.5f, 2);
+        Trial.Outputs plain = scaledGradients(1, spec).run(freshOps());
+        Trial.Outputs scaled = scaledGradients(1024, spec).run(freshOps());
+        for (String name : new String[] {"dx", "dw"}) {
+            float[] want = plain.get(name).clone();
+            for (int i = 0; i < want.length; i++) want[i] *= 1024;
+            TensorAssert.assertEqual(name, want, scaled.get(name));
+        }
+        TensorAssert.assertEqual("stats", plain.get("stats"), scaled.get("stats"));
+        TensorAssert.assertEqual("tokenLoss", plain.get("tokenLoss"), scaled.get("tokenLoss"));
+    }
+
+    private static Trial scaledGradients(float scale, CrossEntropySpec spec) {
+        return new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"), t.get("dw"),
+                t.get("x"), t.get("w"), t.get("targets"), t.get("scale"), spec)).inout("stats", new float[2], 2)
+                .output("tokenLoss", 9).output("dx", 9, 5).inout("dw", new float[55], 11, 5).input("x", uniform(45, 1), 9, 5)
+                .input("w", uniform(55, 2), 11, 5).ints("targets", targets(9, 11)).input("scale", new float[] {scale}, 1);
+    }
+
     @Test
     default void crossEntropyOfIgnoredRowsIsNothingEvenWithNaN() {
         CrossEntropySpec spec = CrossEntropySpec.chunked(4);

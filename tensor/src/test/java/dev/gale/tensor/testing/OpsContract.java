@@ -6,8 +6,8 @@ import dev.gale.tensor.ops.TensorOps;
 /// number of roundings, `=` and `+=`, in-place forms, the same bits twice, NaN, and refusals. A test of an
 /// implementation extends this and says how to make one.
 public abstract class OpsContract implements MemoryContract, ElementwiseContract, MatrixContract, ScaleContract,
-        LayerContract, AttentionContract, LossContract, OptimizerContract, Optimizer8bitContract, QuantizationContract,
-        ChecksContract {
+        LayerContract, AttentionContract, LossContract, HalfContract, OptimizerContract, Optimizer8bitContract,
+        QuantizationContract, ChecksContract {
 
     /// A new implementation; the contract closes it.
     protected abstract TensorOps createOps();

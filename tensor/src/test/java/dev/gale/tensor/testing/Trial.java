@@ -57,7 +57,11 @@ public final class Trial {
 
     /// An F32 operand that the call reads and writes: an accumulated result, or one changed in place.
     public Trial inout(String name, float[] values, int... dims) {
-        operands.put(name, new Operand(DType.F32, Shape.of(dims), values, null, Role.INOUT));
+        return inout(name, DType.F32, values, dims);
+    }
+
+    public Trial inout(String name, DType dtype, float[] values, int... dims) {
+        operands.put(name, new Operand(dtype, Shape.of(dims), values, null, Role.INOUT));
         return this;
     }
 
@@ -69,6 +73,10 @@ public final class Trial {
     public Trial output(String name, DType dtype, int... dims) {
         operands.put(name, new Operand(dtype, Shape.of(dims), null, null, Role.OUTPUT));
         return this;
+    }
+
+    public DType dtype(String name) {
+        return operands.get(name).dtype();
     }
 
     /// Whether the call has an operand of that name.

@@ -14,6 +14,11 @@ interface Trials {
         return true;
     }
 
+    /// Whether products may be written in F16.
+    default boolean makesHalves() {
+        return true;
+    }
+
     default void assertExact(Trial trial) {
         Trial.Outputs want = trial.reference();
         Trial.Outputs got = trial.runTwice(this::freshOps);

@@ -24,6 +24,7 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
     static final long RUNTIME_BYTES = 1_000_000_000L;
     /// Examples that are cut to less than this are hardly examples any more.
     private static final int SHORTEST = 64;
+    private static final int MLP_SHARDS = 8;
 
     /// Gives the configuration with other values for some keys, each `key=value`.
     @FunctionalInterface
@@ -113,6 +114,14 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
         List<String> changes = new ArrayList<>();
         if (config.gradientCheckpointing() != Checkpointing.LAYER) {
             changes.add("gradient_checkpointing=true");
+            remedies.add(List.copyOf(changes));
+        }
+        if (!config.activationOffloading()) {
+            changes.add("activation_offloading=true");
+            remedies.add(List.copyOf(changes));
+        }
+        if (config.tiledMlpNumShards() == 1) {
+            changes.add("tiled_mlp_num_shards=" + MLP_SHARDS);
             remedies.add(List.copyOf(changes));
         }
         int batch = config.perDeviceTrainBatchSize();

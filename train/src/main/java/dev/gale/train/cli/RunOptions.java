@@ -1,5 +1,6 @@
 package dev.gale.train.cli;
 
+import dev.gale.tensor.InputException;
 import dev.gale.train.config.TrainConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,12 +10,16 @@ import picocli.CommandLine.Parameters;
 
 /// What names a run on the command line: its file, and changes to it.
 final class RunOptions {
-    @Parameters(paramLabel = "CONFIG", description = "Run configuration, YAML.")
+    @Parameters(paramLabel = "CONFIG", arity = "0..1", description = "Run configuration, YAML.")
     private Path config;
 
     @Option(names = "--set", paramLabel = "KEY=VALUE",
             description = "Override one key of the configuration; repeatable.")
     private List<String> overrides = new ArrayList<>();
+
+    boolean isGiven() {
+        return config != null;
+    }
 
     TrainConfig load() {
         return load(List.of());
@@ -22,6 +27,7 @@ final class RunOptions {
 
     /// @param more overrides that come last
     TrainConfig load(List<String> more) {
+        if (config == null) throw new InputException("name the configuration of the run, a YAML file");
         List<String> all = new ArrayList<>(overrides);
         all.addAll(more);
         return TrainConfig.load(config, all);

@@ -42,7 +42,7 @@ final class TrainCommand implements Callable<Integer> {
         TrainConfig config = config(List.of());
         SftTrainer.checkFolders(config.training());
         PrintWriter out = spec.commandLine().getOut();
-        Optional<ComputeDevice> chosen = device.choose();
+        Optional<ComputeDevice> chosen = device.choose(config.training());
         if (dryRun) {
             out.println(PlanCommand.plan(config, chosen));
             return ExitCode.OK;

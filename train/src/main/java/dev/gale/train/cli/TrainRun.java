@@ -53,7 +53,7 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
             return FastLanguageModel.fromScratch(directory, tokenizer, config.training().seed(), ops);
         }
         LoadOptions options = config.quantization().apply(LoadOptions.defaults().withDtype(config.torchDtype().orElse(null))
-                .withTrainable(config.fullFinetuning()));
+                .withTrainable(config.fullFinetuning()).withOnHost(config.onHost()));
         return FastLanguageModel.open(directory, tokenizer, options, ops);
     }
 

@@ -1,5 +1,6 @@
 package dev.gale.train.config;
 
+import dev.gale.nn.HostWeights;
 import dev.gale.nn.LoadOptions;
 import dev.gale.optim.OptimArgs;
 import dev.gale.peft.EvaConfig;
@@ -38,14 +39,15 @@ import java.util.function.BiFunction;
 /// @param addTokens           tokens that the tokenizer gets, and the embedding rows for
 /// @param addSpecialTokens    the same for special tokens, such as the marks of a chat template
 /// @param eosToken            token that ends texts and generation, in place of the tokenizer's
+/// @param onHost              weights that stay in host memory: `offload_embedding`, `streamed_layers`
 /// @param quantization        of the base model, while it is loaded
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
                           boolean fullFinetuning, boolean fromScratch, List<String> addTokens, List<String> addSpecialTokens,
-                          Optional<String> eosToken, QuantizationOptions quantization, SftConfig training, LoraConfig lora,
-                          DatasetConfig dataset) {
+                          Optional<String> eosToken, HostWeights onHost, QuantizationOptions quantization, SftConfig training,
+                          LoraConfig lora, DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -66,9 +68,10 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
                          boolean fullFinetuning, boolean fromScratch, List<String> addTokens,
-                         List<String> addSpecialTokens, Optional<String> eosToken) {
+                         List<String> addSpecialTokens, Optional<String> eosToken, boolean offloadEmbedding,
+                         int streamedLayers) {
         static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, List.of(), List.of(),
-                Optional.empty());
+                Optional.empty(), false, 0);
     }
 
     /// Whether there are tokens to add.
@@ -126,8 +129,17 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
                 Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
-                model.addTokens, model.addSpecialTokens, model.eosToken, quantization,
+                model.addTokens, model.addSpecialTokens, model.eosToken, onHost(model, top), quantization,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
+    }
+
+    private static HostWeights onHost(Model model, Map<String, ConfigValue> top) {
+        HostWeights onHost = new HostWeights(model.offloadEmbedding, model.streamedLayers);
+        if ((model.fullFinetuning || model.fromScratch) && !onHost.equals(HostWeights.NONE)) {
+            throw new InputException("%s: weights that are trained stay on the device: leave it out, or train an adapter".formatted(
+                    top.get(model.offloadEmbedding ? "offload_embedding" : "streamed_layers").place()));
+        }
+        return onHost;
     }
 
     private static void requireGiven(Path value, String file, String key, String remedy) {

@@ -1,5 +1,7 @@
 package dev.gale.train.metric;
 
+import java.util.OptionalDouble;
+
 /// What one optimizer step was.
 ///
 /// @param step          number of the step, from 1
@@ -11,8 +13,11 @@ package dev.gale.train.metric;
 /// @param trainedTokens tokens that entered the loss
 /// @param tokens        tokens that went through the model
 /// @param seconds       wall time of the step
+/// @param lossScale     what the mean loss was multiplied by for its gradients to fit F16; empty without F16
+/// @param skippedSteps  steps so far that changed nothing, because a gradient did not fit
 public record StepMetrics(long step, double epoch, double loss, double accuracy, double gradNorm, double learningRate,
-                          long trainedTokens, long tokens, double seconds) {
+                          long trainedTokens, long tokens, double seconds, OptionalDouble lossScale,
+                          int skippedSteps) {
     public double tokensPerSecond() {
         return tokens / seconds;
     }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.DeviceException;
 import dev.gale.tensor.cpu.CpuOps;
+import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.FailingOps;
 import java.io.IOException;
@@ -92,6 +93,30 @@ class DeviceRunTest {
         CommandRun small = run("plan");
         assertTrue(small.out().contains("does not fit on Fake 1: 1.0"), small.out());
         assertFalse(CommandRun.of("plan", place.path("run.yaml"), "--device", "cpu").out().contains("Fake"));
+    }
+
+    @Test
+    void aRunInHalvesScalesItsLosses() throws IOException {
+        device(PLENTY, ReferenceOps::new);
+        CommandRun plan = run("plan", "fp16=true");
+        assertEquals(0, plan.exit(), plan.err());
+        assertTrue(needed("fp16=true") < needed(), plan.out());
+        CommandRun trained = train("fp16=true", "max_steps=2", "logging_steps=1");
+        assertEquals(0, trained.exit(), trained.err());
+        String metrics = Files.readString(place.path("out").resolve("metrics.jsonl"));
+        assertTrue(metrics.contains("\"loss_scale\":65536.0"), metrics);
+    }
+
+    @Test
+    void aDtypeThatTheDeviceDoesNotComputeInIsRefused() {
+        device(PLENTY, ReferenceOps::new);
+        refused(new String[] {"bf16=true"}, "Fake 1 knows no bf16");
+        refused(new String[] {"bf16=true", "fp16=true"}, "fp16 and bf16 are both true");
+        for (String command : new String[] {"plan", "train"}) {
+            CommandRun onCpu = CommandRun.of(command, place.path("run.yaml"), "--device", "cpu", "--set", "fp16=true");
+            assertEquals(2, onCpu.exit(), onCpu.err());
+            assertTrue(onCpu.err().contains("fp16 is true, but the CPU computes in f32: leave fp16 out, or choose a GPU"), onCpu.err());
+        }
     }
 
     @Test

@@ -1,4 +1,4 @@
-package dev.gale.bench;
+package dev.gale.tensor.ops;
 
 /// The least time that work can take: that of its arithmetic or of its traffic, whichever is longer.
 ///
@@ -7,5 +7,12 @@ package dev.gale.bench;
 public record Roofline(double flops, double bytes) {
     public double seconds(double flops, double bytes) {
         return Math.max(flops / this.flops, bytes / this.bytes);
+    }
+
+    /// Of all operations one after the other.
+    public double seconds(Iterable<OpCount> counts) {
+        double sum = 0;
+        for (OpCount count : counts) sum += seconds(count.flops(), count.bytes());
+        return sum;
     }
 }
