@@ -134,8 +134,8 @@ class DeviceRunTest {
         device((long) whole - 100_000, never);
         refused(LARGE, "Fake 1", "with gradient_checkpointing: true it needs");
         device(500_000_000, never);
-        refused(LARGE, "even with gradient_checkpointing: true, per_device_train_batch_size: 1, gradient_accumulation_steps: 16"
-                + " it does not fit: take a smaller model");
+        refused(LARGE, "even with gradient_checkpointing: true, activation_offloading: true, tiled_mlp_num_shards: 8, "
+                + "per_device_train_batch_size: 1, gradient_accumulation_steps: 16 it does not fit: take a smaller model");
         assertEquals(before, place.files());
         device((long) whole + 100_000, CpuOps::new);
         assertEquals(0, train(LARGE).exit());
