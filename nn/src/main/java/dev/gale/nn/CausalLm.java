@@ -39,18 +39,18 @@ public final class CausalLm implements AutoCloseable {
     /// Layers that are computed while a head comes from the host.
     private static final int HEAD_AHEAD = 4;
 
-    private final ModelConfig config;
+    private ModelConfig config;
     private final ObjectNode configJson;
     private final ObjectNode generationJson;         // null when the folder had none
     private final TensorOps ops;
     private final int maxSeqLen;
     private final WeightFiles files;                 // null when the weights came from no file
     private final Set<Tensor> owned;
-    private final Parameter embedding;
+    private Parameter embedding;
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final Norm norm;
     private Parameter head;
-    private final Parameter headBias;                // null when there is none
+    private Parameter headBias;                      // null when there is none
     private EmbeddingAdapter embeddingAdapter;       // null when there is none
     private final RopeTables ropes;
     private final RopeTables slidingRopes;           // those of layers with a window; often the same
@@ -325,6 +325,38 @@ public final class CausalLm implements AutoCloseable {
     /// Makes the head the embedding again, if `untieHead` parted them.
     public void tieHead() {
         if (config.tieWordEmbeddings()) head = embedding;
+    }
+
+    /// Gives the embedding and a head of its own another number of rows, for tokens that are added: new ones are the mean of
+    /// those that were there. Both are other parameters then, and so is the head's bias. Before there are adapters.
+    /// Throws: InputException when they stay on the host, where nothing is trained.
+    public void resizeEmbedding(int rows) {
+        if (onHost.embedding()) {
+            throw new InputException("offload_embedding keeps embedding and head as they are, but tokens are added: leave it out");
+        }
+        boolean tied = head == embedding;
+        embedding = resized(embedding, rows);
+        head = tied ? embedding : resized(head, rows);
+        if (headBias != null) headBias = resized(headBias, rows);
+        config = config.withVocabSize(rows);
+        configJson.put("vocab_size", rows);
+    }
+
+    private Parameter resized(Parameter table, int rows) {
+        Tensor value = TokenRows.resized(ops, table.value(), rows);
+        owned.add(value);
+        table.releaseGrad(ops);
+        if (owned.remove(table.value())) ops.release(table.value());
+        return new Parameter(table.name(), value, table.trainable());
+    }
+
+    /// Lets sequences end with another token, too; folders that are saved say so.
+    public void addEosToken(int id) {
+        SequencedSet<Integer> ids = new LinkedHashSet<>(List.of(id));
+        ids.addAll(config.eosTokenIds());
+        config = config.withEosTokenIds(List.copyOf(ids));
+        ids.forEach(configJson.putArray("eos_token_id")::add);
+        if (generationJson != null) ids.forEach(generationJson.putArray("eos_token_id")::add);
     }
 
     /// Puts an adapter beside the embedding, or with null takes it away.

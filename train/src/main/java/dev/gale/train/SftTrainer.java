@@ -15,6 +15,7 @@ import dev.gale.train.data.Batches;
 import dev.gale.train.data.Dataset;
 import dev.gale.train.data.Example;
 import dev.gale.train.data.ExampleList;
+import dev.gale.train.data.TrainingChecks;
 import dev.gale.train.metric.EvalMetrics;
 import dev.gale.train.metric.JsonlSink;
 import dev.gale.train.metric.MetricSink;
@@ -63,11 +64,19 @@ public final class SftTrainer {
     /// @param trainRows number of rows that gave them
     /// @param eval      held out
     /// @param evalRows  number of rows that gave those
-    public record Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows) {
+    /// @param notes     what to know of them before training
+    public record Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows, List<String> notes) {
+        public Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows) {
+            this(train, trainRows, eval, evalRows, List.of());
+        }
+
         /// Those of a dataset, tokenized with the model's tokenizer.
+        /// Throws: InputException when they teach nothing, or never to end a turn: see `TrainingChecks`.
         public static Examples of(FastLanguageModel model, Dataset dataset, SftConfig config) {
-            return new Examples(dataset.examples(model.tokenizer(), config), dataset.rows(),
-                    dataset.evalExamples(model.tokenizer(), config), dataset.evalRows());
+            List<Example> train = dataset.examples(model.tokenizer(), config);
+            List<String> notes = TrainingChecks.check(model.tokenizer(), dataset, config, train);
+            List<Example> eval = dataset.evalExamples(model.tokenizer(), config);
+            return new Examples(train, dataset.rows(), eval, dataset.evalRows(), notes);
         }
     }
 
@@ -76,6 +85,7 @@ public final class SftTrainer {
         this.model = model;
         this.config = config;
         this.examples = examples;
+        notes.addAll(examples.notes);
         config.requireActivations(model.ops());
         this.train = prepared(examples.train, examples.trainRows, "examples");
         this.eval = prepared(examples.eval, examples.evalRows, "evaluation examples");

@@ -5,6 +5,7 @@ import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.FastLanguageModel;
 import dev.gale.train.SftTrainer;
 import dev.gale.train.config.TrainConfig;
+import dev.gale.train.data.ChatTemplate;
 import dev.gale.train.data.Dataset;
 import java.nio.file.Path;
 import java.util.function.Function;
@@ -27,14 +28,22 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer) implements AutoClos
     private static TrainRun open(TrainConfig config, TensorOps ops, Function<FastLanguageModel, SftTrainer.Examples> reader) {
         FastLanguageModel model = model(config, ops);
         try {
+            change(model, config);
             SftTrainer.Examples examples = reader.apply(model);
             boolean adapters = !config.fullFinetuning() && !config.fromScratch();
-            if (adapters) model.getPeftModel(config.lora(), examples, config.training());
+            if (adapters) model.getPeftModel(config.adapters(), examples, config.training());
             return new TrainRun(model, new SftTrainer(model, examples, config.training()));
         } catch (RuntimeException e) {
             model.close();
             throw e;
         }
+    }
+
+    /// What the run wants otherwise than the model's folder has it.
+    private static void change(FastLanguageModel model, TrainConfig config) {
+        config.dataset().chatTemplate().map(ChatTemplate::source).ifPresent(model::useChatTemplate);
+        if (config.addsTokens()) model.addTokens(config.addTokens(), config.addSpecialTokens());
+        config.eosToken().ifPresent(model::useEosToken);
     }
 
     private static FastLanguageModel model(TrainConfig config, TensorOps ops) {

@@ -38,6 +38,9 @@ import java.util.function.BiFunction;
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
+/// @param addTokens           tokens that the tokenizer gets, and the embedding rows for
+/// @param addSpecialTokens    the same for special tokens, such as the marks of a chat template
+/// @param eosToken            token that ends texts and generation, in place of the tokenizer's
 /// @param ropeScaling         in place of the model's own rotary embedding, to extend its context
 /// @param onHost              weights that stay in host memory: `offload_embedding`, `streamed_layers`
 /// @param quantization        of the base model, while it is loaded
@@ -45,7 +48,8 @@ import java.util.function.BiFunction;
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
-                          boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling, HostWeights onHost,
+                          boolean fullFinetuning, boolean fromScratch, List<String> addTokens, List<String> addSpecialTokens,
+                          Optional<String> eosToken, Optional<RopeScaling> ropeScaling, HostWeights onHost,
                           QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset) {
 
     /// Other names of keys that people bring from elsewhere.
@@ -54,6 +58,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     /// What an adapter file says about its origin; in a run, the base model is known.
     private static final Set<String> NOT_CHOSEN = Set.of("task_type", "base_model_name_or_path", "revision");
+
+    private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
 
     private static final Path MISSING = Path.of("");
 
@@ -65,9 +71,25 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
-                         boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling,
+                         boolean fullFinetuning, boolean fromScratch, List<String> addTokens,
+                         List<String> addSpecialTokens, Optional<String> eosToken, Optional<RopeScaling> ropeScaling,
                          boolean offloadEmbedding, int streamedLayers) {
-        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, Optional.empty(), false, 0);
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, List.of(), List.of(),
+                Optional.empty(), Optional.empty(), false, 0);
+    }
+
+    /// Whether there are tokens to add.
+    public boolean addsTokens() {
+        return !addTokens.isEmpty() || !addSpecialTokens.isEmpty();
+    }
+
+    /// The adapters, with embedding and head trained whole where tokens are added and `lora` says nothing else of them:
+    /// nobody has trained their rows before.
+    public LoraConfig adapters() {
+        if (!addsTokens() || lora.modulesToSave().stream().anyMatch(EMBEDDINGS::contains)) return lora;
+        List<String> whole = new ArrayList<>(lora.modulesToSave());
+        whole.addAll(EMBEDDINGS);
+        return lora.toBuilder().modulesToSave(whole.toArray(String[]::new)).build();
     }
 
     /// Reads a file.
@@ -114,8 +136,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
                     model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, model.ropeScaling,
-                onHost(model, top), quantization,
+                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
+                model.addTokens, model.addSpecialTokens, model.eosToken, model.ropeScaling, onHost(model, top), quantization,
                 BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
     }
 

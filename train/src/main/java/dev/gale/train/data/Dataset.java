@@ -136,6 +136,11 @@ public final class Dataset {
                 .formatted(config.path(), format.name().toLowerCase(Locale.ROOT), what));
     }
 
+    /// How the rows are read.
+    DatasetConfig config() {
+        return config;
+    }
+
     /// What the columns mean.
     public RowFormat format() {
         return format;

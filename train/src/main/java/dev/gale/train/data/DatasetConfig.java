@@ -29,7 +29,7 @@ import java.util.Set;
 /// @param promptField     column of prompts
 /// @param completionField column of completions
 /// @param template        text with `{column}` places; its last one, and what follows, is the completion
-/// @param chatTemplate    file of a chat template that replaces the tokenizer's
+/// @param chatTemplate    file of a chat template that replaces the tokenizer's, or the name of one, e.g. `chatml`
 /// @param maxSamples      rows to read at most, 0 for all
 /// @param testSize        rows to hold out when nothing else says which: a share below 1, or a number
 /// @param shuffleSeed     decides which rows are held out

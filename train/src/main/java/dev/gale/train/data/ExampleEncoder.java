@@ -22,7 +22,12 @@ final class ExampleEncoder {
     ExampleEncoder(Tokenizer tokenizer, RowFormat format, DatasetConfig data, SftConfig options) {
         this.tokenizer = tokenizer;
         this.loss = loss(format, options);
-        this.chatTemplate = data.chatTemplate().map(file -> ChatTemplate.load(file, tokenizer.specialTokens()))
+        this.chatTemplate = template(tokenizer, data);
+    }
+
+    /// The dataset's template, else the tokenizer's, if it has one.
+    static Optional<ChatTemplate> template(Tokenizer tokenizer, DatasetConfig data) {
+        return data.chatTemplate().map(file -> ChatTemplate.load(file, tokenizer.specialTokens()))
                 .or(() -> ChatTemplate.of(tokenizer));
     }
 

@@ -9,7 +9,10 @@ import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /// Tokenizes rows on all cores, a limited number at a time, into a file of the cache. The file's name stands for all that
 /// its tokens depend on: the content of the rows, what the columns mean, the tokenizer, the chat template, the options, and
@@ -54,12 +57,12 @@ final class TokenizedRows {
         ContentKey key = new ContentKey().add("gale tokens 1", Dataset.class.getPackage().getImplementationVersion());
         rows.describe(key);
         key.add(format, config.textField(), config.promptField(), config.completionField(), config.template(), options);
-        config.chatTemplate().ifPresent(key::addFile);
+        Optional<String> own = config.chatTemplate().map(ChatTemplate::source);
+        own.ifPresent(key::add);
         TokenizerFiles.of(tokenizer.source()).forEach(file -> key.add(file.getFileName()).addFile(file));
-        Map<String, String> templates = tokenizer.chatTemplates();
-        key.add(tokenizer.vocabSize(), tokenizer.specialTokens(), tokenizer.addBosToken(), templates);
-        boolean own = config.chatTemplate().isPresent();
-        boolean dated = own || templates.values().stream().anyMatch(text -> text.contains("strftime_now"));
+        Map<String, String> templates = new TreeMap<>(tokenizer.chatTemplates());
+        key.add(tokenizer.changes(), new TreeMap<>(tokenizer.specialTokens()), templates);
+        boolean dated = Stream.concat(own.stream(), templates.values().stream()).anyMatch(text -> text.contains("strftime_now"));
         return key.add(dated ? LocalDate.now() : "").hex();
     }
 

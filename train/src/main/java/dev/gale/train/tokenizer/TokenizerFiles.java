@@ -13,19 +13,35 @@ public final class TokenizerFiles {
             "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model", "vocab.json",
             "merges.txt");
 
+    private static final String TEMPLATES = "additional_chat_templates";
+
     private TokenizerFiles() {}
 
     /// Copies those that are there, over what the target has.
     ///
-    /// @param source folder of the tokenizer, or its `tokenizer.json`, which may have another name
+    /// @param source folder of the tokenizer, or the file of its vocabulary, which may have another name
     /// @param to     folder, made when it is not there
     public static void copy(Path source, Path to) throws IOException {
         boolean folder = Files.isDirectory(source);
         Path from = folder ? source : source.toAbsolutePath().getParent();
         Files.createDirectories(to);
+        String given = folder ? "" : usualName(source);
         for (String name : NAMES) {
-            copyFile(folder || !name.equals("tokenizer.json") ? from.resolve(name) : source, to.resolve(name));
+            copyFile(name.equals(given) ? source : from.resolve(name), to.resolve(name));
         }
+        Path templates = from.resolve(TEMPLATES);
+        if (!Files.isDirectory(templates)) return;
+        Files.createDirectories(to.resolve(TEMPLATES));
+        try (Stream<Path> files = Files.list(templates)) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".jinja")).toList()) {
+                copyFile(file, to.resolve(TEMPLATES).resolve(file.getFileName()));
+            }
+        }
+    }
+
+    private static String usualName(Path vocabulary) {
+        String name = vocabulary.getFileName().toString();
+        return name.equals("vocab.json") ? name : name.endsWith(".model") ? "tokenizer.model" : "tokenizer.json";
     }
 
     /// Those that are there.

@@ -141,6 +141,17 @@ class BadInputCommandTest {
                 rows("missing column", "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"}\n",
                         "line 2 has no column 'completion'; it has: prompt"),
                 rows("empty", "", "data.jsonl is empty"),
+                of("endless chat template", p -> {
+                    p.write("data.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n");
+                    p.write("endless.jinja", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}");
+                    return p.set("dataset.chat_template=" + p.path("endless.jinja"));
+                }, "data.jsonl, line 1", "endless.jinja", "it may loop without end"),
+                of("turns that never end", p -> {
+                    p.write("data.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, "
+                            + "{\"role\": \"assistant\", \"content\": \"b\"}]}\n");
+                    p.write("plain.jinja", "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}");
+                    return p.set("dataset.chat_template=" + p.path("plain.jinja"));
+                }, "no example trains the end of a turn", "let the chat template write it after each answer"),
                 rows("longer than the context", "{\"text\": \"%s\"}".formatted("a 1 ".repeat(400)), "at most 256",
                         "max_length"),
                 rows("to compare", "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n", "data.jsonl, line 1",
