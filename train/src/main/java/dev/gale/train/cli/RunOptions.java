@@ -24,6 +24,6 @@ final class RunOptions {
     TrainConfig load(List<String> more) {
         List<String> all = new ArrayList<>(overrides);
         all.addAll(more);
-        return TrainConfig.load(config, all);
+        return TrainConfig.load(config, all).withModels(HubEnvironment::model);
     }
 }

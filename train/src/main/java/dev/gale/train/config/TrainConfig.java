@@ -25,12 +25,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 
 /// A training run as its YAML file describes it: the model, the options of `SftConfig` and `QuantizationOptions` beside it at
 /// the top, and the sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command
 /// line.
 ///
-/// @param modelNameOrPath     folder of the base model in Hugging Face's layout
+/// @param modelNameOrPath     folder of the base model in Hugging Face's layout, or `org/name` of a hub
 /// @param tokenizerNameOrPath folder or `tokenizer.json` of another tokenizer, chat template included, than the model's
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
@@ -75,6 +76,14 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         } catch (IOException e) {
             throw new InputException("%s cannot be read: give the path of a YAML file".formatted(file), e);
         }
+    }
+
+    /// The same with other places of model and tokenizer.
+    ///
+    /// @param place where it is, from what the file says
+    public TrainConfig withModels(UnaryOperator<Path> place) {
+        return new TrainConfig(place.apply(modelNameOrPath), tokenizerNameOrPath.map(place), torchDtype, fullFinetuning,
+                fromScratch, quantization, training, lora, dataset);
     }
 
     static TrainConfig parse(String text, String file, List<String> overrides) {
