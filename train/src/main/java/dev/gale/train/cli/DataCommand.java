@@ -7,8 +7,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /// `gale data`: what to do with data before training on it.
-@Command(name = "data", mixinStandardHelpOptions = true, description = "Clean, split and mix data to train on.",
-        subcommands = {DataCleanCommand.class, DataSplitCommand.class, DataMixCommand.class})
+@Command(name = "data", mixinStandardHelpOptions = true, description = "Look at, clean, split and mix data to train on.",
+        subcommands = {DataCleanCommand.class, DataSplitCommand.class, DataMixCommand.class, DataReportCommand.class})
 final class DataCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

@@ -35,7 +35,7 @@ public final class Cleaner {
     public record Summary(long rows, long kept, Map<Reason, Long> removed, Map<PersonalData, Long> masked) {}
 
     /// A row and what is known of it alone.
-    private record Judged(RawRow raw, byte[] json, Reason reason, String detail, ExactDuplicates.Key key,
+    private record Judged(RawRow raw, byte[] json, Reason reason, String detail, TextKey key,
                           NearDuplicates.Sketch sketch, Map<PersonalData, Integer> found) {
         Judged(RawRow raw, Reason reason, String detail) {
             this(raw, raw.json(), reason, detail, null, null, Map.of());
@@ -116,7 +116,7 @@ public final class Cleaner {
                 text = RowText.of(row, options.columns());
             }
         }
-        return new Judged(raw, json, null, "", options.exactDuplicates() ? ExactDuplicates.Key.of(text.text()) : null,
+        return new Judged(raw, json, null, "", options.exactDuplicates() ? TextKey.of(text.text()) : null,
                 near == null ? null : near.sketch(text.text()), found);
     }
 

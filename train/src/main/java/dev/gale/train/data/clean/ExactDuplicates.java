@@ -1,37 +1,18 @@
 package dev.gale.train.data.clean;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-
-/// Remembers texts by 128 bits of their SHA-256, 20 bytes each in an open table, with the line that had them first. Texts that
-/// differ in blanks only are the same.
-final class ExactDuplicates {
+/// Remembers texts by their keys, 20 bytes each in an open table, with the number that had them first.
+public final class ExactDuplicates {
     private long[] high = new long[1 << 12];
     private long[] low = new long[1 << 12];
     private int[] lines = new int[1 << 12];
     private int size;
 
-    /// The hash of a text.
-    record Key(long high, long low) {
-        static Key of(String text) {
-            try {
-                byte[] words = text.strip().replaceAll("\\s+", " ").getBytes(StandardCharsets.UTF_8);
-                ByteBuffer digest = ByteBuffer.wrap(MessageDigest.getInstance("SHA-256").digest(words));
-                return new Key(digest.getLong() | 1, digest.getLong());
-            } catch (NoSuchAlgorithmException e) {
-                throw new IllegalStateException(e);
-            }
-        }
-    }
-
-    /// The line that had the text before; -1 when none had it, and then it is remembered.
-    int firstOrAdd(Key key, int line) {
+    /// The number that had the text before; -1 when none had it, and then it is remembered.
+    public int firstOrAdd(TextKey key, int line) {
         if (size * 3 > high.length * 2) grow();
-        int slot = slot(key.high, key.low);
+        int slot = slot(key.high(), key.low());
         if (high[slot] != 0) return lines[slot];
-        put(slot, key.high, key.low, line);
+        put(slot, key.high(), key.low(), line);
         size++;
         return -1;
     }

@@ -106,12 +106,12 @@ public final class Splitter {
         return groups;
     }
 
-    private record Row(ExactDuplicates.Key key, NearDuplicates.Sketch sketch, String group, String stratum, long time) {}
+    private record Row(TextKey key, NearDuplicates.Sketch sketch, String group, String stratum, long time) {}
 
     private Row read(RawRow raw, NearDuplicates near) {
         ObjectNode values = raw.values();
         String text = RowText.of(values, options.columns()).text();
-        return new Row(ExactDuplicates.Key.of(text), near == null ? null : near.sketch(text),
+        return new Row(TextKey.of(text), near == null ? null : near.sketch(text),
                 options.byGroup().map(column -> value(raw, values, column).toString()).orElse(null),
                 options.stratify().map(column -> value(raw, values, column).asText()).orElse(null),
                 options.byTime().map(column -> RowTime.of(value(raw, values, column), raw.place(), column)).orElse(0L));
