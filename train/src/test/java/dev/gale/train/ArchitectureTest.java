@@ -31,7 +31,8 @@ class ArchitectureTest {
             "kernels-tornado/tornado-api-stub", List.of("uk.ac.manchester.tornado.api", "dev.gale.tornado.stub"),
             "peft", List.of("dev.gale.peft", "dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson", "org.ejml"),
             "train", List.of("dev.gale.train", "dev.gale.peft", "dev.gale.optim", "dev.gale.nn", "dev.gale.tensor",
-                    "com.fasterxml.jackson", "picocli", "ai.djl.huggingface", "org.slf4j", "opennlp.tools"),
+                    "com.fasterxml.jackson", "picocli", "ai.djl.huggingface", "org.slf4j", "opennlp.tools",
+                    "org.graalvm.polyglot", "com.sun.management"),
             "bench", List.of(""));
 
     /// Packages that must not know others of their own module.

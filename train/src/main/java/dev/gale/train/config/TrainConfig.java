@@ -13,6 +13,7 @@ import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.train.QuantizationOptions;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
+import dev.gale.train.script.ScriptOptions;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -40,9 +41,10 @@ import java.util.function.UnaryOperator;
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
+/// @param scripts             functions of people's own
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
                           boolean fullFinetuning, boolean fromScratch, QuantizationOptions quantization, SftConfig training,
-                          LoraConfig lora, DatasetConfig dataset) {
+                          LoraConfig lora, DatasetConfig dataset, ScriptOptions scripts) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -60,8 +62,13 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
-                         boolean fullFinetuning, boolean fromScratch) {
-        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false);
+                         boolean fullFinetuning, boolean fromScratch, Optional<Path> computeMetrics) {
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, Optional.empty());
+    }
+
+    /// The keys of `dataset` that are not `DatasetConfig`'s.
+    private record Rows(Optional<Path> formattingFunc) {
+        static final Rows DEFAULTS = new Rows(Optional.empty());
     }
 
     /// Reads a file.
@@ -83,7 +90,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     /// @param place where it is, from what the file says
     public TrainConfig withModels(UnaryOperator<Path> place) {
         return new TrainConfig(place.apply(modelNameOrPath), tokenizerNameOrPath.map(place), torchDtype, fullFinetuning,
-                fromScratch, quantization, training, lora, dataset);
+                fromScratch, quantization, training, lora, dataset, scripts);
     }
 
     static TrainConfig parse(String text, String file, List<String> overrides) {
@@ -94,7 +101,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         Map<String, ConfigValue> dataset = section(top, "dataset");
         requireKnown("", top, List.of(RecordBinder.keys(Model.class), RecordBinder.keys(SftConfig.class),
                 RecordBinder.keys(QuantizationOptions.class), List.of("lora", "dataset")));
-        requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class)));
+        requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class), RecordBinder.keys(Rows.class)));
         requireKnown("lora.", lora, List.of(RecordBinder.keys(LoraConfig.class).stream()
                 .filter(key -> !NOT_CHOSEN.contains(key)).toList()));
         Model model = BINDER.bind(Model.DEFAULTS, top);
@@ -113,7 +120,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
                 Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, quantization,
-                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
+                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data,
+                new ScriptOptions(BINDER.bind(Rows.DEFAULTS, dataset).formattingFunc, model.computeMetrics));
     }
 
     private static void requireGiven(Path value, String file, String key, String remedy) {

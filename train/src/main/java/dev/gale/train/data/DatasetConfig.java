@@ -65,4 +65,10 @@ public record DatasetConfig(Path path, Optional<Path> evalPath, Optional<RowForm
         return new DatasetConfig(path, evalPath, format, textField, promptField, completionField, template,
                 chatTemplate, maxSamples, size, shuffleSeed);
     }
+
+    /// The same for rows of other files.
+    public DatasetConfig withPaths(Path train, Optional<Path> eval) {
+        return new DatasetConfig(train, eval, format, textField, promptField, completionField, template, chatTemplate,
+                maxSamples, testSize, shuffleSeed);
+    }
 }
