@@ -78,7 +78,7 @@ final class PolyglotFunction implements ScriptFunction {
                             language == ScriptLanguage.PYTHON ? "def %s(value): ...".formatted(name)
                                     : "function %s(value) { ... }".formatted(name)));
                 }
-                function = bridge.execute(found);
+                function = bridge.execute(found, source.getName());
             } catch (PolyglotException e) {
                 throw failure(e, call.reason(), "when it is read");
             }
@@ -104,12 +104,21 @@ final class PolyglotFunction implements ScriptFunction {
                 throw new IllegalStateException(e);
             }
         }
+        if (!result.isEmpty() && result.charAt(0) == ScriptLanguage.FAILED) throw failure(result.substring(1), about);
         try {
             return JSON.readValue(result, Object.class);
         } catch (JsonProcessingException e) {
             throw new InputException("%s: %s returns what JSON does not have for %s (%s)".formatted(file, name, about,
                     e.getOriginalMessage().lines().findFirst().orElse("")), e);
         }
+    }
+
+    /// @param failed line and message
+    private InputException failure(String failed, String about) {
+        int blank = failed.indexOf(' ');
+        String line = failed.startsWith("0 ") ? "" : ", line " + failed.substring(0, blank);
+        return new InputException("%s%s: %s, for %s".formatted(file, line, failed.substring(blank + 1).lines().findFirst().orElse("fails"),
+                about));
     }
 
     private InputException failure(PolyglotException e, String reason, String about) {
@@ -120,13 +129,19 @@ final class PolyglotFunction implements ScriptFunction {
         return new InputException("%s%s: %s, %s".formatted(file, line, message.isEmpty() ? "fails" : message, about), e);
     }
 
-    /// `, line 7` of the innermost place that is in the script.
+    /// `, line 7`, of the innermost place that is in the script.
     private String line(PolyglotException e) {
         if (e.isSyntaxError() && isOfScript(e.getSourceLocation())) return ", line " + e.getSourceLocation().getStartLine();
         return StreamSupport.stream(e.getPolyglotStackTrace().spliterator(), false).filter(PolyglotException.StackFrame::isGuestFrame)
                 .map(PolyglotException.StackFrame::getSourceLocation).filter(this::isOfScript).findFirst()
                 .or(() -> Optional.ofNullable(e.getSourceLocation()).filter(this::isOfScript))
-                .map(section -> ", line " + section.getStartLine()).orElse("");
+                .map(PolyglotFunction::place).orElse("");
+    }
+
+    /// Some languages know only the function that a call is in.
+    private static String place(SourceSection section) {
+        boolean whole = section.getEndLine() > section.getStartLine();
+        return (whole ? ", from line %d on" : ", line %d").formatted(section.getStartLine());
     }
 
     private boolean isOfScript(SourceSection section) {

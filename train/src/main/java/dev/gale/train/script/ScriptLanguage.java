@@ -8,7 +8,7 @@ import java.util.Locale;
 /// program is ever within a script's reach.
 enum ScriptLanguage {
     JAVASCRIPT("js", "js-community", """
-            (({parse, stringify}) => f => text => {
+            (({parse, stringify}) => (f, script) => text => {
                 const value = f(parse(text));
                 return value === undefined ? null : stringify(value);
             })(JSON)
@@ -16,13 +16,25 @@ enum ScriptLanguage {
     PYTHON("python", "python-community", """
             def __gale_bridge():
                 from json import dumps, loads
-                def bridge(f):
+                def line(error, script):
+                    at, trace = 0, error.__traceback__
+                    while trace is not None:
+                        if trace.tb_frame.f_code.co_filename.endswith(script): at = trace.tb_lineno
+                        trace = trace.tb_next
+                    return at
+                def bridge(f, script):
                     def call(text):
-                        return dumps(f(loads(text)))
+                        try:
+                            return dumps(f(loads(text)))
+                        except Exception as error:
+                            return '\\0%d %s: %s' % (line(error, script), type(error).__name__, error)
                     return call
                 return bridge
             __gale_bridge()
             """);
+
+    /// What a text of a failed call begins with, where exceptions do not know their line: then come line, blank and message.
+    static final char FAILED = 0;
 
     private final String id;
     private final String artifact;
@@ -39,7 +51,7 @@ enum ScriptLanguage {
         return id;
     }
 
-    /// Source of a function that makes one from text to text of one from value to value.
+    /// Source of a function that makes one from text to text of one from value to value and the name of its file.
     String bridge() {
         return bridge;
     }

@@ -10,8 +10,8 @@ import java.time.Duration;
 /// @param contextBytes allocated in all calls before the script is started afresh, which forgets what it kept
 record ScriptLimits(Duration start, Duration call, long callBytes, long contextBytes) {
     /// For a row of data.
-    static final ScriptLimits ROW = new ScriptLimits(Duration.ofSeconds(60), Duration.ofSeconds(5), 256L << 20, 1L << 30);
+    static final ScriptLimits ROW = new ScriptLimits(Duration.ofSeconds(180), Duration.ofSeconds(10), 256L << 20, 1L << 30);
 
     /// For all predictions of an evaluation.
-    static final ScriptLimits EVALUATION = new ScriptLimits(Duration.ofSeconds(60), Duration.ofSeconds(120), 1L << 30, 1L << 30);
+    static final ScriptLimits EVALUATION = new ScriptLimits(Duration.ofSeconds(180), Duration.ofSeconds(120), 1L << 30, 1L << 30);
 }
