@@ -43,6 +43,7 @@ public final class SftTrainer {
     private final SftConfig config;
     private final List<String> notes = new ArrayList<>();
     private final List<IntFunction<MetricSink>> observers = new ArrayList<>();
+    private EvalFunction computeMetrics;
 
     /// Trains on a dataset's rows and evaluates on those it holds out, tokenized with the model's tokenizer.
     public SftTrainer(FastLanguageModel model, Dataset dataset, SftConfig config) {
@@ -125,6 +126,12 @@ public final class SftTrainer {
         return this;
     }
 
+    /// Computes more metrics at each evaluation, logged as `eval_<name>`. They need the model's predictions, a second forward pass.
+    public SftTrainer computeMetrics(EvalFunction function) {
+        computeMetrics = function;
+        return this;
+    }
+
     /// The result of a run.
     ///
     /// @param globalStep optimizer steps in all, a resumed part included
@@ -203,9 +210,14 @@ public final class SftTrainer {
         return Optimizer.of(config.optim(), ops, groups, config.optimizerSettings(totalSteps));
     }
 
-    /// Loss, accuracy and perplexity on the evaluation examples.
+    /// Loss, accuracy and perplexity on the evaluation examples, and what `computeMetrics` was given for.
     public EvalMetrics evaluate() {
-        return new Evaluator(model.ops(), model.model()).evaluate(Batches.inOrder(eval, config.perDeviceEvalBatchSize()));
+        EvalMetrics metrics = new Evaluator(model.ops(), model.model())
+                .evaluate(Batches.inOrder(eval, config.perDeviceEvalBatchSize()));
+        if (computeMetrics == null) return metrics;
+        long begin = System.nanoTime();
+        Map<String, Double> computed = computeMetrics.metrics(new Predictor(model.ops(), model.model()).predict(eval));
+        return metrics.withComputed(computed, (System.nanoTime() - begin) / 1e9);
     }
 
     /// Trains to the end, from the checkpoint that the configuration names if it names one, and writes the result, its

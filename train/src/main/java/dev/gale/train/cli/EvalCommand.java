@@ -42,7 +42,8 @@ final class EvalCommand implements Callable<Integer> {
         @Mixin
         private DeviceOption device;
 
-        @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder, dense.")
+        @Option(names = "--model", required = true, paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+                description = "Dense Hugging Face model folder, or org/name after gale pull.")
         private Path model;
 
         @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT adapter folder to measure on each.")

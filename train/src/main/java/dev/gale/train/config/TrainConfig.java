@@ -16,6 +16,7 @@ import dev.gale.train.QuantizationOptions;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
 import dev.gale.train.data.read.DataFiles;
+import dev.gale.train.script.ScriptOptions;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -28,12 +29,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 
 /// A training run as its YAML file describes it: the model, the options of `SftConfig` and `QuantizationOptions` beside it at
 /// the top, and the sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command
 /// line.
 ///
-/// @param modelNameOrPath     folder of the base model in Hugging Face's layout
+/// @param modelNameOrPath     folder of the base model in Hugging Face's layout, or `org/name` of a hub
 /// @param tokenizerNameOrPath folder or `tokenizer.json` of another tokenizer, chat template included, than the model's
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
@@ -47,10 +49,12 @@ import java.util.function.BiFunction;
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
+/// @param scripts             functions of people's own
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
                           boolean fullFinetuning, boolean fromScratch, List<String> addTokens, List<String> addSpecialTokens,
                           Optional<String> eosToken, Optional<RopeScaling> ropeScaling, HostWeights onHost,
-                          QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset) {
+                          QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset,
+                          ScriptOptions scripts) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -73,9 +77,9 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
                          boolean fullFinetuning, boolean fromScratch, List<String> addTokens,
                          List<String> addSpecialTokens, Optional<String> eosToken, Optional<RopeScaling> ropeScaling,
-                         boolean offloadEmbedding, int streamedLayers) {
+                         boolean offloadEmbedding, int streamedLayers, Optional<Path> computeMetrics) {
         static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, List.of(), List.of(),
-                Optional.empty(), Optional.empty(), false, 0);
+                Optional.empty(), Optional.empty(), false, 0, Optional.empty());
     }
 
     /// Whether there are tokens to add.
@@ -92,6 +96,11 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         return lora.toBuilder().modulesToSave(whole.toArray(String[]::new)).build();
     }
 
+    /// The keys of `dataset` that are not `DatasetConfig`'s.
+    private record Rows(Optional<Path> formattingFunc) {
+        static final Rows DEFAULTS = new Rows(Optional.empty());
+    }
+
     /// Reads a file.
     ///
     /// @param overrides `key=value` or `section.key=value`, as in the file
@@ -106,6 +115,14 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         }
     }
 
+    /// The same with other places of model and tokenizer.
+    ///
+    /// @param place where it is, from what the file says
+    public TrainConfig withModels(UnaryOperator<Path> place) {
+        return new TrainConfig(place.apply(modelNameOrPath), tokenizerNameOrPath.map(place), torchDtype, fullFinetuning,
+                fromScratch, addTokens, addSpecialTokens, eosToken, ropeScaling, onHost, quantization, training, lora, dataset, scripts);
+    }
+
     static TrainConfig parse(String text, String file, List<String> overrides) {
         Map<String, ConfigValue> top = canonical(YamlReader.read(text, file));
         for (String override : overrides) set(top, override);
@@ -114,7 +131,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         Map<String, ConfigValue> dataset = section(top, "dataset");
         requireKnown("", top, List.of(RecordBinder.keys(Model.class), RecordBinder.keys(SftConfig.class),
                 RecordBinder.keys(QuantizationOptions.class), List.of("lora", "dataset")));
-        requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class)));
+        requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class), RecordBinder.keys(Rows.class)));
         requireKnown("lora.", lora, List.of(RecordBinder.keys(LoraConfig.class).stream()
                 .filter(key -> !NOT_CHOSEN.contains(key)).toList()));
         Model model = BINDER.bind(Model.DEFAULTS, top);
@@ -138,7 +155,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
                 Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
                 model.addTokens, model.addSpecialTokens, model.eosToken, model.ropeScaling, onHost(model, top), quantization,
-                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
+                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data,
+                new ScriptOptions(BINDER.bind(Rows.DEFAULTS, dataset).formattingFunc, model.computeMetrics));
     }
 
     private static HostWeights onHost(Model model, Map<String, ConfigValue> top) {

@@ -116,4 +116,11 @@ public record DatasetConfig(Path path, Optional<String> name, DataFiles dataFile
         return Optional.of(new ReadOptions(evalPath.orElse(path), name, evalPath.isPresent() ? DataFiles.NONE : dataFiles,
                 evalSplit.orElse("train"), columns, where, sampleBy, maxSamples));
     }
+
+    /// The same meaning of columns for rows of other files, all of which are read.
+    public DatasetConfig withRows(Path train, Optional<Path> eval) {
+        return new DatasetConfig(train, Optional.empty(), DataFiles.NONE, "train", eval, Optional.empty(), Map.of(),
+                Optional.empty(), SampleBy.LINE, format, textField, promptField, completionField, template, chatTemplate, 0,
+                testSize, shuffleSeed, cacheDir);
+    }
 }

@@ -122,6 +122,45 @@ class TokenCacheTest {
         }
     }
 
+    /// What a tokenizer has beside its files is in no file.
+    @Test
+    void whatTheRunChangesOfATokenizerChangesTheName() throws IOException {
+        try (Tokenizer plain = Tokenizer.load(folder);
+             Tokenizer more = plain.withTokens(List.of("Number"), List.of());
+             Tokenizer special = plain.withTokens(List.of(), List.of("Number"));
+             Tokenizer ending = plain.withEosToken("<|end_of_text|>")) {
+            List<Example> first = Dataset.load(config()).examples(plain, DEFAULTS);
+            List<Example> added = Dataset.load(config()).examples(more, DEFAULTS);
+            assertEquals(plain.vocabSize(), Arrays.stream(added.getFirst().ids()).max().getAsInt(), "the added token is used");
+            assertFalse(Arrays.equals(first.getFirst().ids(), added.getFirst().ids()));
+            Dataset.load(config()).examples(special, DEFAULTS);
+            List<Example> ended = Dataset.load(config()).examples(ending, DEFAULTS);
+            assertEquals(ending.eosId().getAsInt(), ended.getFirst().ids()[ended.getFirst().length() - 1]);
+            assertEquals(4, tokens().size());
+            Dataset.load(config()).examples(more, DEFAULTS);
+            assertEquals(4, tokens().size());
+        }
+    }
+
+    @Test
+    void chatTemplatesByNameAndOfFilesHaveNamesOfTheirOwn() throws IOException {
+        Files.writeString(data, "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", "
+                + "\"content\": \"b\"}]}\n");
+        Path file = folder.resolve("t.jinja");
+        try (Tokenizer tokenizer = Tokenizer.load(folder); Tokenizer own = tokenizer.withChatTemplate("{{ messages[0].content }}")) {
+            List<Example> named = Dataset.load(config().withChatTemplate(Path.of("llama-3"))).examples(tokenizer, DEFAULTS);
+            assertFalse(Arrays.equals(named.getFirst().ids(), Dataset.load(config().withChatTemplate(Path.of("chatml")))
+                    .examples(tokenizer, DEFAULTS).getFirst().ids()));
+            Files.writeString(file, ChatTemplate.source(Path.of("llama-3")));
+            assertSame(named, Dataset.load(config().withChatTemplate(file)).examples(tokenizer, DEFAULTS));
+            assertEquals(2, tokens().size(), "the text of a template counts, not where it is");
+            Files.writeString(file, "{{ messages[1].content }}");
+            assertFalse(Arrays.equals(Dataset.load(config()).examples(own, DEFAULTS).getFirst().ids(),
+                    Dataset.load(config().withChatTemplate(file)).examples(tokenizer, DEFAULTS).getFirst().ids()));
+            assertEquals(4, tokens().size());
+        }
+    }
+
     @Test
     void damagedFilesAreMadeAgain() throws IOException {
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {

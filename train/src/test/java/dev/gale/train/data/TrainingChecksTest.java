@@ -98,6 +98,33 @@ class TrainingChecksTest {
                 check(DatasetConfig.of(Path.of("rows")), List.of(cut, Map.of("prompt", "a", "completion", "b"))));
     }
 
+    /// Rows that stay in their file, tokenized into another one and cut where they are read.
+    @Test
+    void rowsInFilesAreCheckedLikeRowsInMemory() throws IOException {
+        StringBuilder rows = new StringBuilder();
+        for (int i = 0; i < 3000; i++) {
+            rows.append("{\"prompt\": \"a\", \"completion\": \"%s\"}\n".formatted(i % 10 == 0 ? "b ".repeat(30) : "b " + i));
+        }
+        Path file = Files.writeString(folder.resolve("d.jsonl"), rows);
+        Dataset dataset = Dataset.load(DatasetConfig.builder(file).cacheDir(folder.resolve("cache")).build());
+        options = SftConfig.builder().maxLength(20).build();
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            for (String from : List.of("written", "found again")) {
+                assertSays("300 of 3000 examples do not train the end of a turn (<|eot_id|>); max_length (20) cuts it off in 300",
+                        TrainingChecks.check(tokenizer, dataset, options, dataset.examples(tokenizer, options)));
+            }
+        }
+    }
+
+    @Test
+    void segmentsWithoutAnEndAreSaid() {
+        options = SftConfig.builder().build();
+        assertSays("write it into the last segment", check(DatasetConfig.of(Path.of("rows")), List.of(Map.of("segments",
+                List.of(Map.of("label", false, "text", "Hi"), Map.of("label", true, "text", "Hello"))))));
+        assertEquals(List.of(), check(DatasetConfig.of(Path.of("rows")), List.of(Map.of("segments",
+                List.of(Map.of("label", false, "text", "Hi"), Map.of("label", true, "text", "Hello<|eot_id|>"))))));
+    }
+
     @Test
     void anEndAtWhichGenerationDoesNotStopIsSaid() throws IOException {
         config("<|end_of_text|>", "<|start_header_id|>");

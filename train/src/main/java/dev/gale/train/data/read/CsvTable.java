@@ -23,6 +23,7 @@ final class CsvTable implements TableReader {
     private final MappingIterator<String[]> records;
     private final String[] columns;
     private long index = -1;
+    private long line;
 
     CsvTable(DataFile file, char separator) throws IOException {
         this.file = file;
@@ -46,16 +47,16 @@ final class CsvTable implements TableReader {
     }
 
     private String[] record() throws IOException {
-        in.beginRow(line());
+        in.beginRow(here());
         try {
             return records.hasNextValue() ? records.nextValue() : null;
         } catch (JsonProcessingException e) {
             throw new InputException("%s, line %d is not valid CSV (%s); correct it".formatted(file,
-                    e.getLocation() == null ? line() : e.getLocation().getLineNr(), JsonText.problem(e)), e);
+                    e.getLocation() == null ? here() : e.getLocation().getLineNr(), JsonText.problem(e)), e);
         }
     }
 
-    private int line() {
+    private int here() {
         return records.getCurrentLocation().getLineNr();
     }
 
@@ -64,7 +65,8 @@ final class CsvTable implements TableReader {
         try {
             String[] values = record();
             if (values == null) return null;
-            String place = "%s, line %d".formatted(file, startLine());
+            line = startLine();
+            String place = "%s, line %d".formatted(file, line);
             if (values.length != columns.length) {
                 throw new InputException("%s has %d values, but the first row names %d columns; correct or remove it"
                         .formatted(place, values.length, columns.length));
@@ -85,6 +87,11 @@ final class CsvTable implements TableReader {
     @Override
     public long index() {
         return index;
+    }
+
+    @Override
+    public long line() {
+        return line;
     }
 
     @Override

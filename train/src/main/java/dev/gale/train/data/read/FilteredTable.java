@@ -124,6 +124,11 @@ final class FilteredTable implements TableReader {
     }
 
     @Override
+    public long line() {
+        return table.line();
+    }
+
+    @Override
     public void close() {
         table.close();
         discard(connection, copy);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.gale.tensor.InputException;
 import dev.gale.train.data.Row;
 import java.io.IOException;
+import java.util.Arrays;
 
 /// JSON lines: an object a line. Blank lines are fine.
 final class JsonLines implements TableReader {
@@ -36,8 +37,28 @@ final class JsonLines implements TableReader {
     }
 
     @Override
+    public RawRow nextRaw() {
+        try {
+            while (lines.advance()) {
+                if (lines.isBlank()) continue;
+                index++;
+                return new RawRow("%s, line %d".formatted(file, lines.number()), lines.number(),
+                        Arrays.copyOf(lines.bytes(), lines.length()));
+            }
+            return null;
+        } catch (IOException e) {
+            throw file.unreadable(e);
+        }
+    }
+
+    @Override
     public long index() {
         return index;
+    }
+
+    @Override
+    public long line() {
+        return lines.number();
     }
 
     @Override

@@ -15,6 +15,7 @@ final class JsonValues implements TableReader {
     private final JsonParser parser;
     private final boolean array;
     private long index = -1;
+    private long line;
     private boolean ended;
 
     JsonValues(DataFile file, boolean array) throws IOException {
@@ -27,6 +28,21 @@ final class JsonValues implements TableReader {
 
     @Override
     public Row next() {
+        return next(() -> JsonTable.row(parser.readValueAs(Object.class), file, line));
+    }
+
+    @Override
+    public RawRow nextRaw() {
+        return next(() -> new RawRow("%s, line %d".formatted(file, line), line, RawRow.json(RawRow.TREE.readTree(parser))));
+    }
+
+    /// Makes something of the value that the parser stands at.
+    @FunctionalInterface
+    private interface Reading<T> {
+        T read() throws IOException;
+    }
+
+    private <T> T next(Reading<T> reading) {
         if (ended) return null;
         try {
             in.beginRow(parser.currentLocation().getLineNr());
@@ -37,9 +53,9 @@ final class JsonValues implements TableReader {
                 throw malformed(parser.currentLocation(), "something follows the array", null);
             }
             if (ended) return null;
-            int line = parser.currentTokenLocation().getLineNr();
+            line = parser.currentTokenLocation().getLineNr();
             index++;
-            return JsonTable.row(parser.readValueAs(Object.class), file, line);
+            return reading.read();
         } catch (JsonProcessingException e) {
             throw malformed(e.getLocation(), JsonText.problem(e), e);
         } catch (IOException e) {
@@ -56,6 +72,11 @@ final class JsonValues implements TableReader {
     @Override
     public long index() {
         return index;
+    }
+
+    @Override
+    public long line() {
+        return line;
     }
 
     @Override

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -119,6 +120,10 @@ public final class RowSource {
 
     /// Reads the rows from the beginning. Close the reader.
     public RowReader open() {
+        return reader();
+    }
+
+    Reader reader() {
         return new Reader();
     }
 
@@ -138,7 +143,8 @@ public final class RowSource {
     }
 
     /// Goes through the files of all parts, one open at a time.
-    private final class Reader implements RowReader {
+    final class Reader implements RowReader {
+        private final boolean several = parts.stream().mapToInt(part -> part.files.size()).sum() > 1;
         private int part;
         private int file;
         private long before;
@@ -147,6 +153,17 @@ public final class RowSource {
 
         @Override
         public Row next() {
+            Row row = advance(TableReader::next);
+            return row == null ? null : renamed(row);
+        }
+
+        /// With the columns' own names.
+        RawRow nextRaw() {
+            RawRow row = advance(TableReader::nextRaw);
+            return row == null || !several ? row : new RawRow(row.place(), given, row.json());
+        }
+
+        private <T> T advance(Function<TableReader, T> reading) {
             if (options.maxSamples() > 0 && given == options.maxSamples()) return null;
             while (part < parts.size()) {
                 Part current = parts.get(part);
@@ -157,12 +174,12 @@ public final class RowSource {
                     continue;
                 }
                 if (table == null) table = open(current.files.get(file));
-                Row row = table.next();
+                T row = reading.apply(table);
                 if (row == null || before + table.index() >= current.to) {
                     leave(current);
                 } else if (before + table.index() >= current.from) {
                     given++;
-                    return renamed(row);
+                    return row;
                 }
             }
             return null;

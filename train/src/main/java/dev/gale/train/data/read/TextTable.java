@@ -15,6 +15,7 @@ final class TextTable implements TableReader {
     private final TextBytes in;
     private final TextLines lines;
     private long index = -1;
+    private long line;
 
     TextTable(DataFile file, SampleBy unit) throws IOException {
         this.file = file;
@@ -29,11 +30,11 @@ final class TextTable implements TableReader {
             boolean any = lines.advance();
             while (any && lines.isBlank()) any = lines.advance();
             if (!any) return null;
-            long line = lines.number();
-            StringBuilder text = new StringBuilder(line());
+            line = lines.number();
+            StringBuilder text = new StringBuilder(content());
             while (unit != SampleBy.LINE && lines.advance()) {
                 if (unit == SampleBy.PARAGRAPH && lines.isBlank()) break;
-                text.append('\n').append(line());
+                text.append('\n').append(content());
                 if (text.length() > TextBytes.LONGEST_ROW) {
                     throw new InputException("%s, line %d begins a %s of more than %d MB; set dataset.sample_by to line"
                             .formatted(file, line, unit == SampleBy.PARAGRAPH ? "paragraph" : "document",
@@ -47,13 +48,18 @@ final class TextTable implements TableReader {
         }
     }
 
-    private String line() {
+    private String content() {
         return new String(lines.bytes(), 0, lines.length(), StandardCharsets.UTF_8);
     }
 
     @Override
     public long index() {
         return index;
+    }
+
+    @Override
+    public long line() {
+        return line;
     }
 
     @Override
