@@ -22,6 +22,9 @@ public final class TrainingChecks {
     private final boolean writtenOut;
     private final Optional<ChatTemplate> template;
     private final List<String> notes = new ArrayList<>();
+    private int without;
+    private int cut;
+    private int twice;
 
     private TrainingChecks(Tokenizer tokenizer, Dataset dataset, SftConfig options, List<Example> examples) {
         this.tokenizer = tokenizer;
@@ -47,6 +50,7 @@ public final class TrainingChecks {
         OptionalInt ofTemplate = after.map(this::firstSpecial).orElse(OptionalInt.empty());
         Set<Integer> ends = new HashSet<>(tokenizer.endIds());
         ofTemplate.ifPresent(ends::add);
+        count(ends);
         if (turns) ends(ends, chats ? after : Optional.empty(), ofTemplate);
         if (chats && ofTemplate.isPresent() && !tokenizer.endIds().contains(ofTemplate.getAsInt())) {
             String end = text(ofTemplate.getAsInt());
@@ -72,16 +76,21 @@ public final class TrainingChecks {
         return OptionalInt.empty();
     }
 
-    private void ends(Set<Integer> ends, Optional<String> after, OptionalInt ofTemplate) {
-        int without = 0;
-        int cut = 0;
+    /// Goes through the examples once, which may be in a file.
+    private void count(Set<Integer> ends) {
+        OptionalInt bos = tokenizer.bosId();
         for (Example example : examples) {
+            int[] ids = example.ids();
+            if (bos.isPresent() && ids.length > 1 && ids[0] == bos.getAsInt() && ids[1] == ids[0]) twice++;
             if (trains(example, ends)) continue;
             without++;
             if (example.length() >= options.maxLength()) cut++;
         }
+    }
+
+    private void ends(Set<Integer> ends, Optional<String> after, OptionalInt ofTemplate) {
         if (without == 0) return;
-        if (writtenOut && without == examples.size() && cut == 0) {
+        if (writtenOut && without == examples.size() && cut < without) {
             notes.add("no example trains the end of a turn (%s), so the model does not learn to stop: write it into the last segment"
                     .formatted(texts(ends)));
             return;
@@ -115,10 +124,6 @@ public final class TrainingChecks {
     }
 
     private void beginnings() {
-        if (tokenizer.bosId().isEmpty()) return;
-        int bos = tokenizer.bosId().getAsInt();
-        long twice = examples.stream().map(Example::ids).filter(ids -> ids.length > 1 && ids[0] == bos && ids[1] == bos)
-                .count();
         if (twice == 0) return;
         notes.add("%d of %d examples begin with %s twice: take it out of the texts, or out of the chat template"
                 .formatted(twice, examples.size(), tokenizer.bosToken().orElseThrow()));

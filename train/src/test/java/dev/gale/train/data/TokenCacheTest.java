@@ -144,8 +144,8 @@ class TokenCacheTest {
 
     @Test
     void chatTemplatesByNameAndOfFilesHaveNamesOfTheirOwn() throws IOException {
-        Files.writeString(data, "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", "
-                + "\"content\": \"b\"}]}\n");
+        Files.writeString(data, "{\"messages\": [{\"role\": \"user\", \"content\": \"a 1 a\"}, {\"role\": \"assistant\", "
+                + "\"content\": \"b 2 b\"}]}\n");
         Path file = folder.resolve("t.jinja");
         try (Tokenizer tokenizer = Tokenizer.load(folder); Tokenizer own = tokenizer.withChatTemplate("{{ messages[0].content }}")) {
             List<Example> named = Dataset.load(config().withChatTemplate(Path.of("llama-3"))).examples(tokenizer, DEFAULTS);

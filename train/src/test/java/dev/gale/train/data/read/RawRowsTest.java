@@ -79,8 +79,8 @@ class RawRowsTest {
 
     @Test
     void rowsOfOtherKindsAreMadeIntoJson() throws IOException {
-        Path csv = Files.writeString(folder.resolve("a.csv"), "q,n\n\"two\nlines\",1.50\nx,2\n");
-        assertEquals(List.of("2 {\"q\":\"two\\nlines\",\"n\":\"1.50\"}", "4 {\"q\":\"x\",\"n\":\"2\"}"), rows(csv));
+        Path csv = Files.writeString(folder.resolve("a.csv"), "q,n\n\"a, b\",1.50\nx,2\n");
+        assertEquals(List.of("2 {\"q\":\"a, b\",\"n\":\"1.50\"}", "3 {\"q\":\"x\",\"n\":\"2\"}"), rows(csv));
         Path text = Files.writeString(folder.resolve("b.txt"), "one\n\nthree\n");
         assertEquals(List.of("1 {\"text\":\"one\"}", "3 {\"text\":\"three\"}"), rows(text));
         Path zip = folder.resolve("c.zip");

@@ -96,6 +96,18 @@ class DataReportTest {
         assertTrue(read.contains("What is it?"), read);
     }
 
+    /// The answer that is preferred stands for the row.
+    @Test
+    void pairsOfAnswersAreRows() throws IOException {
+        String page = report(List.of("{\"prompt\": \"What is it?\", \"chosen\": \" A boat.\", \"rejected\": \" No.\"}",
+                "{\"prompt\": \"And that?\", \"chosen\": \" A pier.\", \"rejected\": \" No.\"}"), Optional.empty(),
+                Optional.of(TestFiles.tokenizer("llama3")), 256);
+        assertFalse(findings.stream().anyMatch(line -> line.contains("cannot be read")), findings.toString());
+        String example = page.substring(page.indexOf("Line 1<"), page.indexOf("Line 2<"));
+        String learned = example.substring(example.indexOf("<mark>"), example.indexOf("</mark>")).replaceAll("<.*?>", "");
+        assertTrue(learned.strip().startsWith("A boat."), learned);
+    }
+
     @Test
     void whatStandsInDataStaysText() throws IOException {
         String evil = "<script>alert(1)</script><img src=x onerror=alert(2)> %s %n & \\\" `x`";
