@@ -111,7 +111,7 @@ public final class ExpertKernels {
                 total += p;
                 products += scale * dWeights.get(atWeights + s) * p;
             }
-            float divisor = normalize == 1 ? total : sum;
+            float divisor = normalize == 1 ? total + sum * 0f : sum;         // `max` of a device forgets a NaN, the sum does not
             float mean = products / divisor;
             for (int e = 0; e < count; e++) {
                 float p = TornadoMath.exp(Elements.get(logits, logitsHalf, type, at + e) - top) / divisor;

@@ -214,6 +214,7 @@ interface WeightSource {
         private Tensor made(String name, Shape shape, boolean onHost) {
             Tensor made = onHost ? ops.allocateOnHost(name, options.quantization(), shape)
                     : ops.allocate(name, options.quantization(), shape);
+            if (!ops.computes()) return made;
             Tensor dense = filled(name, ops.allocate(name, options.dtype(), shape));
             ops.quantize(made, dense);
             ops.release(dense);
@@ -224,7 +225,7 @@ interface WeightSource {
         private Tensor filled(String name, Tensor tensor) {
             int number = owned.size();
             owned.add(tensor);
-            if (tensor.storage() instanceof Storage.None) return tensor;       // a plan needs no values
+            if (!ops.computes()) return tensor;                                // a plan needs no values
             if (name.endsWith("norm.weight")) ops.fill(tensor, norms == NormKind.SHIFTED_RMS ? 0f : 1f);
             else if (name.endsWith(".bias")) ops.fill(tensor, 0f);
             else matrix.accept(tensor, number);

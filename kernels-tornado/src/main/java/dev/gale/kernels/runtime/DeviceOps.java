@@ -46,7 +46,6 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     private final Offload offload;
     private final Set<Tensor> waiting = new HashSet<>(); // from `allocateOnHost`
     private HostTransfers transfers;                 // null until something is offloaded
-    private long launches;
     private boolean closed;
 
     /// @param activationType F32, BF16 or F16
@@ -74,16 +73,10 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         link.run();
     }
 
-    /// How many launches were queued ever.
-    final long launches() {
-        return launches;
-    }
-
     /// Queues a kernel.
     final void launch(String kernel, Grid grid, List<Number> constants, Launch.Task task, Tensor... operands) {
         ranges.flush();
         for (Tensor operand : operands) copies.touched(operand);
-        launches++;
         link.launch(new Launch(kernel, grid, constants, List.of(operands).stream().map(Launch.Operand::of).toList(), task));
     }
 
@@ -113,12 +106,16 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
         ranges.flush();
         copies.clear();
         link.run();
-        offload.border();
     }
 
     @Override
     public final void offload(Tensor tensor) {
         offload.offload(tensor);
+    }
+
+    @Override
+    public final void evict(Tensor tensor) {
+        offload.evict(tensor);
     }
 
     @Override

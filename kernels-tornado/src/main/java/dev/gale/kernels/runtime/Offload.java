@@ -1,9 +1,7 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.tensor.Tensor;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
+import java.util.HashMap;
 import java.util.Map;
 
 /// Tensors whose bytes wait in host memory until they are read again. Copies begin when nothing is queued, so that what they read
@@ -11,7 +9,7 @@ import java.util.Map;
 final class Offload {
     private final DeviceOps ops;
     private final HostMemory memory;
-    private final Map<Tensor, Away> away = new LinkedHashMap<>();
+    private final Map<Tensor, Away> away = new HashMap<>();
 
     private enum State { LEAVING, HOST, COMING }
 
@@ -19,12 +17,10 @@ final class Offload {
         private final HostMemory.Room room;
         private State state = State.LEAVING;
         private HostTransfers.Copy copy;
-        private final long launches;                     // when it began to leave
 
-        private Away(HostMemory.Room room, HostTransfers.Copy copy, long launches) {
+        private Away(HostMemory.Room room, HostTransfers.Copy copy) {
             this.room = room;
             this.copy = copy;
-            this.launches = launches;
         }
     }
 
@@ -39,20 +35,15 @@ final class Offload {
         HostMemory.Room room = memory.take(words(tensor));
         DeviceStorage storage = DeviceStorage.of(tensor);
         HostTransfers.Copy copy = ops.transfers().down(storage.chunk(), storage.offset(), room.first(words(tensor)));
-        away.put(tensor, new Away(room, copy, ops.launches()));
+        away.put(tensor, new Away(room, copy));
     }
 
-    /// What left before the launches that ran last is away now.
-    void border() {
-        List<Tensor> left = new ArrayList<>();
-        for (Map.Entry<Tensor, Away> each : away.entrySet()) {
-            Away copy = each.getValue();
-            if (copy.state != State.LEAVING || copy.launches == ops.launches()) continue;
-            copy.copy.await();
-            copy.state = State.HOST;
-            left.add(each.getKey());
-        }
-        left.forEach(ops::giveMemoryBack);
+    void evict(Tensor tensor) {
+        Away copy = away.get(tensor);
+        if (copy == null || copy.state != State.LEAVING) throw new IllegalStateException(tensor + " was not offloaded");
+        copy.copy.await();
+        copy.state = State.HOST;
+        ops.giveMemoryBack(tensor);
     }
 
     void prefetch(Tensor tensor) {

@@ -65,9 +65,9 @@ class OffloadTest {
         float[] expected = ops.toFloats(tensor);
         ops.border();
         ops.offload(tensor);
-        ops.border();
-        assertArrayEquals(expected, ops.toFloats(tensor));                     // still here: nothing ran since
         somethingRuns(ops);
+        assertArrayEquals(expected, ops.toFloats(tensor));                     // still here
+        ops.evict(tensor);
         assertEquals(before, ops.memory().liveBytes());
         assertTrue(ops.memory().hostBytes() >= tensor.byteSize());
         Tensor instead = values(ops, 2, 100, 3);                               // takes its place
@@ -84,8 +84,8 @@ class OffloadTest {
     @Test
     void aTensorMayEndOnItsWay() {
         long before = ops.memory().liveBytes();
-        List<Consumer<Tensor>> ways = List.of(tensor -> {}, tensor -> somethingRuns(ops), tensor -> {
-            somethingRuns(ops);
+        List<Consumer<Tensor>> ways = List.of(tensor -> {}, ops::evict, tensor -> {
+            ops.evict(tensor);
             ops.prefetch(tensor);
         }, ops::prefetch);
         for (Consumer<Tensor> way : ways) {
@@ -99,6 +99,8 @@ class OffloadTest {
         Tensor twice = values(ops, 1, 8);
         ops.offload(twice);
         assertThrows(IllegalStateException.class, () -> ops.offload(twice));
+        ops.fetch(twice);
+        assertThrows(IllegalStateException.class, () -> ops.evict(twice));
     }
 
     private static float[] gradient(TensorOps ops, boolean offload, boolean tiled) {

@@ -42,6 +42,7 @@ public final class Tape implements AutoCloseable {
     private final Map<Tensor, Op> repeatable = new HashMap<>();                // what made a tensor and can do so again
     private final Set<Tensor> forgotten = new HashSet<>();                     // saved, but released
     private final Set<Integer> borders = new HashSet<>();                      // numbers of nodes that begin a layer
+    private final List<Tensor> leaving = new ArrayList<>();                    // on their way to the host beside the next segment
     private boolean metWanted;                                                 // an operation that wants a gradient ran
     private Op held;                                                           // given to run, but its forward still waits
     private final List<Runnable> afterHeld = new ArrayList<>();                // releases and borders that came since
@@ -295,12 +296,15 @@ public final class Tape implements AutoCloseable {
             if (wanted) results = forward.handOverKept();
         }
         ops.border();
+        leaving.forEach(ops::evict);
+        leaving.clear();
+        if (offload) ops.evict(x);
         own(y);
         metWanted |= wanted;
         if (recording && wanted) {
             if (results != null) {
                 results.forEach(made -> made.forEach(tensor -> scopeOf.put(tensor, LEFT)));
-                if (offload) results.forEach(made -> made.forEach(ops::offload));
+                if (offload) results.forEach(made -> made.forEach(this::leaveForHost));
             }
             record(new Checkpoint(this, segment, x, y, results));
         }
@@ -343,6 +347,11 @@ public final class Tape implements AutoCloseable {
             ops.release(dx);
         }
         ops.border();
+    }
+
+    private void leaveForHost(Tensor tensor) {
+        ops.offload(tensor);
+        leaving.add(tensor);
     }
 
     private Deque<List<Tensor>> handOverKept() {
@@ -388,6 +397,7 @@ public final class Tape implements AutoCloseable {
     /// The tape is empty afterwards.
     public void backward() {
         if (!recording) throw new IllegalStateException("this tape does not record; use Tape.recording");
+        leaving.clear();
         endScopes();
         for (int i = recorded.size() - 1; i >= 0; i--) {
             Node node = recorded.remove(i);

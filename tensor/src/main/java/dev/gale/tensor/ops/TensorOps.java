@@ -107,9 +107,11 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
         return allocate(name, quantization, shape);
     }
 
-    /// Begins to copy a tensor to host memory, beside what runs until the second border from now on, which may still read it; its
-    /// memory here is free then. Who reads it later calls `fetch` before. On the host nothing happens.
+    /// Begins to copy a tensor to host memory, beside what runs until `evict` and may still read it. On the host nothing happens.
     default void offload(Tensor tensor) {}
+
+    /// Gives the memory of an offloaded tensor back, here; who reads it later calls `fetch` before. On the host nothing happens.
+    default void evict(Tensor tensor) {}
 
     /// Begins to copy an offloaded tensor back, beside what runs until `fetch`. Nothing happens to a tensor that is here.
     default void prefetch(Tensor tensor) {}

@@ -34,7 +34,7 @@ record FitSearch(ModelConfig config, Quantization quantization, int rank, int ba
         LoadOptions options = LoadOptions.defaults().withDtype(DType.BF16).withQuantization(quantization).withOnHost(setting.onHost())
                 .withMaxSeqLen(Math.max(seq, config.maxSeqLen()));
         LoraConfig lora = LoraConfig.builder().r(rank).loraAlpha(rank).targetModules("all-linear").build();
-        return new StepTrial(config, true, options, lora, training, batch, seq);
+        return new StepTrial(config, false, options, lora, training, batch, seq);
     }
 
     private Fit plan(MemorySetting setting, int seq) {
@@ -81,7 +81,12 @@ record FitSearch(ModelConfig config, Quantization quantization, int rank, int ba
     /// Tokens of the longest sequence of which a step fits, in steps of 1024; 0 when none does.
     int longest(MemorySetting setting) {
         int low = 0;
-        int high = LONGEST / STEP;
+        int high = 1;
+        while (high < LONGEST / STEP && fits(plan(setting, high * STEP))) {
+            low = high;
+            high *= 2;
+        }
+        high--;                                               // it did not fit, or is the last
         while (low < high) {
             int middle = (low + high + 1) / 2;
             if (fits(plan(setting, middle * STEP))) low = middle;
