@@ -4,11 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.Tensor;
 import dev.gale.tensor.quant.Quantization;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 
 /// `quantization_config` of a config.json: the weights of projections are in the files as bitsandbytes packs them.
@@ -53,6 +55,19 @@ public record BitsAndBytesConfig(Quantization quantization, SkipModules skipModu
         if (four && eight) throw fields.bad("load_in_4bit and load_in_8bit exclude each other");
         if (!four && !eight) return Optional.empty();
         return Optional.of(new BitsAndBytesConfig(eight ? Quantization.INT8 : fourBits(fields), skipModules(fields)));
+    }
+
+    /// How projections are quantized, by their paths; empty when none is.
+    static Optional<BitsAndBytesConfig> of(Map<String, Projection> projections) {
+        List<String> dense = new ArrayList<>(List.of("lm_head"));                     // a list of names replaces that default
+        Tensor quantized = null;
+        for (Map.Entry<String, Projection> projection : projections.entrySet()) {
+            Tensor weight = projection.getValue().parameters().getFirst().value();
+            if (weight.dtype().quantized()) quantized = weight;
+            else dense.add(projection.getKey());
+        }
+        return quantized == null ? Optional.empty()
+                : Optional.of(new BitsAndBytesConfig(Quantization.of(quantized), new SkipModules(dense)));
     }
 
     private static boolean flag(HfConfig.Fields fields, String name) {

@@ -2,7 +2,6 @@ package dev.gale.nn;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.nn.safetensors.QuantizedTensors;
-import dev.gale.nn.safetensors.SafetensorsWriter;
 import dev.gale.nn.safetensors.WeightFiles;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
@@ -16,7 +15,6 @@ import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.ops.WeightStream;
-import dev.gale.tensor.quant.Quantization;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,22 +33,21 @@ import java.util.function.UnaryOperator;
 /// Face's files.
 public final class CausalLm implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
-    private static final long MAX_SHARD_BYTES = 5_000_000_000L;
     /// Layers that are computed while a head comes from the host.
     private static final int HEAD_AHEAD = 4;
 
-    private final ModelConfig config;
+    private ModelConfig config;
     private final ObjectNode configJson;
     private final ObjectNode generationJson;         // null when the folder had none
     private final TensorOps ops;
     private final int maxSeqLen;
     private final WeightFiles files;                 // null when the weights came from no file
     private final Set<Tensor> owned;
-    private final Parameter embedding;
+    private Parameter embedding;
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final Norm norm;
     private Parameter head;
-    private final Parameter headBias;                // null when there is none
+    private Parameter headBias;                      // null when there is none
     private EmbeddingAdapter embeddingAdapter;       // null when there is none
     private final RopeTables ropes;
     private final RopeTables slidingRopes;           // those of layers with a window; often the same
@@ -327,6 +324,30 @@ public final class CausalLm implements AutoCloseable {
         if (config.tieWordEmbeddings()) head = embedding;
     }
 
+    /// Gives the embedding and a head of its own another number of rows, for tokens that are added: new ones are the mean of
+    /// those that were there. Both are other parameters then, and so is the head's bias. Before there are adapters.
+    /// Throws: InputException when they stay on the host, where nothing is trained.
+    public void resizeEmbedding(int rows) {
+        if (onHost.embedding()) {
+            throw new InputException("offload_embedding keeps embedding and head as they are, but tokens are added: leave it out");
+        }
+        boolean tied = head == embedding;
+        embedding = TokenRows.resized(ops, embedding, rows, owned);
+        head = tied ? embedding : TokenRows.resized(ops, head, rows, owned);
+        if (headBias != null) headBias = TokenRows.resized(ops, headBias, rows, owned);
+        config = config.withVocabSize(rows);
+        configJson.put("vocab_size", rows);
+    }
+
+    /// Lets sequences end with another token, too; folders that are saved say so.
+    public void addEosToken(int id) {
+        SequencedSet<Integer> ids = new LinkedHashSet<>(List.of(id));
+        ids.addAll(config.eosTokenIds());
+        config = config.withEosTokenIds(List.copyOf(ids));
+        ids.forEach(configJson.putArray("eos_token_id")::add);
+        if (generationJson != null) ids.forEach(generationJson.putArray("eos_token_id")::add);
+    }
+
     /// Puts an adapter beside the embedding, or with null takes it away.
     public void adaptEmbedding(EmbeddingAdapter adapter) {
         embeddingAdapter = adapter;
@@ -437,45 +458,22 @@ public final class CausalLm implements AutoCloseable {
     ///              are written as they are
     /// Throws: InputException when it cannot be written; IllegalStateException while adapters are in place.
     public void save(Path dir, DType dtype) {
-        Map<String, Tensor> tensors = weights();
-        new SafetensorsWriter(ops, dtype).writeSharded(dir, "model", tensors, MAX_SHARD_BYTES);
         ObjectNode json = configJson.deepCopy();
-        DType stored = dtype != null ? dtype : embedding.value().dtype();
         if (config.tieWordEmbeddings() && head != embedding) json.put("tie_word_embeddings", false);
-        json.put(json.has("dtype") ? "dtype" : "torch_dtype", HfConfig.dtypeName(stored));
-        quantization().ifPresentOrElse(quantized -> quantized.write(json, stored), () -> BitsAndBytesConfig.remove(json));
-        AtomicFile.write(dir.resolve("config.json"), json.toPrettyString() + "\n");
-        if (generationJson != null) {
-            AtomicFile.write(dir.resolve("generation_config.json"), generationJson.toPrettyString() + "\n");
-        }
+        ModelFolder.write(dir, weights(), dtype, dtype != null ? dtype : embedding.value().dtype(), json, quantization(), ops);
+        if (generationJson != null) AtomicFile.write(dir.resolve("generation_config.json"), generationJson.toPrettyString() + "\n");
     }
 
     /// How projections are quantized, if any are.
     public Optional<BitsAndBytesConfig> quantization() {
-        List<String> dense = new ArrayList<>(List.of("lm_head"));                     // a list of names replaces that default
-        Tensor quantized = null;
-        for (Map.Entry<String, Projection> projection : projections().entrySet()) {
-            Tensor weight = projection.getValue().parameters().getFirst().value();
-            if (weight.dtype().quantized()) quantized = weight;
-            else dense.add(projection.getKey());
-        }
-        return quantized == null ? Optional.empty()
-                : Optional.of(new BitsAndBytesConfig(Quantization.of(quantized), new SkipModules(dense)));
+        return BitsAndBytesConfig.of(projections());
     }
 
     private Map<String, Tensor> weights() {
         if (embeddingAdapter != null) {
             throw new IllegalStateException("the embedding is no plain weight; merge or remove the adapter first");
         }
-        for (Projection projection : projections().values()) {
-            if (!(projection instanceof Linear)) {
-                throw new IllegalStateException(projection.path()
-                        + " is no plain weight; merge or remove the adapter first");
-            }
-        }
-        Map<String, Tensor> byName = new LinkedHashMap<>();
-        for (Parameter parameter : parameters()) byName.put(parameter.name(), parameter.value());
-        return byName;
+        return ModelFolder.weights(this);
     }
 
     /// Releases weights and gradients and unmaps the files. Nothing of the model may be used afterwards.

@@ -105,6 +105,13 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
                 bosTokenId, eosTokenIds, padTokenId, dtype, initializerRange, variant);
     }
 
+    /// The same model with another number of tokens.
+    public ModelConfig withVocabSize(int size) {
+        return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim,
+                size, maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias, tieWordEmbeddings, rope,
+                bosTokenId, eosTokenIds, padTokenId, dtype, initializerRange, variant);
+    }
+
     /// The same model with other end-of-sequence tokens.
     public ModelConfig withEosTokenIds(List<Integer> ids) {
         return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim,

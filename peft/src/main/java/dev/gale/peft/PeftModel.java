@@ -25,6 +25,7 @@ import java.util.Set;
 /// `loftq`) put new tensors in their place. Closing the adapter gives the base back as it was. Close it before the model.
 /// Not thread-safe.
 public final class PeftModel implements AutoCloseable {
+    private static final List<String> EMBEDDINGS = List.of("model.embed_tokens.weight", "lm_head.weight");
     private static final System.Logger LOG = System.getLogger(PeftModel.class.getName());
 
     private final CausalLm model;
@@ -103,7 +104,8 @@ public final class PeftModel implements AutoCloseable {
         return new PeftModel(model, found.config(), seed, true, Set.of(), found.starts());
     }
 
-    /// Puts an adapter that PEFT or Gale wrote into the model it was made for.
+    /// Puts an adapter that PEFT or Gale wrote into the model it was made for. One that brings an embedding for more tokens
+    /// gives the model rows for them, which stay when the adapter is closed.
     /// Throws: InputException naming the file and the tensor when it was made for another one or is broken; the model
     /// is as it was then.
     ///
@@ -111,23 +113,32 @@ public final class PeftModel implements AutoCloseable {
     public static PeftModel load(CausalLm model, Path dir, boolean trainable) {
         LoraConfig config = LoraConfig.read(dir.resolve(AdapterFile.CONFIG));
         requireRepeatable(config, dir);
+        int rows = model.config().vocabSize();
         try (Safetensors file = AdapterFile.open(dir)) {
-            Map<String, Shape> known = new LinkedHashMap<>();
-            for (Parameter parameter : model.parameters()) {
-                known.put(AdapterFile.name(parameter.name()), parameter.value().shape());
-            }
-            known.putIfAbsent(AdapterFile.name("lm_head.weight"), model.head().value().shape());
-            PeftModel peft = empty(model, config, trainable, embeddings(file, known), dir);
-            try {
-                Map<String, Tensor> tensors = peft.tensors();
-                AdapterFile.read(file, tensors, known, config, peft.ops);
-                if (peft.embedding != null) peft.embedding.take(tensors, peft.ops);
-            } catch (RuntimeException e) {
-                peft.close();
-                throw e;
-            }
-            return peft;
+            addRows(model, file);
+            return load(model, config, dir, file, trainable);
+        } catch (RuntimeException e) {
+            if (model.config().vocabSize() != rows) model.resizeEmbedding(rows);
+            throw e;
         }
+    }
+
+    private static PeftModel load(CausalLm model, LoraConfig config, Path dir, Safetensors file, boolean trainable) {
+        Map<String, Shape> known = new LinkedHashMap<>();
+        for (Parameter parameter : model.parameters()) {
+            known.put(AdapterFile.name(parameter.name()), parameter.value().shape());
+        }
+        known.putIfAbsent(AdapterFile.name("lm_head.weight"), model.head().value().shape());
+        PeftModel peft = empty(model, config, trainable, embeddings(file, known), dir);
+        try {
+            Map<String, Tensor> tensors = peft.tensors();
+            AdapterFile.read(file, tensors, known, config, peft.ops);
+            if (peft.embedding != null) peft.embedding.take(tensors, peft.ops);
+        } catch (RuntimeException e) {
+            peft.close();
+            throw e;
+        }
+        return peft;
     }
 
     /// Whoever made the adapter drew other numbers.
@@ -147,10 +158,22 @@ public final class PeftModel implements AutoCloseable {
         }
     }
 
+    private static void addRows(CausalLm model, Safetensors file) {
+        Shape own = model.parameter(EmbeddingLora.PATH + ".weight").value().shape();
+        for (String parameter : EMBEDDINGS) {
+            for (String stored : List.of(AdapterFile.name(parameter), AdapterFile.wrapped(parameter))) {
+                if (!file.has(stored)) continue;
+                Shape shape = file.shape(stored);
+                boolean more = shape.rank() == 2 && shape.dim(1) == own.dim(1) && shape.dim(0) > model.config().vocabSize();
+                if (more) model.resizeEmbedding(shape.dim(0));
+            }
+        }
+    }
+
     /// Whole embeddings that PEFT saves unasked, e.g. after tokens were added.
     private static Set<String> embeddings(Safetensors file, Map<String, Shape> known) {
         Set<String> present = new LinkedHashSet<>();
-        for (String parameter : List.of("model.embed_tokens.weight", "lm_head.weight")) {
+        for (String parameter : EMBEDDINGS) {
             String name = AdapterFile.name(parameter);
             for (String stored : List.of(name, AdapterFile.wrapped(parameter))) {
                 if (file.has(stored) && file.shape(stored).equals(known.get(name))) present.add(parameter);

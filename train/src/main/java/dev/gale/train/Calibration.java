@@ -6,6 +6,7 @@ import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.data.Batch;
 import dev.gale.train.data.Batches;
+import dev.gale.train.data.ExampleList;
 import java.util.Iterator;
 import java.util.stream.IntStream;
 
@@ -16,8 +17,7 @@ import java.util.stream.IntStream;
 record Calibration(TensorOps ops, Batches batches, boolean labelMask) implements Iterable<CalibrationBatch> {
 
     static Calibration of(TensorOps ops, SftTrainer.Examples examples, SftConfig config, LoraConfig lora) {
-        return new Calibration(ops, SftTrainer.batches(examples.train().stream().map(e -> e.first(config.maxLength()))
-                .filter(e -> e.trainedTokens() > 0).toList(), config), lora.evaConfig().useLabelMask());
+        return new Calibration(ops, SftTrainer.batches(ExampleList.of(examples.train()).cut(config.maxLength()), config), lora.evaConfig().useLabelMask());
     }
 
     @Override

@@ -11,7 +11,6 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.cpu.CpuOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.tokenizer.Tokenizer;
-import dev.gale.train.tokenizer.TokenizerFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -33,7 +32,7 @@ public final class FastLanguageModel implements AutoCloseable {
     private final Path directory;
     private final TensorOps ops;
     private final CausalLm model;
-    private final Tokenizer tokenizer;
+    private Tokenizer tokenizer;
     private PeftModel adapter;
 
     private FastLanguageModel(Path directory, TensorOps ops, CausalLm model, Tokenizer tokenizer) {
@@ -94,6 +93,36 @@ public final class FastLanguageModel implements AutoCloseable {
         }
     }
 
+    /// Adds tokens to the tokenizer and rows for them to embedding and head, each the mean of those that were there. Those that
+    /// the tokenizer has already stay as they are. An adapter must train the embedding for them: see `LoraConfig.modulesToSave`.
+    ///
+    /// @param tokens  ordinary ones
+    /// @param special ones such as `<|im_end|>`, which text for people leaves out
+    public FastLanguageModel addTokens(List<String> tokens, List<String> special) {
+        requireNoAdapter();
+        replace(tokenizer.withTokens(tokens, special));
+        if (tokenizer.vocabSize() > model.config().vocabSize()) model.resizeEmbedding(tokenizer.vocabSize());
+        return this;
+    }
+
+    /// Ends texts, and generation, with another token than the model's folder says.
+    public FastLanguageModel useEosToken(String token) {
+        replace(tokenizer.withEosToken(token));
+        model.addEosToken(tokenizer.eosId().getAsInt());
+        return this;
+    }
+
+    /// Gives the tokenizer another chat template, which is saved with it.
+    public FastLanguageModel useChatTemplate(String template) {
+        replace(tokenizer.withChatTemplate(template));
+        return this;
+    }
+
+    private void replace(Tokenizer other) {
+        tokenizer.close();
+        tokenizer = other;
+    }
+
     /// Freezes the model and puts fresh LoRA adapters beside the layers that the configuration names.
     public FastLanguageModel getPeftModel(LoraConfig config) {
         return getPeftModel(config, 42);
@@ -114,13 +143,19 @@ public final class FastLanguageModel implements AutoCloseable {
         return this;
     }
 
-    /// Puts a saved adapter on the model.
+    /// Puts a saved adapter on the model. The tokenizer in its folder, which may have more tokens or another chat template,
+    /// takes the place of the model's if the model has a row for each of its tokens.
     ///
     /// @param trainable whether training goes on with it
     /// Throws: InputException when the adapter is broken or belongs to another base.
     public FastLanguageModel loadAdapter(Path adapterDirectory, boolean trainable) {
         requireNoAdapter();
         adapter = PeftModel.load(model, adapterDirectory, trainable);
+        if (Files.isRegularFile(adapterDirectory.resolve("tokenizer.json"))) {
+            Tokenizer own = Tokenizer.load(adapterDirectory);
+            if (own.vocabSize() <= model.config().vocabSize()) replace(own);
+            else own.close();
+        }
         return this;
     }
 
@@ -177,7 +212,7 @@ public final class FastLanguageModel implements AutoCloseable {
             if (adapter == null) model.save(target, dtype);
             else if (asLora) adapter.saveAsLora(target);
             else adapter.save(target);
-            TokenizerFiles.copy(tokenizer.source(), target);
+            tokenizer.save(target);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);
         }

@@ -59,8 +59,7 @@ public final class QuantizationComparison {
     }
 
     private Row row(FastLanguageModel open, Quantization kind) {
-        List<Example> examples = data.examples(open.tokenizer(), config).stream()
-                .map(example -> example.first(open.model().maxSeqLen())).toList();
+        List<Example> examples = data.examples(open.tokenizer(), config).cut(open.model().maxSeqLen());
         String weights = kind == null ? HfConfig.dtypeName(open.model().head().value().dtype())
                 : kind.name().toLowerCase(Locale.ROOT);
         long bytes = open.model().parameters().stream().map(Parameter::value)

@@ -14,6 +14,8 @@ import dev.gale.train.data.BatchOptions;
 import dev.gale.train.data.Batches;
 import dev.gale.train.data.Dataset;
 import dev.gale.train.data.Example;
+import dev.gale.train.data.ExampleList;
+import dev.gale.train.data.TrainingChecks;
 import dev.gale.train.metric.EvalMetrics;
 import dev.gale.train.metric.JsonlSink;
 import dev.gale.train.metric.MetricSink;
@@ -30,18 +32,18 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /// Supervised fine-tuning of whatever is trainable in a model: an adapter, or every weight. Builds the run and owns its
 /// files; the steps are `TrainLoop`'s.
 public final class SftTrainer {
     private final FastLanguageModel model;
     private final Examples examples;
-    private final List<Example> train;
-    private final List<Example> eval;
+    private final ExampleList train;
+    private final ExampleList eval;
     private final SftConfig config;
     private final List<String> notes = new ArrayList<>();
     private final List<IntFunction<MetricSink>> observers = new ArrayList<>();
+    private EvalFunction computeMetrics;
 
     /// Trains on a dataset's rows and evaluates on those it holds out, tokenized with the model's tokenizer.
     public SftTrainer(FastLanguageModel model, Dataset dataset, SftConfig config) {
@@ -63,11 +65,19 @@ public final class SftTrainer {
     /// @param trainRows number of rows that gave them
     /// @param eval      held out
     /// @param evalRows  number of rows that gave those
-    public record Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows) {
+    /// @param notes     what to know of them before training
+    public record Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows, List<String> notes) {
+        public Examples(List<Example> train, int trainRows, List<Example> eval, int evalRows) {
+            this(train, trainRows, eval, evalRows, List.of());
+        }
+
         /// Those of a dataset, tokenized with the model's tokenizer.
+        /// Throws: InputException when they teach nothing, or never to end a turn: see `TrainingChecks`.
         public static Examples of(FastLanguageModel model, Dataset dataset, SftConfig config) {
-            return new Examples(dataset.examples(model.tokenizer(), config), dataset.rows(),
-                    dataset.evalExamples(model.tokenizer(), config), dataset.evalRows());
+            List<Example> train = dataset.examples(model.tokenizer(), config);
+            List<String> notes = TrainingChecks.check(model.tokenizer(), dataset, config, train);
+            List<Example> eval = dataset.evalExamples(model.tokenizer(), config);
+            return new Examples(train, dataset.rows(), eval, dataset.evalRows(), notes);
         }
     }
 
@@ -76,6 +86,7 @@ public final class SftTrainer {
         this.model = model;
         this.config = config;
         this.examples = examples;
+        notes.addAll(examples.notes);
         config.requireActivations(model.ops());
         this.train = prepared(examples.train, examples.trainRows, "examples");
         this.eval = prepared(examples.eval, examples.evalRows, "evaluation examples");
@@ -92,9 +103,8 @@ public final class SftTrainer {
     }
 
     /// Cut to the longest allowed length; those that then have nothing to learn are left out, which a note says.
-    private List<Example> prepared(List<Example> examples, int rows, String what) {
-        List<Example> kept = examples.stream().map(e -> e.first(config.maxLength())).filter(e -> e.trainedTokens() > 0)
-                .toList();
+    private ExampleList prepared(List<Example> examples, int rows, String what) {
+        ExampleList kept = ExampleList.of(examples).cut(config.maxLength());
         if (kept.size() < rows) {
             notes.add("%d of %d %s have nothing to learn within max_length (%d) and are left out"
                     .formatted(rows - kept.size(), rows, what, config.maxLength()));
@@ -104,7 +114,7 @@ public final class SftTrainer {
 
     private void requireContext() {
         int context = model.model().maxSeqLen();
-        int longest = Stream.concat(train.stream(), eval.stream()).mapToInt(Example::length).max().orElse(0);
+        int longest = Math.max(train.longest(), eval.longest());
         if (longest <= context) return;
         throw new InputException("an example has %d tokens, but the model takes at most %d: set max_length to that"
                 .formatted(longest, context));
@@ -113,6 +123,12 @@ public final class SftTrainer {
     /// Adds someone who watches the run, made when the number of its steps is known.
     public SftTrainer observe(IntFunction<MetricSink> observer) {
         observers.add(observer);
+        return this;
+    }
+
+    /// Computes more metrics at each evaluation, logged as `eval_<name>`. They need the model's predictions, a second forward pass.
+    public SftTrainer computeMetrics(EvalFunction function) {
+        computeMetrics = function;
         return this;
     }
 
@@ -194,9 +210,14 @@ public final class SftTrainer {
         return Optimizer.of(config.optim(), ops, groups, config.optimizerSettings(totalSteps));
     }
 
-    /// Loss, accuracy and perplexity on the evaluation examples.
+    /// Loss, accuracy and perplexity on the evaluation examples, and what `computeMetrics` was given for.
     public EvalMetrics evaluate() {
-        return new Evaluator(model.ops(), model.model()).evaluate(Batches.inOrder(eval, config.perDeviceEvalBatchSize()));
+        EvalMetrics metrics = new Evaluator(model.ops(), model.model())
+                .evaluate(Batches.inOrder(eval, config.perDeviceEvalBatchSize()));
+        if (computeMetrics == null) return metrics;
+        long begin = System.nanoTime();
+        Map<String, Double> computed = computeMetrics.metrics(new Predictor(model.ops(), model.model()).predict(eval));
+        return metrics.withComputed(computed, (System.nanoTime() - begin) / 1e9);
     }
 
     /// Trains to the end, from the checkpoint that the configuration names if it names one, and writes the result, its

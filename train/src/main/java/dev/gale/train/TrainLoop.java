@@ -132,6 +132,7 @@ final class TrainLoop {
         entry.put("eval_mean_token_accuracy", metrics.accuracy());
         entry.put("eval_runtime", metrics.seconds());
         entry.put("eval_samples_per_second", metrics.sequences() / metrics.seconds());
+        metrics.computed().forEach((name, value) -> entry.putIfAbsent(name.startsWith("eval_") ? name : "eval_" + name, value));
         entry.put("step", state.globalStep());
         log(entry);
         schedule.observe(metrics.loss());

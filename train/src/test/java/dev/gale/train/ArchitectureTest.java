@@ -32,7 +32,8 @@ class ArchitectureTest {
                     "dev.gale.tornado.stub"),
             "peft", List.of("dev.gale.peft", "dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson", "org.ejml"),
             "train", List.of("dev.gale.train", "dev.gale.peft", "dev.gale.optim", "dev.gale.nn", "dev.gale.tensor",
-                    "com.fasterxml.jackson", "picocli", "ai.djl.huggingface", "org.slf4j"),
+                    "com.fasterxml.jackson", "picocli", "ai.djl.huggingface", "org.slf4j", "opennlp.tools",
+                    "org.graalvm.polyglot", "com.sun.management"),
             "bench", List.of(""));
 
     /// Packages that must not know others of their own module.
@@ -70,7 +71,7 @@ class ArchitectureTest {
     }
 
     private static boolean isPackage(String name) {
-        return Stream.of("java", "javax", "jdk", "sun", "com", "org", "net", "io", "ai", "uk", "dev", "picocli")
+        return Stream.of("java", "javax", "jdk", "sun", "com", "org", "net", "io", "ai", "uk", "dev", "picocli", "opennlp")
                 .anyMatch(top -> isWithin(name, top));
     }
 

@@ -9,7 +9,7 @@ import dev.gale.train.MemoryPlan;
 import dev.gale.train.SftConfig;
 import dev.gale.train.SftTrainer;
 import dev.gale.train.config.TrainConfig;
-import dev.gale.train.data.Example;
+import dev.gale.train.data.ExampleList;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -134,7 +134,7 @@ record DevicePlan(ComputeDevice device, MemoryPlan plan) {
             remedies.add(joined(changes, smaller));
         }
         changes.addAll(smaller);
-        int longest = examples.train().stream().mapToInt(Example::length).max().orElse(0);
+        int longest = ExampleList.of(examples.train()).longest();
         int length = config.packing() ? config.maxLength() : Math.min(longest, config.maxLength());
         while ((length /= 2) >= SHORTEST) remedies.add(joined(changes, List.of("max_length=" + length)));
         return remedies;

@@ -4,6 +4,8 @@ import dev.gale.nn.BitsAndBytesConfig;
 import dev.gale.train.QuantizationComparison;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.Dataset;
+import dev.gale.train.data.DatasetConfig;
+import dev.gale.train.data.DatasetConfigBuilder;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -40,14 +42,23 @@ final class EvalCommand implements Callable<Integer> {
         @Mixin
         private DeviceOption device;
 
-        @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder, dense.")
+        @Option(names = "--model", required = true, paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+                description = "Dense Hugging Face model folder, or org/name after gale pull.")
         private Path model;
 
         @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT adapter folder to measure on each.")
         private Path adapter;
 
-        @Option(names = "--data", required = true, paramLabel = "FILE", description = "JSON or JSONL file, as for gale train.")
+        @Option(names = "--data", required = true, paramLabel = "FILE",
+                description = "File or folder of rows, as for gale train.")
         private Path data;
+
+        @Option(names = "--split", paramLabel = "SPLIT", defaultValue = "train",
+                description = "Rows of it, e.g. test[:100] (default: ${DEFAULT-VALUE}).")
+        private String split;
+
+        @Option(names = "--where", paramLabel = "SQL", description = "Condition on the rows, e.g. \"length(output) > 20\".")
+        private String where;
 
         @Option(names = "--max-length", paramLabel = "N", defaultValue = "1024",
                 description = "Tokens kept of an example (default: ${DEFAULT-VALUE}).")
@@ -60,7 +71,9 @@ final class EvalCommand implements Callable<Integer> {
         @Override
         public Integer call() {
             SftConfig config = SftConfig.builder().maxLength(maxLength).perDeviceEvalBatchSize(batchSize).build();
-            Dataset rows = Dataset.load(data);
+            DatasetConfigBuilder options = DatasetConfig.builder(data).split(split);
+            if (where != null) options.where(where);
+            Dataset rows = Dataset.load(options.build());
             BitsAndBytesConfig.requireDense(model);
             print(new QuantizationComparison(model, Optional.ofNullable(adapter), rows, config).rows(device::open));
             return ExitCode.OK;

@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -29,7 +31,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder.")
+    @Option(names = "--model", required = true, paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "Hugging Face model folder, or org/name after gale pull.")
     private Path model;
 
     @Mixin
@@ -125,6 +128,9 @@ final class GenerateCommand implements Callable<Integer> {
     private GenerationConfig config(FastLanguageModel loaded) {
         GenerationConfig config = GenerationConfig.read(model, loaded.model().config())
                 .withMaxNewTokens(maxNewTokens).withSeed(seed);
+        Set<Integer> ends = new TreeSet<>(config.eosTokenIds());
+        loaded.tokenizer().eosId().ifPresent(ends::add);                        // an adapter's tokenizer may have its own
+        config = config.withEosTokenIds(List.copyOf(ends));
         if (topK != null) config = config.withTopK(topK).withDoSample(true);
         if (topP != null) config = config.withTopP(topP).withDoSample(true);
         if (repetitionPenalty != null) config = config.withRepetitionPenalty(repetitionPenalty);

@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
         commandListHeading = "%nCommands:%n",
         subcommands = {TrainCommand.class, PlanCommand.class, GenerateCommand.class, MergeCommand.class,
                 QuantizeCommand.class, EvalCommand.class,
-                VerifyCommand.class, TokenizeCommand.class, DevicesCommand.class, DemoCommand.class},
+                VerifyCommand.class, TokenizeCommand.class, PullCommand.class, DataCommand.class,
+                DevicesCommand.class, DemoCommand.class},
         footer = {"", "With sources, also: gale test, gale dist [DIR]. gale COMMAND --help says more."})
 public final class Main implements Callable<Integer> {
     @Option(names = "--stacktrace", scope = ScopeType.INHERIT,

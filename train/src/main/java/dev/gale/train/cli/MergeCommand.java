@@ -29,7 +29,8 @@ final class MergeCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder.")
+    @Option(names = "--model", required = true, paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "Hugging Face model folder, or org/name after gale pull.")
     private Path model;
 
     @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "PEFT adapter folder.")

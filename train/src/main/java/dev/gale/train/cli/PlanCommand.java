@@ -36,7 +36,8 @@ final class PlanCommand implements Callable<Integer> {
     @Mixin
     private DeviceOption device;
 
-    @Option(names = "--model", paramLabel = "DIR", description = "Folder of a model; its config.json is enough. Instead of CONFIG.")
+    @Option(names = "--model", paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "Folder of a model, of which its config.json is enough, or org/name after gale pull. Instead of CONFIG.")
     private Path model;
 
     @Option(names = "--seq", paramLabel = "S", defaultValue = "2048", description = "Tokens of a sequence (${DEFAULT-VALUE}).")

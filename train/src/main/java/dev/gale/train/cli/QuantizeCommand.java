@@ -30,7 +30,8 @@ final class QuantizeCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder.")
+    @Option(names = "--model", required = true, paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "Hugging Face model folder, or org/name after gale pull.")
     private Path model;
 
     @Option(names = "--output", required = true, paramLabel = "DIR", description = "New folder for the quantized model.")

@@ -21,6 +21,10 @@ final class RunOptions {
         return config != null;
     }
 
+    @Option(names = "--where", paramLabel = "SQL",
+            description = "Read only rows that meet this condition, e.g. \"length(output) > 20\": dataset.where.")
+    private String where;
+
     TrainConfig load() {
         return load(List.of());
     }
@@ -29,7 +33,8 @@ final class RunOptions {
     TrainConfig load(List<String> more) {
         if (config == null) throw new InputException("name the configuration of the run, a YAML file");
         List<String> all = new ArrayList<>(overrides);
+        if (where != null) all.add("dataset.where='" + where.replace("'", "''") + "'");
         all.addAll(more);
-        return TrainConfig.load(config, all);
+        return TrainConfig.load(config, all).withModels(HubEnvironment::model);
     }
 }

@@ -29,7 +29,8 @@ final class VerifyCommand implements Callable<Integer> {
     @Mixin
     private QuantizationOption quantization;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model folder.")
+    @Option(names = "--model", required = true, paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "Hugging Face model folder, or org/name after gale pull.")
     private Path model;
 
     @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT adapter folder to put on it.")

@@ -15,6 +15,8 @@ import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.train.QuantizationOptions;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
+import dev.gale.train.data.read.DataFiles;
+import dev.gale.train.script.ScriptOptions;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -27,25 +29,32 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 
 /// A training run as its YAML file describes it: the model, the options of `SftConfig` and `QuantizationOptions` beside it at
 /// the top, and the sections `lora` and `dataset`. Relative paths start at the working directory, as they do on the command
 /// line.
 ///
-/// @param modelNameOrPath     folder of the base model in Hugging Face's layout
+/// @param modelNameOrPath     folder of the base model in Hugging Face's layout, or `org/name` of a hub
 /// @param tokenizerNameOrPath folder or `tokenizer.json` of another tokenizer, chat template included, than the model's
 /// @param torchDtype          dtype of the weights in memory; empty is that of the files
 /// @param fullFinetuning      train every weight instead of adapters
 /// @param fromScratch         train fresh weights; the folder gives configuration and tokenizer only
+/// @param addTokens           tokens that the tokenizer gets, and the embedding rows for
+/// @param addSpecialTokens    the same for special tokens, such as the marks of a chat template
+/// @param eosToken            token that ends texts and generation, in place of the tokenizer's
 /// @param ropeScaling         in place of the model's own rotary embedding, to extend its context
 /// @param onHost              weights that stay in host memory: `offload_embedding`, `streamed_layers`
 /// @param quantization        of the base model, while it is loaded
 /// @param training            options of the trainer
 /// @param lora                the adapters; unused with `fullFinetuning`
 /// @param dataset             what to train and evaluate on
+/// @param scripts             functions of people's own
 public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, Optional<DType> torchDtype,
-                          boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling, HostWeights onHost,
-                          QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset) {
+                          boolean fullFinetuning, boolean fromScratch, List<String> addTokens, List<String> addSpecialTokens,
+                          Optional<String> eosToken, Optional<RopeScaling> ropeScaling, HostWeights onHost,
+                          QuantizationOptions quantization, SftConfig training, LoraConfig lora, DatasetConfig dataset,
+                          ScriptOptions scripts) {
 
     /// Other names of keys that people bring from elsewhere.
     private static final Map<String, String> ALIASES = Map.of("warmup_ratio", "warmup_steps",
@@ -54,19 +63,42 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     /// What an adapter file says about its origin; in a run, the base model is known.
     private static final Set<String> NOT_CHOSEN = Set.of("task_type", "base_model_name_or_path", "revision");
 
+    private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
+
     private static final Path MISSING = Path.of("");
 
     private static final RecordBinder BINDER = new RecordBinder(Map.of(
             ModuleNames.class, TrainConfig::moduleNames, InitLoraWeights.class, TrainConfig::init,
             LoftqConfig.class, section(LoftqConfig.DEFAULT), EvaConfig.class, section(EvaConfig.DEFAULT),
             Checkpointing.class, TrainConfig::checkpointing, OptimArgs.class, TrainConfig::optimArgs,
-            RopeScaling.class, TrainConfig::ropeScaling));
+            RopeScaling.class, TrainConfig::ropeScaling, DataFiles.class, TrainConfig::dataFiles));
 
     /// The keys at the top that are not `SftConfig`'s.
     private record Model(Path modelNameOrPath, Optional<Path> tokenizerNameOrPath, String torchDtype,
-                         boolean fullFinetuning, boolean fromScratch, Optional<RopeScaling> ropeScaling,
-                         boolean offloadEmbedding, int streamedLayers) {
-        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, Optional.empty(), false, 0);
+                         boolean fullFinetuning, boolean fromScratch, List<String> addTokens,
+                         List<String> addSpecialTokens, Optional<String> eosToken, Optional<RopeScaling> ropeScaling,
+                         boolean offloadEmbedding, int streamedLayers, Optional<Path> computeMetrics) {
+        static final Model DEFAULTS = new Model(MISSING, Optional.empty(), "auto", false, false, List.of(), List.of(),
+                Optional.empty(), Optional.empty(), false, 0, Optional.empty());
+    }
+
+    /// Whether there are tokens to add.
+    public boolean addsTokens() {
+        return !addTokens.isEmpty() || !addSpecialTokens.isEmpty();
+    }
+
+    /// The adapters, with embedding and head trained whole where tokens are added and `lora` says nothing else of them:
+    /// nobody has trained their rows before.
+    public LoraConfig adapters() {
+        if (!addsTokens() || lora.modulesToSave().stream().anyMatch(EMBEDDINGS::contains)) return lora;
+        List<String> whole = new ArrayList<>(lora.modulesToSave());
+        whole.addAll(EMBEDDINGS);
+        return lora.toBuilder().modulesToSave(whole.toArray(String[]::new)).build();
+    }
+
+    /// The keys of `dataset` that are not `DatasetConfig`'s.
+    private record Rows(Optional<Path> formattingFunc) {
+        static final Rows DEFAULTS = new Rows(Optional.empty());
     }
 
     /// Reads a file.
@@ -83,6 +115,14 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         }
     }
 
+    /// The same with other places of model and tokenizer.
+    ///
+    /// @param place where it is, from what the file says
+    public TrainConfig withModels(UnaryOperator<Path> place) {
+        return new TrainConfig(place.apply(modelNameOrPath), tokenizerNameOrPath.map(place), torchDtype, fullFinetuning,
+                fromScratch, addTokens, addSpecialTokens, eosToken, ropeScaling, onHost, quantization, training, lora, dataset, scripts);
+    }
+
     static TrainConfig parse(String text, String file, List<String> overrides) {
         Map<String, ConfigValue> top = canonical(YamlReader.read(text, file));
         for (String override : overrides) set(top, override);
@@ -91,13 +131,13 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         Map<String, ConfigValue> dataset = section(top, "dataset");
         requireKnown("", top, List.of(RecordBinder.keys(Model.class), RecordBinder.keys(SftConfig.class),
                 RecordBinder.keys(QuantizationOptions.class), List.of("lora", "dataset")));
-        requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class)));
+        requireKnown("dataset.", dataset, List.of(RecordBinder.keys(DatasetConfig.class), RecordBinder.keys(Rows.class)));
         requireKnown("lora.", lora, List.of(RecordBinder.keys(LoraConfig.class).stream()
                 .filter(key -> !NOT_CHOSEN.contains(key)).toList()));
         Model model = BINDER.bind(Model.DEFAULTS, top);
         requireGiven(model.modelNameOrPath, file, "model_name_or_path", "the folder of a Hugging Face model");
         DatasetConfig data = BINDER.bind(DatasetConfig.of(MISSING), dataset);
-        requireGiven(data.path(), file, "dataset.path", "a JSON or JSONL file to train on");
+        requireGiven(data.path(), file, "dataset.path", "a file or folder of rows to train on");
         if ((model.fullFinetuning || model.fromScratch) && !lora.isEmpty()) {
             throw new InputException("%s: %s trains no adapters: leave out one of the two".formatted(
                     top.get("lora").place(), model.fullFinetuning ? "full_finetuning" : "from_scratch"));
@@ -113,9 +153,10 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
                     model.fullFinetuning ? "full_finetuning" : "from_scratch"));
         }
         return new TrainConfig(model.modelNameOrPath, model.tokenizerNameOrPath,
-                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch, model.ropeScaling,
-                onHost(model, top), quantization,
-                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data);
+                Optional.ofNullable(dtype(model.torchDtype, top)), model.fullFinetuning, model.fromScratch,
+                model.addTokens, model.addSpecialTokens, model.eosToken, model.ropeScaling, onHost(model, top), quantization,
+                BINDER.bind(SftConfig.builder().build(), top), BINDER.bind(LoraConfig.builder().build(), lora), data,
+                new ScriptOptions(BINDER.bind(Rows.DEFAULTS, dataset).formattingFunc, model.computeMetrics));
     }
 
     private static HostWeights onHost(Model model, Map<String, ConfigValue> top) {
@@ -257,6 +298,10 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             requireKnown("lora." + key + ".", section, List.of(RecordBinder.keys(defaults.getClass())));
             return new RecordBinder(Map.of()).bind(defaults, section);
         };
+    }
+
+    private static DataFiles dataFiles(String key, ConfigValue given) {
+        return DataFiles.of(given.plain(), given.place() + ": " + key);
     }
 
     private static Checkpointing checkpointing(String key, ConfigValue given) {

@@ -17,9 +17,10 @@ import java.util.stream.IntStream;
 /// epoch are shuffled; the last micro-batch of an epoch may be smaller (`dropLast` leaves it out), and so may the last
 /// window of accumulated micro-batches, which is a step all the same, as in Transformers' Trainer.
 public final class Batches {
-    private final List<Example> examples;
+    private final ExampleList examples;
     private final BatchOptions options;
-    private final List<int[]> units;
+    /// Examples of each pack; null when an example is a unit.
+    private final List<int[]> packs;
     private int epoch;
     private int next;
     private int orderedEpoch = -1;
@@ -27,28 +28,31 @@ public final class Batches {
 
     /// Throws InputException when there is no example, or not one full batch with `dropLast`.
     public Batches(List<Example> examples, BatchOptions options) {
-        this.examples = List.copyOf(examples);
+        this.examples = ExampleList.of(examples);
         this.options = options;
-        this.units = units(this.examples, options);
-        if (units.isEmpty()) {
+        this.packs = options.packing() ? Packer.pack(lengths(), options.maxLength()) : null;
+        if (units() == 0) {
             throw new InputException("there is no example to train on; look for an empty dataset or for rows without "
                     + "a trained token");
         }
         if (microBatchesPerEpoch() == 0) {
             throw new InputException("dataloader_drop_last leaves nothing: %d %s are fewer than one batch of %d"
-                    .formatted(units.size(), options.packing() ? "packs" : "examples", options.batchSize()));
+                    .formatted(units(), options.packing() ? "packs" : "examples", options.batchSize()));
         }
     }
 
-    /// All examples once in their order, `batchSize` at a time: for evaluation.
+    /// All examples once in their order, `batchSize` at a time, each made when it is asked for: for evaluation.
     public static List<Batch> inOrder(List<Example> examples, int batchSize) {
-        return IntStream.iterate(0, i -> i < examples.size(), i -> i + batchSize).mapToObj(i ->
-                Batch.of(examples.subList(i, Math.min(i + batchSize, examples.size())))).toList();
+        int[] first = IntStream.iterate(0, i -> i < examples.size(), i -> i + batchSize).toArray();
+        return new MappedList<>(first, i -> Batch.of(examples.subList(i, Math.min(i + batchSize, examples.size()))));
     }
 
-    private static List<int[]> units(List<Example> examples, BatchOptions options) {
-        if (!options.packing()) return IntStream.range(0, examples.size()).mapToObj(i -> new int[] {i}).toList();
-        return Packer.pack(examples.stream().mapToInt(Example::length).toArray(), options.maxLength());
+    private int[] lengths() {
+        return IntStream.range(0, examples.size()).map(examples::length).toArray();
+    }
+
+    private IntStream unit(int number) {
+        return packs == null ? IntStream.of(number) : IntStream.of(packs.get(number));
     }
 
     /// The micro-batches of the next optimizer step: `accumulation` of them, fewer at the end of an epoch.
@@ -69,20 +73,19 @@ public final class Batches {
 
     /// The number of its tokens.
     public int tokens(int inEpoch, int index) {
-        return members(inEpoch, index).map(i -> examples.get(i).length()).sum();
+        return members(inEpoch, index).map(examples::length).sum();
     }
 
     private IntStream members(int inEpoch, int index) {
         int from = index * options.batchSize();
-        int to = Math.min(from + options.batchSize(), units.size());
+        int to = Math.min(from + options.batchSize(), units());
         int[] shuffled = order(inEpoch);
-        return IntStream.range(from, to).flatMap(i -> IntStream.of(units.get(shuffled[i])));
+        return IntStream.range(from, to).flatMap(i -> unit(shuffled[i]));
     }
 
     /// Micro-batches of an epoch.
     public int microBatchesPerEpoch() {
-        return options.dropLast() ? units.size() / options.batchSize()
-                : Math.ceilDiv(units.size(), options.batchSize());
+        return options.dropLast() ? units() / options.batchSize() : Math.ceilDiv(units(), options.batchSize());
     }
 
     /// Optimizer steps of an epoch: a last window that is not full counts.
@@ -112,13 +115,14 @@ public final class Batches {
 
     /// Number of units that are shuffled: examples or packs.
     public int units() {
-        return units.size();
+        return packs == null ? examples.size() : packs.size();
     }
 
     /// The largest micro-batch that any order of the units can give: what memory must suffice for.
     public Batch largest() {
-        return Batch.of(units.stream().sorted(Comparator.comparingInt(this::length).reversed())
-                .limit(options.batchSize()).flatMap(unit -> IntStream.of(unit).mapToObj(examples::get)).toList());
+        IntStream longest = IntStream.range(0, units()).mapToLong(unit -> (long) -length(unit) << 32 | unit).sorted()
+                .limit(options.batchSize()).mapToInt(key -> (int) key);
+        return Batch.of(longest.flatMap(this::unit).mapToObj(examples::get).toList());
     }
 
     /// The place in the order and what the order depends on, for a checkpoint.
@@ -160,7 +164,7 @@ public final class Batches {
     private Map<String, Object> identity() {
         Map<String, Object> identity = new LinkedHashMap<>();
         identity.put("examples", examples.size());
-        identity.put("tokens", examples.stream().mapToLong(Example::length).sum());
+        identity.put("tokens", IntStream.of(lengths()).asLongStream().sum());
         identity.put("data_seed", options.seed());
         identity.put("per_device_train_batch_size", options.batchSize());
         identity.put("packing", options.packing());
@@ -172,7 +176,7 @@ public final class Batches {
 
     private int[] order(int inEpoch) {
         if (orderedEpoch != inEpoch) {
-            order = Shuffle.permutation(units.size(), options.seed(), inEpoch);
+            order = Shuffle.permutation(units(), options.seed(), inEpoch);
             if (options.groupByLength()) groupByLength(order);
             orderedEpoch = inEpoch;
         }
@@ -186,20 +190,20 @@ public final class Batches {
         for (int from = 0; from < shuffled.length; from += run) {
             int to = Math.min(from + run, shuffled.length);
             int[] sorted = Arrays.stream(shuffled, from, to).boxed()
-                    .sorted(Comparator.comparingInt((Integer unit) -> length(units.get(unit))).reversed())
+                    .sorted(Comparator.comparingInt(this::length).reversed())
                     .mapToInt(Integer::intValue).toArray();
             System.arraycopy(sorted, 0, shuffled, from, sorted.length);
         }
         int longest = 0;
         for (int from = run; from < shuffled.length; from += run) {
-            if (length(units.get(shuffled[from])) > length(units.get(shuffled[longest]))) longest = from;
+            if (length(shuffled[from]) > length(shuffled[longest])) longest = from;
         }
         int first = shuffled[0];
         shuffled[0] = shuffled[longest];
         shuffled[longest] = first;
     }
 
-    private int length(int[] unit) {
-        return IntStream.of(unit).map(i -> examples.get(i).length()).sum();
+    private int length(int unit) {
+        return unit(unit).map(examples::length).sum();
     }
 }

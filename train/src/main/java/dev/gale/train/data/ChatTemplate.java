@@ -21,6 +21,9 @@ import java.util.Optional;
 /// variables that Transformers passes: `messages`, `tools`, `documents`, `add_generation_prompt` and the special
 /// tokens. May be used from several threads.
 public final class ChatTemplate {
+    private static final String PROBE = "qzxjkvwp";
+    private static final String OTHER = "wvjkqpzx";
+
     private final Template template;
     private final Template toolTemplate;
     private final Map<String, String> specialTokens;
@@ -44,19 +47,27 @@ public final class ChatTemplate {
                 parse(templates.getOrDefault("tool_use", source), place), tokenizer.specialTokens(), place));
     }
 
-    /// The template of a file, with special tokens by name, e.g. `eos_token`.
+    /// The template of a file or, where there is no such file, the one of that name among Gale's own.
     ///
-    /// Throws InputException when the file is missing or malformed.
+    /// @param specialTokens by name, e.g. `eos_token`
+    /// Throws InputException when there is neither, or the file is malformed.
     public static ChatTemplate load(Path file, Map<String, String> specialTokens) {
+        String place = "the chat template " + file;
+        Template template = parse(source(file), place);
+        return new ChatTemplate(template, template, specialTokens, place);
+    }
+
+    /// The text of what `load` reads.
+    public static String source(Path file) {
+        Optional<String> named = Files.exists(file) ? Optional.empty() : NamedTemplates.source(file.toString());
+        if (named.isPresent()) return named.get();
         try {
-            String place = "the chat template " + file;
-            Template template = parse(Files.readString(file), place);
-            return new ChatTemplate(template, template, specialTokens, place);
+            return Files.readString(file);
         } catch (CharacterCodingException e) {
             throw new InputException("the chat template %s is not UTF-8 text; save it as UTF-8".formatted(file), e);
         } catch (IOException e) {
-            throw new InputException("the chat template %s cannot be read (%s); give the path of a Jinja file"
-                    .formatted(file, e), e);
+            throw new InputException("the chat template %s cannot be read (%s); give the path of a Jinja file or one of %s"
+                    .formatted(file, e, String.join(", ", NamedTemplates.NAMES)), e);
         }
     }
 
@@ -136,6 +147,31 @@ public final class ChatTemplate {
                     + "messages column with assistant_only_loss");
         }
         return new ChatText(all.text(), all.trained().stream().filter(s -> s.start() >= plain.length()).toList());
+    }
+
+    /// What follows an answer: the end of the assistant's turn, and what the template puts behind it. Empty when it does not
+    /// show.
+    Optional<String> afterAnswer() {
+        String rendered = attempt(probe(Map.of("role", "user", "content", OTHER),
+                Map.of("role", "assistant", "content", PROBE)));
+        int at = rendered == null ? -1 : rendered.indexOf(PROBE);
+        return at < 0 ? Optional.empty() : Optional.of(rendered.substring(at + PROBE.length()));
+    }
+
+    /// Whether a system message is left out rather than written or refused.
+    boolean leavesOutSystem() {
+        String rendered = attempt(probe(Map.of("role", "system", "content", PROBE), Map.of("role", "user", "content", OTHER),
+                Map.of("role", "assistant", "content", OTHER)));
+        return rendered != null && rendered.contains(OTHER) && !rendered.contains(PROBE);
+    }
+
+    @SafeVarargs
+    private static Sample.Chat probe(Map<String, Object>... messages) {
+        return new Sample.Chat(List.of(messages), 0, null, Map.of());
+    }
+
+    private String attempt(Sample.Chat chat) {
+        return attempt(chat, chat.messages(), false);
     }
 
     private String attempt(Sample.Chat chat, List<Map<String, Object>> messages, boolean addGenerationPrompt) {

@@ -5,8 +5,10 @@ import dev.gale.train.SftConfig;
 import dev.gale.train.tokenizer.Encoding;
 import dev.gale.train.tokenizer.Tokenizer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// Turns samples into token ids with marks of what is trained. May be used from several threads.
 final class ExampleEncoder {
@@ -20,8 +22,18 @@ final class ExampleEncoder {
     ExampleEncoder(Tokenizer tokenizer, RowFormat format, DatasetConfig data, SftConfig options) {
         this.tokenizer = tokenizer;
         this.loss = loss(format, options);
-        this.chatTemplate = data.chatTemplate().map(file -> ChatTemplate.load(file, tokenizer.specialTokens()))
+        this.chatTemplate = template(tokenizer, data);
+    }
+
+    /// The dataset's template, else the tokenizer's, if it has one.
+    static Optional<ChatTemplate> template(Tokenizer tokenizer, DatasetConfig data) {
+        return data.chatTemplate().map(file -> ChatTemplate.load(file, tokenizer.specialTokens()))
                 .or(() -> ChatTemplate.of(tokenizer));
+    }
+
+    /// An encoder of answers to prompts, of which the answers are trained, for trainers that compare or judge them.
+    static ExampleEncoder ofAnswers(Tokenizer tokenizer, DatasetConfig data) {
+        return new ExampleEncoder(tokenizer, RowFormat.PROMPT_COMPLETION, data, SftConfig.builder().build());
     }
 
     private static Loss loss(RowFormat format, SftConfig options) {
@@ -45,6 +57,7 @@ final class ExampleEncoder {
         return switch (sample) {
             case Sample.Text text -> text(text, place);
             case Sample.Chat chat -> chat(chat, place);
+            case Sample.Segments segments -> segments(segments);
         };
     }
 
@@ -95,6 +108,20 @@ final class ExampleEncoder {
             trained[i] = loss == Loss.EVERYTHING || inside || last;
         }
         return new Example(kept, trained);
+    }
+
+    /// Segments tokenized one by one, without special tokens but those that they spell out.
+    private Example segments(Sample.Segments sample) {
+        List<int[]> parts = sample.segments().stream().map(segment -> tokenizer.ids(segment.text(), false)).toList();
+        int[] ids = parts.stream().flatMapToInt(IntStream::of).toArray();
+        boolean[] trained = new boolean[ids.length];
+        int begin = 0;
+        for (int i = 0; i < parts.size(); i++) {
+            int end = begin + parts.get(i).length;
+            Arrays.fill(trained, begin, end, loss == Loss.EVERYTHING || sample.segments().get(i).trained());
+            begin = end;
+        }
+        return new Example(ids, trained);
     }
 
     private String withoutEnd(String text) {

@@ -20,4 +20,10 @@ public sealed interface Sample {
     /// @param variables      more variables for the chat template
     record Chat(List<Map<String, Object>> messages, int promptMessages, Object tools, Map<String, Object> variables)
             implements Sample {}
+
+    /// Texts side by side, each tokenized for itself, with every mark that the model shall see written out.
+    record Segments(List<Segment> segments) implements Sample {}
+
+    /// @param trained whether the model learns it
+    record Segment(String text, boolean trained) {}
 }

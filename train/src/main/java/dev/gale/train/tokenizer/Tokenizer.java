@@ -9,8 +9,8 @@ import dev.gale.tensor.InputException;
 import dev.gale.train.tokenizer.TokenizerFile.AddedToken;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -19,12 +19,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongFunction;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
-/// A Hugging Face tokenizer: `tokenizer.json` run by the original library, with the special tokens and chat templates
-/// of `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` beside it. It holds native memory:
-/// close it. Encoding and decoding may be called from several threads.
+/// A Hugging Face tokenizer: `tokenizer.json`, or what stands in for it, run by the original library, with the special tokens
+/// and chat templates of `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` beside it. It holds
+/// native memory: close it. Encoding and decoding may be called from several threads.
 public final class Tokenizer implements AutoCloseable {
     static {
         // Read once, when the library's classes load: no network, no telemetry, and the plain build on GPU machines
@@ -38,6 +40,8 @@ public final class Tokenizer implements AutoCloseable {
             Map.of("truncation", "do_not_truncate", "padding", "do_not_pad", "modelMaxLength", "2147483647");
 
     private final Path source;
+    private final String json;
+    private final TokenizerChanges changes;
     private final HuggingFaceTokenizer library;
     private final NormalizedTokens normalizedTokens;
     private final TokenizerConfig config;
@@ -45,9 +49,13 @@ public final class Tokenizer implements AutoCloseable {
     private final Set<Integer> special;
     private final Set<Integer> droppedByLibrary;
     private final int vocabSize;
+    private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();      // shared by calls, exclusive to close
+    private boolean closed;
 
-    private Tokenizer(Path source, String json, TokenizerFile file, TokenizerConfig config) {
+    private Tokenizer(Path source, String json, TokenizerFile file, TokenizerConfig config, TokenizerChanges changes) {
         this.source = source;
+        this.json = json;
+        this.changes = changes;
         this.config = config;
         this.ids = file.ids();
         this.vocabSize = file.size();
@@ -67,20 +75,21 @@ public final class Tokenizer implements AutoCloseable {
         for (String role : List.of("bos_token", "eos_token")) requireKnown(role);
     }
 
-    /// Loads a tokenizer from a model folder or from a `tokenizer.json` (the files beside it are read too).
+    /// Loads a tokenizer from a model folder or from one of its files: `tokenizer.json`, else SentencePiece's
+    /// `tokenizer.model`, else GPT-2's `vocab.json` with the `merges.txt` beside it. What a folder says of special tokens is
+    /// read too.
     ///
     /// Throws InputException when it is missing or malformed.
     public static Tokenizer load(Path folderOrFile) {
-        Path path = Files.isDirectory(folderOrFile) ? folderOrFile.resolve("tokenizer.json") : folderOrFile;
-        if (!Files.isRegularFile(path)) {
-            throw new InputException("%s does not exist; point to a folder with a tokenizer.json (Transformers' "
-                    .formatted(path) + "save_pretrained writes one, also for models that come with a tokenizer.model)");
-        }
-        String json = TextFile.read(path);
+        TokenizerSource source = TokenizerSource.find(folderOrFile);
+        Path path = source.file();
         try {
-            TokenizerFile file = TokenizerFile.parse(json);
+            TokenizerFile file = TokenizerFile.parse(source.json());
             Path folder = path.toAbsolutePath().getParent();
-            return new Tokenizer(path, json, file, TokenizerConfig.read(folder, file));
+            TokenizerConfig config = TokenizerConfig.read(folder, file, source);
+            String json = SpecialTokens.apply(source.json(), file, config, source.made());
+            return new Tokenizer(path, json, json.equals(source.json()) ? file : TokenizerFile.parse(json), config,
+                    TokenizerChanges.NONE);
         } catch (JsonProcessingException e) {
             throw new InputException("%s is not valid JSON (%s); download it again".formatted(path,
                     JsonProblem.where(e)), e);
@@ -88,6 +97,46 @@ public final class Tokenizer implements AutoCloseable {
             throw new InputException("%s is not a tokenizer: %s; download it again or export it with Transformers"
                     .formatted(path, e.getMessage()), e);
         }
+    }
+
+    /// The same tokenizer with more tokens, which get the ids behind the last one; those that it has already stay as they are.
+    /// It is one of its own: both must be closed.
+    ///
+    /// @param tokens  ordinary ones
+    /// @param special ones that decoding for people leaves out
+    /// Throws InputException when a token is empty.
+    public Tokenizer withTokens(List<String> tokens, List<String> special) {
+        return with(changes.withTokens(tokens, special));
+    }
+
+    /// The same tokenizer with another `eos_token`. It is one of its own: both must be closed.
+    ///
+    /// Throws InputException when it is no token.
+    public Tokenizer withEosToken(String token) {
+        if (idOf(token).isEmpty()) {
+            throw new InputException("eos_token '%s' is no token of %s; add it with add_special_tokens".formatted(token, source));
+        }
+        return with(changes.withEosToken(token));
+    }
+
+    /// The same tokenizer with another chat template. It is one of its own: both must be closed.
+    public Tokenizer withChatTemplate(String template) {
+        return with(changes.withChatTemplate(template));
+    }
+
+    private Tokenizer with(TokenizerChanges more) {
+        try {
+            String changed = more.addTo(json);
+            return new Tokenizer(source, changed, TokenizerFile.parse(changed), more.addTo(config), more);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);                                  // it was one before
+        }
+    }
+
+    /// Writes the files that make this tokenizer into a folder: those it came from, and what was changed since.
+    public void save(Path folder) throws IOException {
+        TokenizerFiles.copy(source, folder);
+        changes.write(folder, json);
     }
 
     /// Tokens of a text. Special tokens written out in the text become special tokens, as in Hugging Face. Half a
@@ -117,11 +166,25 @@ public final class Tokenizer implements AutoCloseable {
     /// Takes from a native encoding what is wanted and frees it, come what may: the library's own wrapper copies all
     /// that it has, token texts included, and keeps it when a copy fails.
     private <T> T encoded(String text, boolean addSpecialTokens, LongFunction<T> wanted) {
-        long handle = TokenizersLibrary.LIB.encode(library.getHandle(), wellFormed(text), addSpecialTokens);
+        return whileOpen(() -> {
+            long handle = TokenizersLibrary.LIB.encode(library.getHandle(), wellFormed(text), addSpecialTokens);
+            try {
+                return wanted.apply(handle);
+            } finally {
+                TokenizersLibrary.LIB.deleteEncoding(handle);
+            }
+        });
+    }
+
+    /// Calls the library while nobody closes it: the thread of a parallel stream may still be at work when another one's
+    /// exception has reached whoever closes.
+    private <T> T whileOpen(Supplier<T> call) {
+        use.readLock().lock();
         try {
-            return wanted.apply(handle);
+            if (closed) throw new IllegalStateException("the tokenizer is closed");
+            return call.get();
         } finally {
-            TokenizersLibrary.LIB.deleteEncoding(handle);
+            use.readLock().unlock();
         }
     }
 
@@ -138,7 +201,7 @@ public final class Tokenizer implements AutoCloseable {
         int[] kept = skipSpecial ? without(tokens, droppedByLibrary) : tokens;
         if (kept.length == 0) return "";
         long[] wide = Arrays.stream(kept).asLongStream().toArray();
-        return normalizedTokens.in(kept) ? normalizedTokens.decode(wide) : library.decode(wide, false);
+        return whileOpen(() -> normalizedTokens.in(kept) ? normalizedTokens.decode(wide) : library.decode(wide, false));
     }
 
     /// Text for people: decoded without any special token.
@@ -164,7 +227,7 @@ public final class Tokenizer implements AutoCloseable {
     public void requireFits(int modelVocabSize) {
         if (vocabSize > modelVocabSize) {
             throw new InputException(("%s has ids up to %d, but the model's embedding has only %d rows; use the "
-                    + "tokenizer that belongs to the model or resize the embedding")
+                    + "tokenizer that belongs to the model, and name new tokens in add_tokens")
                     .formatted(source, vocabSize - 1, modelVocabSize));
         }
     }
@@ -192,6 +255,13 @@ public final class Tokenizer implements AutoCloseable {
         return id("pad_token");
     }
 
+    /// Ids at which generation stops: `eos_token` and what the model's folder says.
+    public Set<Integer> endIds() {
+        Set<Integer> ends = new HashSet<>(config.ends());
+        eosId().ifPresent(ends::add);
+        return ends;
+    }
+
     public Optional<String> bosToken() {
         return Optional.ofNullable(config.tokens().get("bos_token"));
     }
@@ -209,7 +279,7 @@ public final class Tokenizer implements AutoCloseable {
         return Map.copyOf(config.tokens());
     }
 
-    /// `add_bos_token` of the config, if it says so. What `encode` adds is decided by `tokenizer.json`.
+    /// `add_bos_token` of the config, if it says so. What `encode` adds is decided by a `tokenizer.json` where there is one.
     public Optional<Boolean> addBosToken() {
         return config.addBosToken();
     }
@@ -224,15 +294,28 @@ public final class Tokenizer implements AutoCloseable {
         return Map.copyOf(config.templates());
     }
 
-    /// The `tokenizer.json` that was read.
+    /// What it has beside its files, as text: added tokens, another `eos_token` or chat template. Tokenizers of the same files
+    /// and changes give the same ids.
+    public String changes() {
+        return changes.toString();
+    }
+
+    /// The file that was read: a `tokenizer.json`, `tokenizer.model` or `vocab.json`.
     public Path source() {
         return source;
     }
 
     @Override
     public void close() {
-        normalizedTokens.close();
-        library.close();
+        use.writeLock().lock();
+        try {
+            if (closed) return;
+            closed = true;
+            normalizedTokens.close();
+            library.close();
+        } finally {
+            use.writeLock().unlock();
+        }
     }
 
     int[] withoutSpecial(int[] tokens) {

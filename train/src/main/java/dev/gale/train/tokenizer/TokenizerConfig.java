@@ -4,43 +4,74 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.nn.JsonProblem;
 import dev.gale.tensor.InputException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
-/// What stands beside a `tokenizer.json`: names of the special tokens and chat templates.
+/// What stands beside a vocabulary: names of the special tokens, chat templates, and what the tokenizer does otherwise
+/// than its own file says.
 ///
-/// @param tokens        text of the special tokens by role, e.g. `eos_token`; roles without a token are absent
-/// @param templates     chat templates by name; the usual one is called `default`
-/// @param addBosToken   `add_bos_token`, if the file says it
-record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates, Optional<Boolean> addBosToken) {
-    static final List<String> ROLES = List.of("bos_token", "eos_token", "pad_token", "unk_token");
+/// @param tokens      text of the special tokens by role, e.g. `eos_token`; roles without a token are absent
+/// @param templates   chat templates by name; the usual one is called `default`
+/// @param addBosToken `add_bos_token`, if a file says it
+/// @param addEosToken `add_eos_token`, if a file says it
+/// @param ends        ids at which generation stops, as `generation_config.json`, or else `config.json`, says
+/// @param added       tokens beside the vocabulary that files name, in the order of their ids, as `tokenizer.json` has them
+record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates, Optional<Boolean> addBosToken,
+                       Optional<Boolean> addEosToken, Set<Integer> ends, List<ObjectNode> added) {
+    static final List<String> ROLES = List.of("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token",
+            "mask_token");
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /// Reads what the folder has of `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`,
-    /// `config.json`, `chat_template.jinja` and `additional_chat_templates/*.jinja`. All of them may be absent.
+    /// Reads what the folder has of `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`,
+    /// `generation_config.json`, `config.json`, `chat_template.jinja` and `additional_chat_templates/*.jinja`. All of them
+    /// may be absent.
     ///
-    /// @param vocabulary of `tokenizer.json`, to find the texts of tokens that a config names by id
-    static TokenizerConfig read(Path folder, TokenizerFile vocabulary) {
+    /// @param vocabulary to find the texts of tokens that a config names by id
+    /// @param source     where the vocabulary comes from, whose own special tokens stand in for what no file says
+    static TokenizerConfig read(Path folder, TokenizerFile vocabulary, TokenizerSource source) {
         JsonNode config = json(folder.resolve("tokenizer_config.json"));
         JsonNode map = json(folder.resolve("special_tokens_map.json"));
         Map<String, String> tokens = new LinkedHashMap<>();
         for (String role : ROLES) {
-            named(config.path(role)).or(() -> named(map.path(role))).ifPresent(text -> tokens.put(role, text));
+            named(config.path(role)).or(() -> named(map.path(role)))
+                    .or(() -> Optional.ofNullable(source.tokens().get(role))).ifPresent(text -> tokens.put(role, text));
         }
         for (String role : List.of("bos_token", "eos_token")) {
             if (!tokens.containsKey(role)) byId(folder, role, vocabulary).ifPresent(text -> tokens.put(role, text));
         }
-        JsonNode addBos = config.path("add_bos_token");
         return new TokenizerConfig(tokens, templates(folder, config.path("chat_template")),
-                addBos.isBoolean() ? Optional.of(addBos.booleanValue()) : Optional.empty());
+                flag(config, "add_bos_token").or(source::addsBos),
+                flag(config, "add_eos_token").or(source::addsEos), ends(folder),
+                AddedTokens.read(config, map, json(folder.resolve("added_tokens.json"))));
+    }
+
+    /// The value of a yes-or-no option, empty where it is not said.
+    static Optional<Boolean> flag(JsonNode config, String name) {
+        JsonNode value = config.path(name);
+        return value.isBoolean() ? Optional.of(value.booleanValue()) : Optional.empty();
+    }
+
+    /// The same with another `eos_token`.
+    TokenizerConfig withEosToken(String token) {
+        Map<String, String> changed = new LinkedHashMap<>(tokens);
+        changed.put("eos_token", token);
+        return new TokenizerConfig(changed, templates, addBosToken, addEosToken, ends, added);
+    }
+
+    /// The same with this chat template alone.
+    TokenizerConfig withChatTemplate(String template) {
+        return new TokenizerConfig(tokens, Map.of("default", template), addBosToken, addEosToken, ends, added);
     }
 
     private static Optional<String> named(JsonNode node) {
@@ -58,6 +89,17 @@ record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates
                     .findFirst();
         }
         return Optional.empty();
+    }
+
+    private static Set<Integer> ends(Path folder) {
+        Set<Integer> ends = new HashSet<>();
+        for (String file : List.of("generation_config.json", "config.json")) {
+            JsonNode id = json(folder.resolve(file)).path("eos_token_id");
+            if (id.isInt()) ends.add(id.intValue());
+            if (id.isArray()) id.forEach(each -> ends.add(each.intValue()));
+            if (!ends.isEmpty()) break;
+        }
+        return ends;
     }
 
     private static Map<String, String> templates(Path folder, JsonNode node) {
@@ -81,7 +123,8 @@ record TokenizerConfig(Map<String, String> tokens, Map<String, String> templates
         return templates;
     }
 
-    private static JsonNode json(Path file) {
+    /// The content of a JSON file, missing where there is none.
+    static JsonNode json(Path file) {
         if (!Files.isRegularFile(file)) return MissingNode.getInstance();
         try {
             return JSON.readTree(text(file));

@@ -17,8 +17,9 @@ import java.util.Map;
 ///
 /// @param ids        id of every token, added ones included
 /// @param added      entries of `added_tokens` in the order of the file
-/// @param normalizer the `normalizer` node, null or JSON null without one
-record TokenizerFile(Map<String, Integer> ids, List<AddedToken> added, JsonNode normalizer) {
+/// @param normalizer    the `normalizer` node, null or JSON null without one
+/// @param postProcessor the `post_processor` node, null or JSON null without one
+record TokenizerFile(Map<String, Integer> ids, List<AddedToken> added, JsonNode normalizer, JsonNode postProcessor) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /// An entry of `added_tokens`.
@@ -29,6 +30,12 @@ record TokenizerFile(Map<String, Integer> ids, List<AddedToken> added, JsonNode 
     /// @param normalized matched in the normalized text rather than in the text as given
     record AddedToken(int id, String content, boolean special, boolean normalized) {}
 
+    /// The entry of a token.
+    static ObjectNode addedToken(int id, String content, boolean special, boolean normalized) {
+        return JSON.createObjectNode().put("id", id).put("content", content).put("single_word", false).put("lstrip", false)
+                .put("rstrip", false).put("normalized", normalized).put("special", special);
+    }
+
     /// Reads the text of a `tokenizer.json`.
     ///
     /// Throws IOException when it is not JSON or not a tokenizer.
@@ -36,6 +43,7 @@ record TokenizerFile(Map<String, Integer> ids, List<AddedToken> added, JsonNode 
         Map<String, Integer> ids = new HashMap<>();
         List<AddedToken> added = new ArrayList<>();
         JsonNode normalizer = null;
+        JsonNode postProcessor = null;
         boolean model = false;
         try (JsonParser parser = JSON.createParser(json)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) throw new IOException("it is not a JSON object");
@@ -45,6 +53,7 @@ record TokenizerFile(Map<String, Integer> ids, List<AddedToken> added, JsonNode 
                 switch (field) {
                     case "added_tokens" -> readAdded(parser.readValueAsTree(), added);
                     case "normalizer" -> normalizer = parser.readValueAsTree();
+                    case "post_processor" -> postProcessor = parser.readValueAsTree();
                     case "model" -> model = readModel(parser, ids);
                     default -> parser.skipChildren();
                 }
@@ -52,7 +61,7 @@ record TokenizerFile(Map<String, Integer> ids, List<AddedToken> added, JsonNode 
         }
         if (!model) throw new IOException("it has no \"model\" with a \"vocab\"");
         added.forEach(token -> ids.put(token.content(), token.id()));
-        return new TokenizerFile(ids, List.copyOf(added), normalizer);
+        return new TokenizerFile(ids, List.copyOf(added), normalizer, postProcessor);
     }
 
     /// Smallest vocabulary size that holds every id.

@@ -141,8 +141,31 @@ class BadInputCommandTest {
                 rows("missing column", "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"}\n",
                         "line 2 has no column 'completion'; it has: prompt"),
                 rows("empty", "", "data.jsonl is empty"),
+                of("endless chat template", p -> {
+                    p.write("data.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n");
+                    p.write("endless.jinja", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}");
+                    return p.set("dataset.chat_template=" + p.path("endless.jinja"));
+                }, "data.jsonl, line 1", "endless.jinja", "it may loop without end"),
+                of("turns that never end", p -> {
+                    p.write("data.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, "
+                            + "{\"role\": \"assistant\", \"content\": \"b\"}]}\n");
+                    p.write("plain.jinja", "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}");
+                    return p.set("dataset.chat_template=" + p.path("plain.jinja"));
+                }, "no example trains the end of a turn", "let the chat template write it after each answer"),
                 rows("longer than the context", "{\"text\": \"%s\"}".formatted("a 1 ".repeat(400)), "at most 256",
-                        "max_length"));
+                        "max_length"),
+                rows("to compare", "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n", "data.jsonl, line 1",
+                        "set dataset.columns to {completion: chosen}"),
+                rows("zero bytes", "{\"prompt\": \"a\0\", \"completion\": \"b\"}\n", "data.jsonl, line 1 has a zero byte"),
+                option("a split that is not there", List.of("--set", "dataset.split=test"), "has no split 'test'"),
+                option("a condition on nothing", List.of("--where", "length(outptu) > 20"), "dataset.where", "outptu"),
+                option("a condition that nothing meets", List.of("--where", "prompt = 'it''s'"), "data.jsonl is empty"),
+                option("a column that is not there", List.of("--set", "dataset.columns={prompt: question}"),
+                        "line 1 has no column 'question'; it has: prompt, completion"));
+    }
+
+    private static Arguments option(String name, List<String> options, String... words) {
+        return of(name, place -> place.train(options.toArray()), words);
     }
 
     static Stream<Arguments> keys() {

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -45,11 +47,14 @@ class LauncherTest {
 
     private record Run(int exit, List<String> lines) {}
 
+    private final Map<String, String> environment = new HashMap<>();
+
     private Run gale(String sdk, String... args) throws IOException, InterruptedException {
         ProcessBuilder builder = new ProcessBuilder(folder.resolve("dist/bin/gale").toString()).redirectErrorStream(true);
         builder.command().addAll(List.of(args));
         builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
-        builder.environment().keySet().removeAll(List.of("TORNADOVM_HOME", "GALE_JAVA_OPTS"));
+        builder.environment().keySet().removeAll(List.of("TORNADOVM_HOME", "GALE_JAVA_OPTS", "GALE_CLASSPATH"));
+        builder.environment().putAll(environment);
         if (sdk != null) builder.environment().put("TORNADOVM_HOME", folder.resolve(sdk).toString());
         Process process = builder.start();
         List<String> lines;
@@ -76,6 +81,22 @@ class LauncherTest {
         Run run = gale(null, "devices");
         assertEquals(0, run.exit(), run.lines()::toString);
         assertFalse(run.lines().stream().anyMatch(line -> line.contains("tornado")), run.lines()::toString);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"train", "bench"})
+    void librariesThatAreNotPartOfItComeFromAFolderOrAVariable(String command) throws Exception {
+        assertTrue(classpath(gale(null, command)).startsWith(folder.toRealPath().resolve("dist/lib/*").toString()));
+        assertFalse(classpath(gale(null, command)).contains("extra"));
+        Files.createDirectories(folder.resolve("dist/extra"));
+        environment.put("GALE_CLASSPATH", "/some/duckdb_jdbc.jar");
+        String classpath = classpath(gale(null, command));
+        assertTrue(classpath.endsWith(":" + folder.toRealPath().resolve("dist/extra/*") + ":/some/duckdb_jdbc.jar"), classpath);
+    }
+
+    private static String classpath(Run run) {
+        assertEquals(0, run.exit(), run.lines()::toString);
+        return run.lines().get(run.lines().indexOf("-cp") + 1);
     }
 
     @Test

@@ -16,6 +16,7 @@ import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.DatasetConfig;
 import dev.gale.train.data.RowFormat;
+import dev.gale.train.data.read.SampleBy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -139,6 +140,29 @@ class TrainConfigTest {
         assertEquals(0.1, dataset.testSize());
         assertEquals(50, dataset.maxSamples());
         assertEquals("question", dataset.promptField());
+        DatasetConfig folder = parse("""
+                dataset:
+                  path: hub
+                  name: main
+                  data_files: {train: [a.jsonl, b/*.jsonl], test: c.jsonl}
+                  split: train[:10%]
+                  eval_split: test
+                  columns: {prompt: question, completion: answer}
+                  where: length(output) > 20 AND lang = 'en'
+                  sample_by: paragraph
+                """).dataset();
+        assertEquals(Map.of("train", List.of("a.jsonl", "b/*.jsonl"), "test", List.of("c.jsonl")), folder.dataFiles().patterns());
+        assertEquals(Optional.of("length(output) > 20 AND lang = 'en'"), folder.reading().where());
+        assertEquals("test", folder.evalReading().orElseThrow().split());
+        assertEquals(Map.of("prompt", "question", "completion", "answer"), folder.columns());
+        assertEquals(SampleBy.PARAGRAPH, folder.sampleBy());
+        assertEquals(Map.of("train", List.of("x.csv")), parse("dataset: {path: a, data_files: x.csv}").dataset().dataFiles().patterns());
+        assertEquals(Map.of("dev", List.of("y")), parse("dataset: {path: a, data_files: [{split: dev, path: y}]}").dataset()
+                .dataFiles().patterns());
+        assertRefused("run.yaml, line 2: data_files must be a file, a list", "dataset: {path: a, data_files: 7}");
+        assertRefused("run.yaml, line 2: unknown name in dataset.columns 'promt'; did you mean 'prompt'?",
+                "dataset: {path: a, columns: {promt: b}}");
+        assertRefused("run.yaml, line 2: dataset.eval_split and dataset.test_size", "dataset: {path: a, eval_split: test, test_size: 1}");
         assertRefused("run.yaml, line 4: dataset.max_samples must be at least 0",
                 "dataset:\n  path: a\n  max_samples: -1\n");
         assertRefused("run.yaml, line 3: unknown key 'dataset.pth', did you mean 'dataset.path'?",
@@ -234,7 +258,7 @@ class TrainConfigTest {
         assertRefused("run.yaml, line 3: this is not YAML", "seed: [1, 2\n");
         assertRefused("run.yaml, line 3: aliases", "seed: &s 1\ndata_seed: *s\n");
         assertRefused("run.yaml, line 3: a second document", "---\nseed: 2\n");
-        assertRefused("run.yaml: dataset.path is missing: set it to a JSON or JSONL file", "dataset: {test_size: 1}\n");
+        assertRefused("run.yaml: dataset.path is missing: set it to a file or folder of rows to train on", "dataset: {test_size: 1}\n");
         assertEquals("run.yaml must hold lines of the form 'key: value'", assertThrows(InputException.class,
                 () -> TrainConfig.parse("- a\n", "run.yaml", List.of())).getMessage());
         assertEquals("run.yaml: model_name_or_path is missing: set it to the folder of a Hugging Face model",

@@ -15,7 +15,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The conversation that axolotl tokenized for Llama-2 chat: the same stretches of tokens are trained. Axolotl encodes
+/// The conversation that axolotl tokenized for Llama-2 chat and for Vicuna: the same stretches are trained. Axolotl encodes
 /// turn by turn, so the tokens around the marks differ; the assistant's words and the end of each turn must not.
 class AxolotlFixtureTest {
     private static final String LLAMA2 = """
@@ -26,9 +26,20 @@ class AxolotlFixtureTest {
 
     @Test
     void theSameTurnsAreTrained() throws IOException {
-        Path data = RealInputs.path("data/axolotl-fixtures/conversation.json");
-        Path expected = RealInputs.path("data/axolotl-fixtures/conversation.tokenized_llama2chat.json");
         Path template = Files.writeString(folder.resolve("llama2.jinja"), LLAMA2);
+        assertTheSameTurns("conversation.tokenized_llama2chat.json", "tokenizer.json", template);
+    }
+
+    /// Axolotl ends these turns twice, once in letters: this `tokenizer.json` knows `</s>` behind a blank only, which Vicuna's
+    /// format does not have, and the `tokenizer.model` beside it knows it everywhere.
+    @Test
+    void theSameTurnsAreTrainedInVicunasFormat() throws IOException {
+        assertTheSameTurns("conversation.tokenized.json", "tokenizer.model", Path.of("vicuna"));
+    }
+
+    private void assertTheSameTurns(String file, String vocabulary, Path template) throws IOException {
+        Path data = RealInputs.path("data/axolotl-fixtures/conversation.json");
+        Path expected = RealInputs.path("data/axolotl-fixtures/" + file);
         JsonNode labels = new ObjectMapper().readTree(expected.toFile()).get("labels");
         List<Integer> want = new ArrayList<>();
         labels.forEach(label -> want.add(label.intValue()));
@@ -36,7 +47,7 @@ class AxolotlFixtureTest {
                 new ObjectMapper().readTree(data.toFile()).toString());
         DatasetConfig config = DatasetConfig.of(array).withChatTemplate(template);
         SftConfig options = SftConfig.builder().assistantOnlyLoss(true).maxLength(100_000).build();
-        try (Tokenizer tokenizer = Tokenizer.load(RealInputs.path("tokenizers/llama2"))) {
+        try (Tokenizer tokenizer = Tokenizer.load(RealInputs.path("tokenizers/llama2").resolve(vocabulary))) {
             Example example = Dataset.load(config).examples(tokenizer, options).getFirst();
             List<Integer> got = new ArrayList<>();
             for (int i = 0; i < example.length(); i++) got.add(example.trained()[i] ? example.ids()[i] : -100);
@@ -55,7 +66,8 @@ class AxolotlFixtureTest {
             if (label == -100) turn.clear();
             else turn.add(label);
             if (label == end) {
-                turns.add(tokenizer.text(turn.stream().mapToInt(Integer::intValue).toArray()).strip());
+                String text = tokenizer.text(turn.stream().mapToInt(Integer::intValue).toArray()).strip();
+                turns.add(text.endsWith("</s>") ? text.substring(0, text.length() - 4).strip() : text);
                 turn.clear();
             }
         }

@@ -17,7 +17,7 @@ public final class TestFiles {
         }
     }
 
-    /// One of the small tokenizers: `llama2`, `llama3`, `qwen2` or `unigram`.
+    /// One of the small tokenizers: `llama2`, `llama3`, `qwen2`, `gpt2`, `gemma` or `unigram`.
     public static Path tokenizer(String kind) {
         return resource("fixtures/tokenizers/" + kind + ".tokenizer.json");
     }

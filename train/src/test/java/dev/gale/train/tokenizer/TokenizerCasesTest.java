@@ -20,7 +20,7 @@ class TokenizerCasesTest {
     @TempDir Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama2", "llama3", "qwen2", "unigram"})
+    @ValueSource(strings = {"llama2", "llama3", "qwen2", "gpt2", "gemma", "unigram"})
     void smallTokenizersAgree(String kind) {
         assertEquals("95 of 95 agree\n",
                 check(TestFiles.tokenizer(kind), TestFiles.resource("fixtures/tokenizers/" + kind + ".cases.json")));

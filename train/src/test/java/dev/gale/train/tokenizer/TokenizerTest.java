@@ -16,6 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.CountDownLatch;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -174,6 +176,30 @@ class TokenizerTest {
             tokenizer.requireFits(1503);
             var refused = assertThrows(InputException.class, () -> tokenizer.requireFits(1502));
             assertTrue(refused.getMessage().contains("1502"), refused.getMessage());
+        }
+    }
+
+    @Test
+    void closingWhileOthersEncodeIsSafe() throws InterruptedException {
+        for (int round = 0; round < 20; round++) {
+            Tokenizer tokenizer = Tokenizer.load(TestFiles.tokenizer("qwen2"));
+            int expected = tokenizer.ids("some words ".repeat(50), true).length;
+            CountDownLatch busy = new CountDownLatch(2);
+            List<Thread> threads = Stream.generate(() -> Thread.ofPlatform().start(() -> {
+                try {
+                    while (true) {
+                        assertEquals(expected, tokenizer.ids("some words ".repeat(50), true).length);
+                        busy.countDown();
+                    }
+                } catch (IllegalStateException closed) {
+                    assertEquals("the tokenizer is closed", closed.getMessage());
+                }
+            })).limit(2).toList();
+            busy.await();
+            tokenizer.close();
+            tokenizer.close();
+            for (Thread thread : threads) thread.join();
+            assertThrows(IllegalStateException.class, () -> tokenizer.decode(new int[] {1}, true));
         }
     }
 

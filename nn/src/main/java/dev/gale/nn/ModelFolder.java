@@ -1,0 +1,46 @@
+package dev.gale.nn;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.nn.safetensors.SafetensorsWriter;
+import dev.gale.tensor.DType;
+import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/// What a Hugging Face model folder has of a model.
+final class ModelFolder {
+    private static final long MAX_SHARD_BYTES = 5_000_000_000L;
+
+    private ModelFolder() {}
+
+    /// Writes `config.json` and the weights.
+    ///
+    /// @param dtype  of the dense weights in the file; null leaves each as it is
+    /// @param stored what `config.json` says of it
+    static void write(Path dir, Map<String, Tensor> weights, DType dtype, DType stored, ObjectNode config,
+                      Optional<BitsAndBytesConfig> quantization, TensorOps ops) {
+        new SafetensorsWriter(ops, dtype).writeSharded(dir, "model", weights, MAX_SHARD_BYTES);
+        config.put(config.has("dtype") ? "dtype" : "torch_dtype", HfConfig.dtypeName(stored));
+        quantization.ifPresentOrElse(quantized -> quantized.write(config, stored), () -> BitsAndBytesConfig.remove(config));
+        AtomicFile.write(dir.resolve("config.json"), config.toPrettyString() + "\n");
+    }
+
+    /// Every weight by its name.
+    ///
+    /// Throws: IllegalStateException while adapters are in place.
+    static Map<String, Tensor> weights(CausalLm model) {
+        for (Projection projection : model.projections().values()) {
+            if (!(projection instanceof Linear)) {
+                throw new IllegalStateException(projection.path()
+                        + " is no plain weight; merge or remove the adapter first");
+            }
+        }
+        Map<String, Tensor> byName = new LinkedHashMap<>();
+        for (Parameter parameter : model.parameters()) byName.put(parameter.name(), parameter.value());
+        return byName;
+    }
+}
