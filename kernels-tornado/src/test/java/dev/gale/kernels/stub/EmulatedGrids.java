@@ -44,7 +44,7 @@ public final class EmulatedGrids implements GridRunner {
 
     @Override
     public void library(String task, LibraryTaskDescriptor call) {
-        if (!call.getFunctionName().equals("cublasGemmExBF16")) {
+        if (!call.getFunctionName().equals("cublasGemmEx")) {
             throw new UnsupportedOperationException(task + " calls " + call.getFunctionName() + ", which is not emulated");
         }
         Object[] p = call.getParameters();
