@@ -1,11 +1,20 @@
 package dev.gale.bench.parity;
 
 import dev.gale.bench.RunShape;
+import dev.gale.nn.CausalLm;
+import dev.gale.nn.LoadOptions;
+import dev.gale.nn.ModelConfig;
+import dev.gale.nn.RopeConfig;
+import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.autograd.Checkpointing;
 import dev.gale.tensor.cpu.CpuOps;
+import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.ComputeDevice;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.train.SftConfig;
 import dev.gale.train.cli.DeviceOption;
+import dev.gale.train.cli.QuantizationOption;
 import dev.gale.train.demo.Demo;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -39,6 +48,16 @@ public final class ParityCommand implements Callable<Integer> {
 
     @Option(names = "--demo", description = "Steps of what `gale demo` trains, instead of a model with random weights.")
     private boolean demo;
+
+    @Option(names = "--model", paramLabel = "DIR", description = "A model folder, instead of a Llama with random weights.")
+    private Path folder;
+
+    @Mixin
+    private QuantizationOption quantization;
+
+    @Option(names = "--checkpointing", paramLabel = "none|layer|selective", defaultValue = "layer",
+            description = "What backward computes again: nothing, each layer, or each layer but attention (${DEFAULT-VALUE}).")
+    private Checkpointing checkpointing;
 
     @Option(names = "--layers", paramLabel = "L", defaultValue = "4", description = "Layers of the model (${DEFAULT-VALUE}).")
     private int layers;
@@ -74,8 +93,8 @@ public final class ParityCommand implements Callable<Integer> {
         ComputeDevice chosen = device.choose().orElseThrow(() -> new InputException(
                 "parity compares a device with the CPU: give --device gpu, and see `gale devices`"));
         if (!demo) {
-            SmallRun run = new SmallRun(layers, hidden, head, vocab, batch, seq, steps, lr);
-            return compare(chosen, run::run);
+            SftConfig training = SftConfig.builder().gradientCheckpointing(checkpointing).build();
+            return compare(chosen, new LoraRun(model(), training, batch, seq, steps, lr)::run);
         }
         Path folder = Files.createTempDirectory("gale-parity");
         try {
@@ -83,6 +102,16 @@ public final class ParityCommand implements Callable<Integer> {
         } finally {
             deleteTree(folder);
         }
+    }
+
+    private Function<TensorOps, CausalLm> model() {
+        LoadOptions options = quantization.loadOptions();
+        if (folder != null) return ops -> CausalLm.load(folder, options, ops);
+        int heads = hidden / head;
+        int keyHeads = heads % 2 == 0 ? heads / 2 : heads;                  // two query heads share one, if there are two
+        ModelConfig llama = new ModelConfig("LlamaForCausalLM", hidden, 3 * hidden, layers, heads, keyHeads, head, vocab, seq,
+                1e-5, Activation.SILU, false, false, true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.BF16, 0.06);
+        return ops -> CausalLm.random(llama, LoraRun.SEED, options.withDtype(DType.BF16), ops);
     }
 
     private void check() {
@@ -94,8 +123,8 @@ public final class ParityCommand implements Callable<Integer> {
         if (hidden % head != 0) throw new InputException("--hidden %d is no multiple of --head %d".formatted(hidden, head));
         if (head % 2 != 0) throw new InputException("--head must be even, got " + head);
         if (seq < 2) throw new InputException("--seq must be at least 2, got " + seq);
-        if (vocab < SmallRun.ALPHABET) {
-            throw new InputException("--vocab must be at least %d, got %d".formatted(SmallRun.ALPHABET, vocab));
+        if (vocab < Successors.ALPHABET) {
+            throw new InputException("--vocab must be at least %d, got %d".formatted(Successors.ALPHABET, vocab));
         }
         if (!(lr > 0)) throw new InputException("--lr must be above 0, got " + lr);
         if (!(tolerance >= 0)) throw new InputException("--tolerance must be at least 0, got " + tolerance);

@@ -8,7 +8,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /// How a command quantizes the model that it opens; the same options as keys of a run.
-final class QuantizationOption {
+public final class QuantizationOption {
     @Option(names = "--load-in-4bit", description = "Quantize the projections of the layers to 4 bits.")
     private boolean loadIn4bit;
 
@@ -26,7 +26,7 @@ final class QuantizationOption {
     private List<String> skipModules = new ArrayList<>();
 
     /// Throws: InputException when the options contradict each other.
-    LoadOptions loadOptions() {
+    public LoadOptions loadOptions() {
         Optional<Boolean> four = loadIn4bit ? Optional.of(true) : Optional.empty();
         Optional<Boolean> nested = doubleQuant ? Optional.of(true) : Optional.empty();
         return new QuantizationOptions(four, loadIn8bit, Optional.ofNullable(quantType), nested, Optional.empty(), skipModules)
