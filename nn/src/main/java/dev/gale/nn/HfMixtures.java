@@ -35,7 +35,8 @@ final class HfMixtures {
 
     /// @param shared whether there is an MLP beside the experts
     static Mixture qwen(Fields fields, int layers, boolean shared) {
-        int experts = fields.positive("num_experts", shared ? 60 : 128);
+        String count = fields.has("num_experts") ? "num_experts" : "num_local_experts";       // the second since Transformers 5
+        int experts = fields.positive(count, shared ? 60 : 128);
         RouteSpec route = route(fields, experts, fields.positive("num_experts_per_tok", shared ? 4 : 8),
                 fields.flag("norm_topk_prob"), 1, 1, 1);
         int step = fields.positive("decoder_sparse_step", 1);

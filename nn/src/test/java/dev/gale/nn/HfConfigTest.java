@@ -76,6 +76,15 @@ class HfConfigTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"qwen2-moe", "qwen3-moe"})
+    void expertsAreCountedInEitherSpelling(String name) {
+        ObjectNode json = HfConfig.json(Fixtures.folder(name).resolve("config.json"));
+        ModelConfig written = HfConfig.parse(json, "first");
+        json.set("num_local_experts", json.remove("num_experts"));
+        assertEquals(written, HfConfig.parse(json, "since Transformers 5"));
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"llama3-rope", "llama-linear", "llama-yarn", "llama"})
     void aWrittenConfigurationReadsBackEqual(String name) {
         ModelConfig config = HfConfig.read(Fixtures.folder(name));
