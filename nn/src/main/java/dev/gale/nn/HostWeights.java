@@ -21,7 +21,7 @@ public record HostWeights(boolean embedding, int layers) {
     }
 
     /// The place of a layer among those on the host, or -1.
-    int piece(int layer, int all) {
+    public int piece(int layer, int all) {
         int streamed = Math.min(layers, all);
         int before = (int) ((long) layer * streamed / all);
         return (long) (layer + 1) * streamed / all > before ? before : -1;

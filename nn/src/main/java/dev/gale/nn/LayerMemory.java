@@ -16,8 +16,7 @@ final class LayerMemory {
         long bytes = 0;
         for (int layer = 0; layer < config.numLayers(); layer++) {
             if (onHost.piece(layer, config.numLayers()) >= 0) continue;
-            long parameters = config.layerParameters(layer);
-            bytes += quantization == null ? dtype.bytes(parameters) : quantization.bytes(parameters) + QUANTIZED_EXTRA;
+            bytes += config.layerBytes(layer, dtype, quantization) + (quantization == null ? 0 : QUANTIZED_EXTRA);
         }
         ops.reserve(bytes);
     }

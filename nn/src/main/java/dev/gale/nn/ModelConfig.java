@@ -4,8 +4,8 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
+import dev.gale.tensor.quant.Quantization;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /// Everything about a decoder-only model that changes its computation. Families differ by these fields, never by a
 /// subclass.
@@ -80,7 +80,7 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
     }
 
     /// Weights of a layer, biases not counted.
-    public long layerParameters(int layer) {
+    private long layerParameters(int layer) {
         long attention = variant.latent() != null ? variant.latent().parameters(hiddenSize, numHeads)
                 : (2L * numHeads + 2L * numKvHeads) * headDim * hiddenSize;
         long matrices = variant.form().gated() ? 3 : 2;
@@ -88,9 +88,11 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
         return attention + mlp + (variant.form().postNorms() ? 4L : 2L) * hiddenSize;
     }
 
-    /// Weights of a layer on average, biases not counted.
-    public long layerParameters() {
-        return IntStream.range(0, numLayers).mapToLong(this::layerParameters).sum() / numLayers;
+    /// Bytes of a layer's weights, biases not counted.
+    ///
+    /// @param quantization null where they are of dtype
+    public long layerBytes(int layer, DType dtype, Quantization quantization) {
+        return quantization == null ? dtype.bytes(layerParameters(layer)) : quantization.bytes(layerParameters(layer));
     }
 
     /// Whether a layer has experts.

@@ -53,6 +53,16 @@ public final class Convert {
         }
     }
 
+    /// Writes: elements toIndex and after `=` as many from fromIndex on, rounded to toType.
+    public static void copy(MemorySegment to, DType toType, long toIndex, MemorySegment from, DType fromType, long fromIndex,
+                            long count) {
+        if (toType == fromType) {
+            MemorySegment.copy(from, fromType.bytes(fromIndex), to, toType.bytes(toIndex), toType.bytes(count));
+            return;
+        }
+        for (long i = 0; i < count; i++) set(to, toType, toIndex + i, get(from, fromType, fromIndex + i));
+    }
+
     /// Element i of an I32 segment.
     public static int getInt(MemorySegment segment, long i) {
         return segment.get(I32, i * 4);

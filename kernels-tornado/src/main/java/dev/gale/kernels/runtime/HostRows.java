@@ -15,16 +15,7 @@ final class HostRows {
         MemorySegment to = y.segment();
         MemorySegment from = table.segment();
         int cols = y.cols();
-        boolean alike = y.dtype() == table.dtype();
-        long bytes = table.dtype().bytes(cols);
-        IntStream.range(0, rows.length).parallel().forEach(i -> {
-            if (alike) {
-                MemorySegment.copy(from, rows[i] * bytes, to, i * bytes, bytes);
-            } else {
-                for (int c = 0; c < cols; c++) {
-                    Convert.set(to, y.dtype(), (long) i * cols + c, Convert.get(from, table.dtype(), (long) rows[i] * cols + c));
-                }
-            }
-        });
+        IntStream.range(0, rows.length).parallel().forEach(i ->
+                Convert.copy(to, y.dtype(), (long) i * cols, from, table.dtype(), (long) rows[i] * cols, cols));
     }
 }

@@ -15,6 +15,7 @@ import dev.gale.train.SftConfig;
 import dev.gale.train.StepTrial;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /// Finds how a model's adapters can be trained in a device's memory: the fastest setting in which a step fits, and the longest
 /// sequence. Every answer comes from a step that was run on the device's own allocator.
@@ -108,9 +109,9 @@ record FitSearch(ModelConfig config, Quantization quantization, int rank, int ba
 
     /// Bytes between host and device in one direction: layer inputs go and come, weights come for forward and for backward.
     private double linkTraffic(Fit fit) {
-        double weights = fit.setting.onHost().layers() == 0 ? 0
-                : 2.0 * fit.setting.onHost().layers() * (quantization == null ? DType.BF16.bytes(config.layerParameters())
-                : quantization.bytes(config.layerParameters()));
+        double weights = 2.0 * IntStream.range(0, config.numLayers())
+                .filter(layer -> fit.setting.onHost().piece(layer, config.numLayers()) >= 0)
+                .mapToLong(layer -> config.layerBytes(layer, DType.BF16, quantization)).sum();
         double inputs = fit.setting.offload() ? (double) config.numLayers() * fit.plan.tokens() * config.hiddenSize() * 2 : 0;
         return weights + inputs;
     }
