@@ -1,8 +1,9 @@
 """The peer of `gale bench step --device gpu`: Transformers and PEFT on the same GPU, SDPA attention, bf16 autocast, fused AdamW.
 
 Appends rows to bench/results/gpu.csv. Needs torch with CUDA, transformers and peft.
-usage, in the root folder of the sources: python3 bench/peer/hf_gpu_step.py SHAPE:BATCH:SEQ:CHECKPOINTING...
-e.g. 1b:4:2048:layer 8b:2:2048:none
+usage, in the root folder of the sources: python3 bench/peer/hf_gpu_step.py SHAPE[@LAYERS]:BATCH:SEQ:CHECKPOINTING...
+e.g. 1b:4:2048:layer 8b:2:2048:none qwen3-30b-a3b@4:2:2048:layer
+Experts of mixtures are adapted as PEFT does it for fused ones, by target_parameters.
 """
 import datetime
 import gc
@@ -16,18 +17,24 @@ import peft
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, MixtralConfig, Qwen3MoeConfig
 
 STEPS = 8
 WARM_UPS = 3
 FILE = "bench/results/gpu.csv"
 HEADER = ("date,device,driver,backend,tornadovm,jdk,commit,products,options,shape,layers,batch,seq,checkpointing,quantization,"
           "step_ms,tokens_per_s,peak_bytes,reserved_bytes,planned_bytes,first_step_s,settings,host_bytes,used_bytes")
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 SHAPES = {
-    "1b": dict(hidden_size=2048, intermediate_size=8192, num_hidden_layers=16, num_attention_heads=32, num_key_value_heads=8,
-               head_dim=64, vocab_size=128256, tie_word_embeddings=True),
-    "8b": dict(hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
-               head_dim=128, vocab_size=128256, tie_word_embeddings=False),
+    "1b": (LlamaConfig, dict(hidden_size=2048, intermediate_size=8192, num_hidden_layers=16, num_attention_heads=32,
+                             num_key_value_heads=8, head_dim=64, vocab_size=128256, tie_word_embeddings=True)),
+    "8b": (LlamaConfig, dict(hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32,
+                             num_key_value_heads=8, head_dim=128, vocab_size=128256, tie_word_embeddings=False)),
+    "mixtral-8x7b": (MixtralConfig, dict(hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32,
+                                         num_key_value_heads=8, vocab_size=32000, num_local_experts=8, num_experts_per_tok=2)),
+    "qwen3-30b-a3b": (Qwen3MoeConfig, dict(hidden_size=2048, intermediate_size=6144, num_hidden_layers=48, num_attention_heads=32,
+                                           num_key_value_heads=4, head_dim=128, vocab_size=151936, num_experts=128,
+                                           num_experts_per_tok=8, moe_intermediate_size=768, norm_topk_prob=True)),
 }
 
 
@@ -53,20 +60,24 @@ def add(shape, layers, batch, seq, checkpointing, seconds, peak, reserved, first
         print(*row, sep=",", file=csv)
 
 
-def run(shape, batch, seq, checkpointing):
+def run(shape, layers, batch, seq, checkpointing):
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     begin = time.time()
     torch.manual_seed(0)
-    config = LlamaConfig(**SHAPES[shape], rope_theta=500000.0, max_position_embeddings=max(8192, seq),
-                         attn_implementation="sdpa", use_cache=False)
+    family, values = SHAPES[shape]
+    if layers:
+        values = {**values, "num_hidden_layers": layers}
+    config = family(**values, rope_theta=500000.0, max_position_embeddings=max(8192, seq), attn_implementation="sdpa",
+                    use_cache=False)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device("cuda"):
-        model = LlamaForCausalLM(config)
+        model = AutoModelForCausalLM.from_config(config)
     torch.set_default_dtype(torch.float32)
-    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, lora_dropout=0.0, target_modules=[
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]))
+    adapted = (dict(target_modules=ATTENTION + ["gate_proj", "up_proj", "down_proj"]) if family is LlamaConfig else
+               dict(target_modules=ATTENTION, target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]))
+    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, lora_dropout=0.0, **adapted))
     if checkpointing == "layer":
         model.enable_input_require_grads()
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -92,4 +103,5 @@ def run(shape, batch, seq, checkpointing):
 
 for argument in sys.argv[1:]:
     shape, batch, seq, checkpointing = argument.split(":")
-    run(shape, int(batch), int(seq), checkpointing)
+    shape, _, layers = shape.partition("@")
+    run(shape, int(layers or 0), int(batch), int(seq), checkpointing)
