@@ -81,6 +81,17 @@ EXPERTS = {
                          T.DeepseekV2ForCausalLM,
                          ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
 }
+SIGHT = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
+PART = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+FAMILIES["gemma3-vision"] = lambda: (
+    T.Gemma3Config(text_config=dict(**{**BASE, "num_hidden_layers": 3}, head_dim=8, query_pre_attn_scalar=8, sliding_window=6,
+                                    layer_types=["sliding_attention", "sliding_attention", "full_attention"]),
+                   vision_config=SIGHT, mm_tokens_per_image=4, image_token_index=VOCAB - 1, boi_token_index=1, eoi_token_index=2),
+    T.Gemma3ForConditionalGeneration, PART)
+FAMILIES["mistral3-vision"] = lambda: (
+    T.Mistral3Config(text_config=dict(model_type="mistral", **BASE, head_dim=12, sliding_window=None, tie_word_embeddings=False, **PLAIN),
+                     vision_config=dict(model_type="pixtral", head_dim=8, **SIGHT), image_token_index=VOCAB - 1),
+    T.Mistral3ForConditionalGeneration, PART)
 if T.__version__.startswith("4."):
     FAMILIES = EXPERTS
 

@@ -58,8 +58,11 @@ public record BitsAndBytesConfig(Quantization quantization, SkipModules skipModu
     }
 
     /// How projections are quantized, by their paths; empty when none is.
-    static Optional<BitsAndBytesConfig> of(Map<String, Projection> projections) {
+    ///
+    /// @param beside modules that are no part of the language model
+    static Optional<BitsAndBytesConfig> of(Map<String, Projection> projections, List<String> beside) {
         List<String> dense = new ArrayList<>(List.of("lm_head"));                     // a list of names replaces that default
+        dense.addAll(beside);
         Tensor quantized = null;
         for (Map.Entry<String, Projection> projection : projections.entrySet()) {
             Tensor weight = projection.getValue().parameters().getFirst().value();

@@ -67,12 +67,12 @@ public final class CausalLm implements AutoCloseable {
         this.onHost = ops.onHost() ? HostWeights.NONE : onHost;
         int hidden = config.hiddenSize();
         WeightSource outer = this.onHost.embedding() ? weights.onHost() : weights;
-        embedding = DecoderLayer.parameter(outer, "model.embed_tokens.weight", config.vocabSize(), hidden);
+        WeightNames names = Family.of(config).names;
+        embedding = DecoderLayer.parameter(outer, names.root() + ".embed_tokens.weight", config.vocabSize(), hidden);
         for (int i = 0; i < config.numLayers(); i++) {
             layers.add(new DecoderLayer(config, i, isStreamed(i) ? weights.projectionsOnHost() : weights));
         }
-        WeightNames names = Family.of(config).names;
-        norm = Norm.of(config.variant().form().norm(), weights, names.finalNorm(), hidden, config.rmsNormEps());
+        norm = Norm.of(config.variant().form().norm(), weights, names.root() + "." + names.finalNorm(), hidden, config.rmsNormEps());
         head = config.tieWordEmbeddings() ? embedding
                 : DecoderLayer.parameter(outer, "lm_head.weight", config.vocabSize(), hidden);
         headBias = names.headBias() ? DecoderLayer.parameter(weights, "lm_head.bias", config.vocabSize()) : null;
@@ -90,7 +90,8 @@ public final class CausalLm implements AutoCloseable {
         Path file = dir.resolve("config.json");
         ObjectNode configJson = HfConfig.json(file);
         RopeScaling scaling = options.ropeScaling();
-        if (scaling != null) scaling.applyTo(configJson);
+        Family family = HfConfig.family(configJson, file.toString());
+        if (scaling != null) scaling.applyTo(HfTextPart.own(configJson, family, file.toString()));
         ModelConfig config = HfConfig.read(dir, configJson);
         int maxSeqLen = options.maxSeqLen() == 0 && scaling != null ? scaling.context(config.maxSeqLen()) : options.maxSeqLen();
         Optional<BitsAndBytesConfig> packed = BitsAndBytesConfig.read(configJson, file.toString());
@@ -98,7 +99,7 @@ public final class CausalLm implements AutoCloseable {
         Path generation = dir.resolve("generation_config.json");
         ObjectNode generationJson = Files.exists(generation) ? HfConfig.json(generation) : null;
         Set<Tensor> owned = identitySet();
-        WeightFiles files = WeightFiles.open(dir);
+        WeightFiles files = WeightFiles.open(dir, family::path);
         try {
             LayerMemory.reserve(ops, config, options.dtype(config.dtype()),
                     packed.map(BitsAndBytesConfig::quantization).orElse(options.quantization()), options.onHost());
@@ -121,7 +122,8 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /// @param options a dtype, and a quantization or none
-    public static CausalLm random(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
+    public static CausalLm random(ModelConfig shape, long seed, LoadOptions options, TensorOps ops) {
+        ModelConfig config = shape.languageModel();
         Set<Tensor> owned = identitySet();
         LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
         return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
@@ -129,7 +131,8 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /// As `random`, but ready in seconds on a device, whatever the size: see `RandomRows`. For measuring.
-    public static CausalLm randomRows(ModelConfig config, long seed, LoadOptions options, TensorOps ops) {
+    public static CausalLm randomRows(ModelConfig shape, long seed, LoadOptions options, TensorOps ops) {
+        ModelConfig config = shape.languageModel();
         Set<Tensor> owned = identitySet();
         try (RandomRows rows = new RandomRows(ops, seed, options.dtype(), config.initializerRange())) {
             for (int width : List.of(config.hiddenSize(), config.intermediateSize(), config.attention().queryWidth())) {
@@ -336,7 +339,7 @@ public final class CausalLm implements AutoCloseable {
         head = tied ? embedding : TokenRows.resized(ops, head, rows, owned);
         if (headBias != null) headBias = TokenRows.resized(ops, headBias, rows, owned);
         config = config.withVocabSize(rows);
-        configJson.put("vocab_size", rows);
+        ModelFolder.languageModel(this, configJson).put("vocab_size", rows);
     }
 
     /// Lets sequences end with another token, too; folders that are saved say so.
@@ -344,7 +347,7 @@ public final class CausalLm implements AutoCloseable {
         SequencedSet<Integer> ids = new LinkedHashSet<>(List.of(id));
         ids.addAll(config.eosTokenIds());
         config = config.withEosTokenIds(List.copyOf(ids));
-        ids.forEach(configJson.putArray("eos_token_id")::add);
+        ids.forEach(ModelFolder.languageModel(this, configJson).putArray("eos_token_id")::add);
         if (generationJson != null) ids.forEach(generationJson.putArray("eos_token_id")::add);
     }
 
@@ -459,14 +462,17 @@ public final class CausalLm implements AutoCloseable {
     /// Throws: InputException when it cannot be written; IllegalStateException while adapters are in place.
     public void save(Path dir, DType dtype) {
         ObjectNode json = configJson.deepCopy();
-        if (config.tieWordEmbeddings() && head != embedding) json.put("tie_word_embeddings", false);
-        ModelFolder.write(dir, weights(), dtype, dtype != null ? dtype : embedding.value().dtype(), json, quantization(), ops);
+        if (config.tieWordEmbeddings() && head != embedding) {
+            json.put("tie_word_embeddings", false);
+            ModelFolder.languageModel(this, json).put("tie_word_embeddings", false);
+        }
+        ModelFolder.write(dir, ModelFolder.stored(config, weights(), files), dtype, dtype != null ? dtype : embedding.value().dtype(), json, quantization(), ops);
         if (generationJson != null) AtomicFile.write(dir.resolve("generation_config.json"), generationJson.toPrettyString() + "\n");
     }
 
     /// How projections are quantized, if any are.
     public Optional<BitsAndBytesConfig> quantization() {
-        return BitsAndBytesConfig.of(projections());
+        return BitsAndBytesConfig.of(projections(), Family.of(config).beside());
     }
 
     private Map<String, Tensor> weights() {

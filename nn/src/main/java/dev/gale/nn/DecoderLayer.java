@@ -25,7 +25,7 @@ final class DecoderLayer {
     private final Block mlp;
 
     DecoderLayer(ModelConfig config, int index, WeightSource weights) {
-        path = "model.layers." + index;
+        path = Family.of(config).names.root() + ".layers." + index;
         LayerForm form = config.variant().form();
         parallel = form.parallel();
         multiplier = (float) config.variant().multipliers().residual();

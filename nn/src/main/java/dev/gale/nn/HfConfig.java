@@ -71,8 +71,9 @@ public final class HfConfig {
     /// @param place file name for messages
     /// Throws: InputException as `read`.
     public static ModelConfig parse(ObjectNode json, String place) {
-        Fields fields = new Fields(place, json);
-        Family family = family(fields);
+        Family named = family(json, place);
+        Family family = named.text();
+        Fields fields = new Fields(place, HfTextPart.read(json, named, place));
         int hidden = fields.positive("hidden_size");
         int heads = fields.positive("num_attention_heads");
         int kvHeads = fields.positive("num_key_value_heads", HfFamilies.numKvHeads(family, heads));
@@ -94,7 +95,7 @@ public final class HfConfig {
         RopeConfig rope = HfRope.parse(fields, rotated, maxSeqLen, family);
         Variant variant = HfFamilies.variant(family, fields, hidden, layers, dtype);
         if (latent) variant = variant.with(Multipliers.NONE.withAttention(HfMixtures.attentionScale(rope, headDim)));
-        return new ModelConfig(family.architecture, hidden, fields.positive("intermediate_size"), layers, heads, kvHeads, headDim,
+        return new ModelConfig(named.architecture, hidden, fields.positive("intermediate_size"), layers, heads, kvHeads, headDim,
                 fields.positive("vocab_size"), maxSeqLen, HfFamilies.normEps(family, fields),
                 activation(HfFamilies.activation(family, fields), fields), HfFamilies.attentionBias(family, fields),
                 HfFamilies.mlpBias(family, fields), fields.flag("tie_word_embeddings", HfFamilies.tiesEmbeddings(family)),
@@ -103,7 +104,9 @@ public final class HfConfig {
                 variant);
     }
 
-    private static Family family(Fields fields) {
+    /// Throws: InputException when it is unknown.
+    static Family family(ObjectNode json, String place) {
+        Fields fields = new Fields(place, json);
         JsonNode names = fields.json().path("architectures");
         String known = Family.known();
         if (!names.isArray() || names.isEmpty()) {
@@ -147,8 +150,9 @@ public final class HfConfig {
 
     /// The config.json of a configuration that came from no file.
     public static ObjectNode toJson(ModelConfig config) {
+        Family family = Family.of(config).text();
         ObjectNode json = JSON.createObjectNode();
-        json.putArray("architectures").add(config.architecture());
+        json.putArray("architectures").add(family.architecture);
         json.put("hidden_size", config.hiddenSize()).put("intermediate_size", config.intermediateSize());
         json.put("num_hidden_layers", config.numLayers()).put("num_attention_heads", config.numHeads());
         json.put("num_key_value_heads", config.numKvHeads()).put("head_dim", config.headDim());
@@ -163,7 +167,7 @@ public final class HfConfig {
         json.put("attention_bias", config.attentionBias()).put("mlp_bias", config.mlpBias());
         json.put("tie_word_embeddings", config.tieWordEmbeddings());
         HfRope.write(json, config.rope());
-        HfFamilies.write(json, Family.of(config), config);
+        HfFamilies.write(json, family, config);
         if (config.bosTokenId() >= 0) json.put("bos_token_id", config.bosTokenId());
         if (config.padTokenId() >= 0) json.put("pad_token_id", config.padTokenId());
         if (config.eosTokenIds().size() == 1) json.put("eos_token_id", config.eosTokenIds().getFirst());

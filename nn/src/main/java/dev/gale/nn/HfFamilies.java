@@ -91,6 +91,7 @@ final class HfFamilies {
             case QWEN2_MOE -> Variant.of(LayerForm.QWEN2).with(qwenKinds(fields, layers)).with(HfMixtures.qwen(fields, layers, true));
             case QWEN3_MOE -> Variant.of(LayerForm.QWEN3).with(qwenKinds(fields, layers)).with(HfMixtures.qwen(fields, layers, false));
             case DEEPSEEK_V2 -> HfMixtures.deepseek(fields, layers);
+            case GEMMA3_VISION, MISTRAL3_VISION -> throw new IllegalArgumentException(family + " is read as its language model");
             case GRANITE -> Variant.LLAMA.with(new Multipliers(fields.number("embedding_multiplier", 1),
                     fields.number("attention_multiplier", 1), fields.number("residual_multiplier", 1),
                     1 / nonZero(fields, "logits_scaling"), 0, 0));

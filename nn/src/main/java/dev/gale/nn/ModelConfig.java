@@ -100,6 +100,13 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
         return variant.mixture() != null && variant.mixture().isSparse(layer);
     }
 
+    /// The same model without what it is a part of.
+    ModelConfig languageModel() {
+        return new ModelConfig(Family.of(this).text().architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads,
+                headDim, vocabSize, maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias, tieWordEmbeddings, rope,
+                bosTokenId, eosTokenIds, padTokenId, dtype, initializerRange, variant);
+    }
+
     /// The same model with another rotary embedding.
     ModelConfig withRope(RopeConfig other) {
         return new ModelConfig(architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads, headDim,

@@ -1,18 +1,21 @@
 package dev.gale.nn;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.nn.safetensors.QuantizedTensors;
 import dev.gale.nn.safetensors.SafetensorsWriter;
+import dev.gale.nn.safetensors.WeightFiles;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /// What a Hugging Face model folder has of a model.
-final class ModelFolder {
+public final class ModelFolder {
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
 
     private ModelFolder() {}
@@ -27,6 +30,35 @@ final class ModelFolder {
         config.put(config.has("dtype") ? "dtype" : "torch_dtype", HfConfig.dtypeName(stored));
         quantization.ifPresentOrElse(quantized -> quantized.write(config, stored), () -> BitsAndBytesConfig.remove(config));
         AtomicFile.write(dir.resolve("config.json"), config.toPrettyString() + "\n");
+    }
+
+    /// Weights by their names in files: of a part, with all that the model's own files hold beside it.
+    ///
+    /// @param files null when the model came from none
+    static Map<String, Tensor> stored(ModelConfig config, Map<String, Tensor> weights, WeightFiles files) {
+        Family family = Family.of(config);
+        Map<String, Tensor> stored = new LinkedHashMap<>();
+        weights.forEach((path, weight) -> stored.put(family.stored(path), weight));
+        if (!family.isPart()) return stored;
+        for (String path : files.names()) {
+            if (!QuantizedTensors.belongsTo(weights.keySet(), path)) stored.put(family.stored(path), files.tensor(path));
+        }
+        return stored;
+    }
+
+    /// Where config.json has the fields of the language model: a part of it that changes with what is returned, or all of it.
+    static ObjectNode languageModel(CausalLm model, ObjectNode config) {
+        return HfTextPart.own(config, Family.of(model.config()), "config.json");
+    }
+
+    /// Sets parameters of a model to what a folder holds that `write` wrote.
+    /// Throws: InputException when it holds something else.
+    public static void restore(CausalLm model, List<Parameter> parameters, Path dir) {
+        try (WeightFiles files = WeightFiles.open(dir, Family.of(model.config())::path)) {
+            for (Parameter parameter : parameters) {
+                model.ops().copy(parameter.value(), files.tensor(parameter.name(), parameter.value().shape()));
+            }
+        }
     }
 
     /// Every weight by its name.

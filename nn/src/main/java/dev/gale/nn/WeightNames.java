@@ -2,7 +2,8 @@ package dev.gale.nn;
 
 /// Names of modules in the files of a family, where families differ.
 ///
-/// @param finalNorm  path of the norm before the head
+/// @param root       path of what has embedding, layers and the norm before the head
+/// @param finalNorm  that norm in it
 /// @param output     the projection after attention
 /// @param up         the MLP's first projection, or the one beside the gate
 /// @param down       the MLP's last projection
@@ -10,20 +11,26 @@ package dev.gale.nn;
 /// @param sparse     the MLP of layers with experts
 /// @param expertGate an expert's gate, and so on
 /// @param shared     the MLP beside experts
-record WeightNames(String finalNorm, String output, String up, String down, boolean headBias, String sparse, String expertGate,
-                   String expertUp, String expertDown, String shared) {
-    static final WeightNames LLAMA = dense("model.norm", "o_proj", "up_proj", "down_proj", false);
-    static final WeightNames PHI = dense("model.final_layernorm", "dense", "fc1", "fc2", true);
+record WeightNames(String root, String finalNorm, String output, String up, String down, boolean headBias, String sparse,
+                   String expertGate, String expertUp, String expertDown, String shared) {
+    private static final String MODEL = "model";
+    static final WeightNames LLAMA = dense("norm", "o_proj", "up_proj", "down_proj", false);
+    static final WeightNames PHI = dense("final_layernorm", "dense", "fc1", "fc2", true);
     static final WeightNames MIXTRAL = sparse("block_sparse_moe", "w1", "w3", "w2", "");
     static final WeightNames QWEN_MOE = sparse("mlp", "gate_proj", "up_proj", "down_proj", "shared_expert");
     static final WeightNames DEEPSEEK = sparse("mlp", "gate_proj", "up_proj", "down_proj", "shared_experts");
 
     private static WeightNames dense(String finalNorm, String output, String up, String down, boolean headBias) {
-        return new WeightNames(finalNorm, output, up, down, headBias, "", "", "", "", "");
+        return new WeightNames(MODEL, finalNorm, output, up, down, headBias, "", "", "", "", "");
     }
 
     /// Names of Llama, and those of experts.
     private static WeightNames sparse(String mlp, String gate, String up, String down, String shared) {
-        return new WeightNames("model.norm", "o_proj", "up_proj", "down_proj", false, mlp, gate, up, down, shared);
+        return new WeightNames(MODEL, "norm", "o_proj", "up_proj", "down_proj", false, mlp, gate, up, down, shared);
+    }
+
+    /// The same names in another place.
+    WeightNames within(String other) {
+        return new WeightNames(other, finalNorm, output, up, down, headBias, sparse, expertGate, expertUp, expertDown, shared);
     }
 }

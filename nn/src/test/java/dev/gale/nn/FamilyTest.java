@@ -2,13 +2,16 @@ package dev.gale.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.nn.generate.GenerationConfig;
 import dev.gale.nn.generate.Generator;
 import dev.gale.nn.safetensors.Safetensors;
 import dev.gale.tensor.DType;
+import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
@@ -24,10 +27,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Models of every family against Transformers.
 class FamilyTest {
@@ -160,7 +166,9 @@ class FamilyTest {
         float[] before;
         try (TensorOps ops = new CpuOps(); CausalLm model = CausalLm.load(source, LoadOptions.defaults(), ops);
              Safetensors file = Safetensors.open(source.resolve("model.safetensors"))) {
-            assertEquals(new TreeSet<>(file.names()),
+            Family family = Family.of(model.config());
+            assertEquals(file.names().stream().map(family::path)
+                            .filter(path -> family.beside().stream().noneMatch(path::startsWith)).collect(Collectors.toCollection(TreeSet::new)),
                     new TreeSet<>(model.parameters().stream().map(Parameter::name).toList()));
             before = Fixtures.logits(model, text);
             model.save(dir, null);
@@ -171,9 +179,52 @@ class FamilyTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"gemma3-vision", "mistral3-vision"})
+    void whatSeesIsSavedBesideTheLanguageModel(String name, @TempDir Path dir) {
+        Path source = Fixtures.folder(name);
+        try (TensorOps ops = new CpuOps(); CausalLm model = CausalLm.load(source, LoadOptions.defaults(), ops)) {
+            model.resizeEmbedding(70);
+            model.addEosToken(65);
+            model.save(dir, DType.F32);
+            try (Safetensors before = Safetensors.open(source.resolve("model.safetensors"));
+                 Safetensors after = Safetensors.open(dir.resolve("model.safetensors"))) {
+                assertEquals(before.names(), after.names());
+                for (String tensor : before.names()) {
+                    if (!tensor.contains("embed_tokens")) assertArrayEquals(before.readFloats(tensor), after.readFloats(tensor), tensor);
+                }
+            }
+            assertEquals(model.config(), HfConfig.read(dir));
+        }
+        ObjectNode json = HfConfig.json(dir.resolve("config.json"));
+        assertTrue(json.has("vision_config") && !json.has("vocab_size"));
+        assertEquals(70, json.path("text_config").path("vocab_size").asInt());
+    }
+
+    @Test
+    void absentFieldsOfAModelThatSeesTakeTheDefaultsOfTransformers() {
+        ObjectNode json = HfConfig.newObject();
+        json.putArray("architectures").add("Gemma3ForConditionalGeneration");
+        assertEquals("m: the required field 'text_config' is missing",
+                assertThrows(InputException.class, () -> HfConfig.parse(json, "m")).getMessage());
+        json.putArray("eos_token_id").add(1).add(106);
+        ObjectNode rope = HfConfig.newObject().put("factor", 8.0).put("rope_type", "linear");
+        ObjectNode text = json.put("torch_dtype", "bfloat16").putObject("text_config");              // as google/gemma-3-4b-it has it
+        text.put("hidden_size", 2560).put("intermediate_size", 10240).put("model_type", "gemma3_text");
+        text.put("num_hidden_layers", 34).put("sliding_window", 1024).set("rope_scaling", rope);
+        ModelConfig config = HfConfig.parse(json, "m");
+        assertEquals(List.of(8, 4, 256, 262_208, 131_072), List.of(config.numHeads(), config.numKvHeads(), config.headDim(),
+                config.vocabSize(), config.maxSeqLen()));
+        assertEquals(List.of(1, 106), config.eosTokenIds());
+        assertEquals(DType.BF16, config.dtype());
+        assertTrue(config.tieWordEmbeddings());
+        assertEquals(8, config.rope().factor());
+        assertEquals(50.5f, (float) config.variant().multipliers().embedding());                        // of sqrt(2560) in BF16
+    }
+
+    @ParameterizedTest
     @MethodSource("families")
     void aWrittenConfigurationReadsBackEqual(String name) {
         ModelConfig config = HfConfig.read(Fixtures.folder(name));
-        assertEquals(config, HfConfig.parse(HfConfig.toJson(config), "written"));
+        assertEquals(config.languageModel(), HfConfig.parse(HfConfig.toJson(config), "written"));
     }
 }

@@ -3,7 +3,7 @@ package dev.gale.train;
 import dev.gale.nn.CausalLm;
 import dev.gale.nn.HfConfig;
 import dev.gale.nn.LoadOptions;
-import dev.gale.nn.safetensors.WeightFiles;
+import dev.gale.nn.ModelFolder;
 import dev.gale.peft.LoraConfig;
 import dev.gale.peft.PeftModel;
 import dev.gale.tensor.DType;
@@ -225,11 +225,7 @@ public final class FastLanguageModel implements AutoCloseable {
             adapter.restore(source);
             return;
         }
-        try (WeightFiles files = WeightFiles.open(source)) {
-            for (Parameter parameter : trainable()) {
-                ops.copy(parameter.value(), files.tensor(parameter.name(), parameter.value().shape()));
-            }
-        }
+        ModelFolder.restore(model, trainable(), source);
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /// The weights of a model folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names, all
 /// opened and checked.
@@ -24,20 +25,34 @@ public final class WeightFiles implements AutoCloseable {
 
     private final Path dir;
     private final Map<Path, Safetensors> files = new LinkedHashMap<>();
-    private final Map<String, Safetensors> byTensor = new LinkedHashMap<>();
+    private final Map<String, Place> byTensor = new LinkedHashMap<>();
+    private final UnaryOperator<String> names;
 
-    private WeightFiles(Path dir) {
+    /// Where a tensor is.
+    private record Place(Safetensors file, String name) {
+        Shape shape() {
+            return file.shape(name);
+        }
+    }
+
+    private WeightFiles(Path dir, UnaryOperator<String> names) {
         this.dir = dir;
+        this.names = names;
     }
 
     /// Opens every weight file of a folder.
     /// Throws: InputException when one is missing or broken, or a shard lacks a tensor that the index promises.
     public static WeightFiles open(Path dir) {
-        WeightFiles weights = new WeightFiles(dir);
+        return open(dir, UnaryOperator.identity());
+    }
+
+    /// @param names by which a tensor is asked for here, of its name in the files
+    public static WeightFiles open(Path dir, UnaryOperator<String> names) {
+        WeightFiles weights = new WeightFiles(dir, names);
         try {
             if (Files.exists(dir.resolve(SINGLE))) {
                 Safetensors file = weights.file(dir.resolve(SINGLE));
-                for (String name : file.names()) weights.byTensor.put(name, file);
+                for (String name : file.names()) weights.put(name, file);
             } else if (Files.exists(dir.resolve(INDEX))) {
                 weights.openShards(dir.resolve(INDEX));
             } else {
@@ -75,8 +90,12 @@ public final class WeightFiles implements AutoCloseable {
                 throw new InputException("%s lacks tensor %s, although %s puts it there; download both again"
                         .formatted(shard, field.getKey(), index.getFileName()));
             }
-            byTensor.put(field.getKey(), file);
+            put(field.getKey(), file);
         }
+    }
+
+    private void put(String stored, Safetensors file) {
+        byTensor.put(names.apply(stored), new Place(file, stored));
     }
 
     private static JsonNode readIndex(Path index) {
@@ -106,7 +125,7 @@ public final class WeightFiles implements AutoCloseable {
 
     /// The file that holds a tensor.
     public Path file(String name) {
-        return byTensor.get(name).file();
+        return byTensor.get(name).file().file();
     }
 
     public boolean has(String name) {
@@ -116,17 +135,23 @@ public final class WeightFiles implements AutoCloseable {
     /// A window into a mapped file, valid until `close`.
     /// Throws: InputException naming the file when the tensor is missing or has another shape.
     public Tensor tensor(String name, Shape expected) {
-        Safetensors file = byTensor.get(name);
+        Place place = byTensor.get(name);
         String remedy = "use the config.json that belongs to these weights";
-        if (file == null) {
+        if (place == null) {
             throw new InputException("%s lacks tensor %s of shape %s, which config.json asks for; %s"
                     .formatted(place(), name, expected, remedy));
         }
-        if (!file.shape(name).equals(expected)) {
+        if (!place.shape().equals(expected)) {
             throw new InputException("%s: tensor %s has shape %s, but config.json asks for %s; %s"
-                    .formatted(file.file(), name, file.shape(name), expected, remedy));
+                    .formatted(file(name), place.name(), place.shape(), expected, remedy));
         }
-        return file.tensor(name);
+        return tensor(name);
+    }
+
+    /// As above, a tensor that is there, of whatever shape.
+    public Tensor tensor(String name) {
+        Place place = byTensor.get(name);
+        return place.file().tensor(place.name());
     }
 
     /// A tensor as its file has it.
@@ -136,9 +161,9 @@ public final class WeightFiles implements AutoCloseable {
 
     /// Throws: InputException when there is no such tensor.
     Stored stored(String name) {
-        Safetensors file = byTensor.get(name);
-        if (file == null) throw new InputException("%s lacks tensor %s; download it again".formatted(place(), name));
-        return new Stored(file.dtype(name), file.shape(name), file.bytes(name));
+        Place place = byTensor.get(name);
+        if (place == null) throw new InputException("%s lacks tensor %s; download it again".formatted(place(), name));
+        return new Stored(place.file().dtype(place.name()), place.shape(), place.file().bytes(place.name()));
     }
 
     /// Whether a tensor has that shape and a dtype that is computed with, rather than codes of few bits.
