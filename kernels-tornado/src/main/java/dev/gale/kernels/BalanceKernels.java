@@ -16,18 +16,19 @@ public final class BalanceKernels {
     /// Choices and sums of probabilities of each block of `GROUP` tokens.
     /// Shapes: shares F32 `[blocks, 2, count]`, experts I32 `[rows, k]`, logits `[rows, count]`, F32, BF16 or F16; present I32
     /// `[rows]`. Operands in the table in that order.
-    /// Launch: `ceil(rows / GROUP)` work-groups of `GROUP` threads: a thread has a token, then experts; 2 KB of local memory.
+    /// Launch: `ceil(rows / GROUP)` work-groups of `GROUP` threads: a thread has a token, then experts; 3 KB of local memory.
     /// Numerics: F32, in order of tokens. Writes: `=`.
     public static void balanceShares(KernelContext context, IntArray table, int slot, FloatArray shares, IntArray experts,
             FloatArray logits, ShortArray logitsHalf, int type, IntArray present, int rows, int count, int k) {
         float[] tops = context.allocateFloatLocalArray(GROUP);
-        float[] inverses = context.allocateFloatLocalArray(GROUP);       // -1 for rows that do not count
-        float[] pin = new float[2];                                      // keeps reads where they stand: see Reduce
+        float[] inverses = context.allocateFloatLocalArray(GROUP);
+        int[] seen = context.allocateIntLocalArray(GROUP);
+        float[] pin = new float[2];                  // keeps reads where they stand: see Reduce
         int block = context.groupIdx;
         int thread = context.localIdx;
         int t = block * GROUP + thread;
         float top = 0f;
-        float inverse = -1f;
+        float inverse = 0f;
         int here = 0;
         if (t < rows) here = present.get(table.get(slot + 3) + t);
         if (here > 0) {
@@ -40,6 +41,7 @@ public final class BalanceKernels {
         }
         tops[thread] = top;
         inverses[thread] = inverse;
+        seen[thread] = here;
         context.localBarrier();
         int sharesAt = table.get(slot) + block * 2 * count;
         int expertsAt = table.get(slot + 1) + block * GROUP * k;
@@ -48,7 +50,7 @@ public final class BalanceKernels {
             pin[0] = 0f;
             pin[1] = 0f;
             for (int j = 0; j < GROUP; j++) {
-                if (!(inverses[j] < 0f)) {
+                if (seen[j] > 0) {
                     for (int s = 0; s < k; s++) if (experts.get(expertsAt + j * k + s) == e) pin[0] = pin[0] + 1f;
                     float z = Elements.get(logits, logitsHalf, type, logitsAt + j * count + e);
                     pin[1] = pin[1] + TornadoMath.exp(z - tops[j]) * inverses[j];
