@@ -92,12 +92,21 @@ FAMILIES["mistral3-vision"] = lambda: (
     T.Mistral3Config(text_config=dict(model_type="mistral", **BASE, head_dim=12, sliding_window=None, tie_word_embeddings=False, **PLAIN),
                      vision_config=dict(model_type="pixtral", head_dim=8, **SIGHT), image_token_index=VOCAB - 1),
     T.Mistral3ForConditionalGeneration, PART)
+ROUTED, AUX_COEF = ["mixtral", "qwen2-moe", "qwen3-moe"], 0.3          # families with a router's loss, and its factor in tests
 if T.__version__.startswith("4."):
     FAMILIES = EXPERTS
 
 
 def loss_of(logits, labels):
     return F.cross_entropy(logits[:, :-1].reshape(-1, logits.size(-1)).float(), labels[:, 1:].reshape(-1), ignore_index=-100)
+
+
+def step_loss(model, ids, mask, labels):
+    """The loss as Transformers adds it up, the router's if the model has one, and the logits."""
+    out = model(input_ids=ids, attention_mask=mask)
+    aux = getattr(out, "aux_loss", None)
+    loss = loss_of(out.logits, labels)
+    return loss if aux is None else loss + model.config.router_aux_loss_coef * aux, aux, out.logits
 
 
 def weights(model):
@@ -133,8 +142,7 @@ def lora(base, out, targets, batch, **extra):
         json.dump(config, file, indent=2)
     model.train()
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    logits = model(input_ids=ids, attention_mask=mask).logits
-    loss = loss_of(logits, labels)
+    loss, aux, logits = step_loss(model, ids, mask, labels)
     loss.backward()
     tensors = {"input_ids": ids, "attention_mask": mask, "labels": labels, "logits": logits.detach()}
     tensors |= {"grad." + name: p.grad.clone() for name, p in trained.items()}
@@ -142,16 +150,17 @@ def lora(base, out, targets, batch, **extra):
     optimizer = torch.optim.AdamW(trained.values(), lr=1e-2, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
     for _ in range(5):
         optimizer.zero_grad()
-        step_loss = loss_of(model(input_ids=ids, attention_mask=mask).logits, labels)
-        step_loss.backward()
+        now, _, _ = step_loss(model, ids, mask, labels)
+        now.backward()
         norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
         optimizer.step()
-        steps.append([float(step_loss), float(norm)])
+        steps.append([float(now), float(norm)])
     tensors |= {"after5." + name: p.detach().clone() for name, p in trained.items()}
     with torch.no_grad():
         tensors["merged_logits"] = model.merge_and_unload()(input_ids=ids, attention_mask=mask).logits
     save(out, "expected.safetensors", tensors)
-    return {"loss": float(loss), "adamw_lr1e-2_wd0.01_clip1.0_steps_[loss,grad_norm]": steps}
+    router = {} if aux is None else {"aux_loss": float(aux), "router_aux_loss_coef": AUX_COEF}
+    return {"loss": float(loss), **router, "adamw_lr1e-2_wd0.01_clip1.0_steps_[loss,grad_norm]": steps}
 
 
 def make(family, config, cls, targets, out):
@@ -179,10 +188,17 @@ def make(family, config, cls, targets, out):
                                 use_cache=family != "phi3")  # whose cache Transformers 5.18 loses where longrope changes
     save(folder, "expected.safetensors", {"input_ids": ids, "attention_mask": mask, "labels": labels, "logits": logits, "greedy": greedy})
     info = {"loss": float(loss_of(logits, labels))}
+    if family in ROUTED:
+        with torch.no_grad():
+            info["aux_loss"] = float(model(input_ids=ids, attention_mask=mask, output_router_logits=True).aux_loss)
     with open(os.path.join(folder, "expected.json"), "w") as file:
         json.dump(info, file, indent=1)
     base = cls.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32)
     info["lora"] = lora(base, os.path.join(adapters, "lora"), targets, (ids, mask, labels))
+    if family in ROUTED:
+        base = cls.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32, output_router_logits=True,
+                                   router_aux_loss_coef=AUX_COEF)
+        info["lora-router"] = lora(base, os.path.join(adapters, "lora-router"), targets, (ids, mask, labels))
     with open(os.path.join(adapters, "expected.json"), "w") as file:
         json.dump(info, file, indent=1)
     print(family, info["loss"], info["lora"]["loss"], flush=True)

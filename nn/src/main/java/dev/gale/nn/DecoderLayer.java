@@ -57,7 +57,8 @@ final class DecoderLayer {
         Tensor y;                                                                    // [M, D]
         if (parallel) y = added(tape, mlp, normed, h, afterMlp, in);
         else if (h.rows() <= mlpRows) y = normedMlp(tape, h, in);
-        else y = tape.tiled(part -> (t, rows) -> normedMlp(t, rows, in.part(t.ops(), part)), h, mlpParameters(), mlpRows);
+        else y = tape.tiled(part -> (t, rows) -> normedMlp(t, rows, in.part(t.ops(), part, part * mlpRows, rows.rows())), h,
+                mlpParameters(), mlpRows);
         tape.done(h);
         return y;
     }

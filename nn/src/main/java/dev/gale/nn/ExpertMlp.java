@@ -48,6 +48,7 @@ final class ExpertMlp implements Block {
         Tensor logits = router != null ? router.forward(tape, x, null, in.batch())
                 : F.linear(tape, x, routerWeight, null, null, null, null);           // [M, E]
         Experts.Choice choice = Experts.route(tape, logits, mixture.route());
+        if (in.batch().balance() != null) Experts.balance(tape, logits, choice, in.batch().balance());
         tape.done(logits);
         Experts.Order order = Experts.order(tape, choice.experts(), mixture.numExperts());
         tape.done(choice.experts());

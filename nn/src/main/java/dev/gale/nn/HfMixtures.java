@@ -8,15 +8,9 @@ import java.util.stream.IntStream;
 
 /// What config.json says of experts and of latent attention. Fields that are absent have the values that Transformers gives them.
 final class HfMixtures {
-    private static final System.Logger LOG = System.getLogger(HfMixtures.class.getName());
-
     private HfMixtures() {}
 
     private static RouteSpec route(Fields fields, int experts, int perToken, boolean normalize, double scale, int groups, int used) {
-        if (fields.flag("output_router_logits")) {
-            LOG.log(System.Logger.Level.WARNING, "{0}: the router's loss (output_router_logits) is not part of training here",
-                    fields.place());
-        }
         if (perToken > experts || perToken > RouteSpec.MOST_PER_TOKEN) {
             throw fields.bad("num_experts_per_tok must be at most the %d experts and at most %d, got %d"
                     .formatted(experts, RouteSpec.MOST_PER_TOKEN, perToken));
@@ -27,10 +21,17 @@ final class HfMixtures {
         return new RouteSpec(perToken, normalize, (float) scale, groups, used);
     }
 
+    private static AuxLoss auxLoss(Fields fields) {
+        double coef = fields.number("router_aux_loss_coef", 0.001);
+        if (coef < 0) throw fields.bad("router_aux_loss_coef must be at least 0, got " + coef);
+        return new AuxLoss(fields.flag("output_router_logits"), coef);
+    }
+
     static Mixture mixtral(Fields fields) {
         int experts = fields.positive("num_local_experts", 8);
         RouteSpec route = route(fields, experts, fields.positive("num_experts_per_tok", 2), true, 1, 1, 1);
-        return new Mixture(experts, fields.positive("intermediate_size"), route, 0, false, true, List.of());
+        return new Mixture(experts, fields.positive("intermediate_size"), route, 0, false, true, List.of(),
+                auxLoss(fields));
     }
 
     /// @param shared whether there is an MLP beside the experts
@@ -44,7 +45,7 @@ final class HfMixtures {
         return new Mixture(experts, fields.positive("moe_intermediate_size", shared ? 1408 : 768), route,
                 shared ? fields.positive("shared_expert_intermediate_size", 5632) : 0, shared, true,
                 LayerKinds.unlessAll(true, IntStream.range(0, layers)
-                        .mapToObj(layer -> (layer + 1) % step == 0 && !dense.contains(layer))));
+                        .mapToObj(layer -> (layer + 1) % step == 0 && !dense.contains(layer))), auxLoss(fields));
     }
 
     static Variant deepseek(Fields fields, int layers) {
@@ -63,7 +64,8 @@ final class HfMixtures {
         int first = fields.has("first_k_dense_replace") ? fields.whole("first_k_dense_replace") : 0;
         int every = fields.positive("moe_layer_freq", 1);
         Mixture mixture = new Mixture(experts, width, route, shared * width, false, false,
-                LayerKinds.unlessAll(true, IntStream.range(0, layers).mapToObj(layer -> layer >= first && layer % every == 0)));
+                LayerKinds.unlessAll(true, IntStream.range(0, layers).mapToObj(layer -> layer >= first && layer % every == 0)),
+                null);
         return Variant.LLAMA.with(mixture).with(latent(fields));
     }
 
@@ -91,6 +93,9 @@ final class HfMixtures {
         Mixture mixture = config.variant().mixture();
         RouteSpec route = mixture.route();
         json.put("num_experts_per_tok", route.perToken());
+        if (mixture.auxLoss() != null) {
+            json.put("output_router_logits", mixture.auxLoss().enabled()).put("router_aux_loss_coef", mixture.auxLoss().coef());
+        }
         if (family == Family.MIXTRAL) {
             json.put("num_local_experts", mixture.numExperts());
             return;

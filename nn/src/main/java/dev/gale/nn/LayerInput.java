@@ -11,8 +11,8 @@ import dev.gale.tensor.ops.TensorOps;
 /// @param attend how queries meet keys and values
 record LayerInput(ModelInput batch, RopeTable rope, Attend attend) {
     /// For work on a part of the tokens; see `ModelInput.part`.
-    LayerInput part(TensorOps ops, int number) {
-        return new LayerInput(batch.part(ops, number), rope, attend);
+    LayerInput part(TensorOps ops, int number, int from, int count) {
+        return new LayerInput(batch.part(ops, number, from, count), rope, attend);
     }
 
     /// How queries meet keys and values: within the batch, or over a cache.

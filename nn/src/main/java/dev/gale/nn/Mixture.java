@@ -12,8 +12,9 @@ import java.util.List;
 /// @param sharedGate  whether its result is multiplied by a sigmoid of the token
 /// @param linearGate  whether the router is a module that adapters reach
 /// @param sparse      per layer whether it has experts; empty for all
+/// @param auxLoss     what config.json says of the load-balancing loss; null in families for which Transformers has none
 public record Mixture(int numExperts, int width, RouteSpec route, int sharedWidth, boolean sharedGate, boolean linearGate,
-                      List<Boolean> sparse) {
+                      List<Boolean> sparse, AuxLoss auxLoss) {
     public Mixture {
         sparse = List.copyOf(sparse);
     }

@@ -4,6 +4,7 @@ import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.autograd.Experts;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -18,7 +19,9 @@ import java.util.stream.IntStream;
 ///                  whole batch, the others for parts of it
 /// @param length    one more than the largest position: what must fit into the model's context
 /// @param windows   where keys begin for layers with a sliding window
-public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length, KeyWindows windows) {
+/// @param balance   where the choices of experts are added up, or null: see `RouterLoss`
+public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length, KeyWindows windows,
+                         Experts.Balance balance) {
 
     /// Sequences packed side by side: each token sees its own sequence up to itself.
     /// Throws: InputException when there is no token at all.
@@ -42,7 +45,7 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
         int length = IntStream.of(positions).max().orElseThrow() + 1;
         return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
-                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop));
+                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop), null);
     }
 
     private static Tensor upload(TensorOps ops, String name, int[] values) {
@@ -70,8 +73,15 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     /// The same batch for work on a part of its tokens: with random numbers of that part.
     ///
     /// @param number from 0 to `ActivationMemory.MOST_SHARDS` - 1
-    ModelInput part(TensorOps ops, int number) {
-        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length, windows);
+    /// @param from   first row of the part
+    ModelInput part(TensorOps ops, int number, int from, int count) {
+        Experts.Balance own = balance == null ? null
+                : new Experts.Balance(balance.sums(), balance.factor(), ops.rows(balance.present(), from, count));
+        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length, windows, own);
+    }
+
+    ModelInput with(Experts.Balance other) {
+        return new ModelInput(ids, positions, start, stop, rng, length, windows, other);
     }
 
     /// First key row that each token sees in a layer with that window; 0 is none.

@@ -111,6 +111,54 @@ class FamilyTest {
         }
     }
 
+    /// Of families that have one; with the rows that a device adds to a batch, with MLPs in parts, and made again.
+    @ParameterizedTest
+    @ValueSource(strings = {"mixtral", "qwen2-moe", "qwen3-moe"})
+    void theRoutersLossAgreesWithTransformers(String name) throws IOException {
+        Path dir = Fixtures.folder(name);
+        double want = new ObjectMapper().readTree(dir.resolve("expected.json").toFile()).get("aux_loss").asDouble();
+        try (TensorOps ops = new CpuOps(); CausalLm model = CausalLm.load(dir, OPTIONS.withTrainable(true), ops);
+             Safetensors expected = Safetensors.open(dir.resolve("expected.safetensors"));
+             RouterLoss router = new RouterLoss(ops, model.config().variant().mixture(), 1)) {
+            int[][] sequences = Fixtures.sequences(expected, "input_ids", 2);
+            for (ActivationMemory memory : List.of(new ActivationMemory(Checkpointing.NONE, false, 1),
+                    new ActivationMemory(Checkpointing.LAYER, false, 1),
+                    new ActivationMemory(Checkpointing.SELECTIVE, true, 3))) {
+                router.begin(1, 1);
+                for (int batch = 0; batch < 2; batch++) {
+                    ModelInput in = router.on(batch == 0 ? ModelInput.of(ops, sequences) : padded(ops, sequences), batch);
+                    try (Tape tape = Tape.recording(ops)) {
+                        Tensor hidden = model.hidden(tape, in, memory);
+                        ops.fill(tape.rootGradient(hidden), 0f);
+                        tape.backward();
+                    } finally {
+                        in.release(ops);
+                    }
+                }
+                assertArrayEquals(new double[] {want, want}, router.values(), 2e-6);
+            }
+        }
+    }
+
+    /// Sequences with rows behind them that see no key.
+    private static ModelInput padded(TensorOps ops, int[][] sequences) {
+        int[] tokens = Arrays.stream(sequences).flatMapToInt(IntStream::of).toArray();
+        int rows = tokens.length;
+        int[] ids = Arrays.copyOf(tokens, rows + 9);
+        int[] positions = new int[rows + 9];
+        int[] start = new int[rows + 9];
+        int[] stop = new int[rows + 9];
+        int row = 0;
+        for (int[] sequence : sequences) {
+            for (int i = 0; i < sequence.length; i++, row++) {
+                positions[row] = i;
+                start[row] = row - i;
+                stop[row] = row + 1;
+            }
+        }
+        return ModelInput.of(ops, ids, positions, start, stop);
+    }
+
     @ParameterizedTest
     @MethodSource("families")
     void greedyTokensEqualThoseOfTransformers(String name) {

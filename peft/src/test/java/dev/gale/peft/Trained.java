@@ -5,6 +5,7 @@ import dev.gale.nn.LoadOptions;
 import dev.gale.nn.ModelConfig;
 import dev.gale.nn.ModelInput;
 import dev.gale.nn.RopeConfig;
+import dev.gale.nn.RouterLoss;
 import dev.gale.nn.safetensors.Safetensors;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Parameter;
@@ -115,8 +116,22 @@ final class Trained {
     }
 
     static float lossSum(CausalLm model, Batch batch, long seed, Checkpointing checkpointing) {
+        return lossSum(model, ModelInput.of(model.ops(), batch.sequences), batch, seed, checkpointing);
+    }
+
+    /// The same with `auxCoef` times the router's loss as a part of the mean loss.
+    static float routedLossSum(CausalLm model, Batch batch, double auxCoef) {
+        try (RouterLoss router = new RouterLoss(model.ops(), model.config().variant().mixture(), 1)) {
+            double share = auxCoef * batch.tokens();
+            router.begin((float) share);
+            ModelInput in = router.on(ModelInput.of(model.ops(), batch.sequences), 0);
+            float sum = lossSum(model, in, batch, 0, Checkpointing.LAYER);
+            return (float) (sum + share * router.values()[0]);
+        }
+    }
+
+    private static float lossSum(CausalLm model, ModelInput in, Batch batch, long seed, Checkpointing checkpointing) {
         TensorOps ops = model.ops();
-        ModelInput in = ModelInput.of(ops, batch.sequences);
         in.seed(ops, seed, 0, 0);
         Tensor targets = ops.allocate("targets", DType.I32, Shape.of(batch.targets.length));
         Tensor stats = ops.allocate("stats", DType.F32, Shape.of(2));

@@ -9,6 +9,7 @@ import java.util.Map;
 /// resumed run logs what an uninterrupted one would.
 final class LoggedMeans {
     private double lossSum;
+    private double auxSum;
     private double hits;
     private long trainedTokens;
     private StepMetrics last;
@@ -17,6 +18,7 @@ final class LoggedMeans {
         last = metrics;
         if (!Double.isFinite(metrics.loss())) return;
         lossSum += metrics.loss() * metrics.trainedTokens();
+        auxSum += metrics.auxLoss().orElse(0) * metrics.trainedTokens();
         hits += metrics.accuracy() * metrics.trainedTokens();
         trainedTokens += metrics.trainedTokens();
     }
@@ -24,6 +26,7 @@ final class LoggedMeans {
     /// The entry for the history; starts anew.
     Map<String, Object> entry(long tokensSeen) {
         Map<String, Object> entry = new LinkedHashMap<>();
+        if (last.auxLoss().isPresent()) entry.put("aux_loss", auxSum / trainedTokens);
         entry.put("epoch", last.epoch());
         entry.put("grad_norm", last.gradNorm());
         entry.put("learning_rate", last.learningRate());
@@ -35,6 +38,7 @@ final class LoggedMeans {
         entry.put("step", last.step());
         entry.put("tokens_per_second", last.tokensPerSecond());
         lossSum = 0;
+        auxSum = 0;
         hits = 0;
         trainedTokens = 0;
         return entry;
@@ -43,6 +47,7 @@ final class LoggedMeans {
     Map<String, Object> state() {
         Map<String, Object> state = new LinkedHashMap<>();
         state.put("loss_sum", lossSum);
+        state.put("aux_sum", auxSum);
         state.put("hits", hits);
         state.put("trained_tokens", trainedTokens);
         return state;
@@ -50,6 +55,7 @@ final class LoggedMeans {
 
     void restore(Map<String, Object> state) {
         lossSum = ((Number) state.get("loss_sum")).doubleValue();
+        auxSum = ((Number) state.getOrDefault("aux_sum", 0)).doubleValue();
         hits = ((Number) state.get("hits")).doubleValue();
         trainedTokens = ((Number) state.get("trained_tokens")).longValue();
     }

@@ -46,7 +46,7 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
             for (Batch size : trainer.sizes()) step.run(List.of(size), 1, config.learningRate());
             long flops = flops(ops, 2);
             optimizer.eval();
-            trainer.largestEvaluation().ifPresent(batch -> new Evaluator(ops, model.model()).evaluate(List.of(batch)));
+            trainer.largestEvaluation().ifPresent(batch -> trainer.evaluator().evaluate(List.of(batch)));
             long tokens = microBatches.stream().mapToLong(Batch::tokens).sum();
             return of(ops, model.model().parameters(), parameterBytes, updateBytes, flops, tokens);
         }

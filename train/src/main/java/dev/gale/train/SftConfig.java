@@ -1,7 +1,10 @@
 package dev.gale.train;
 
 import dev.gale.nn.ActivationMemory;
+import dev.gale.nn.AuxLoss;
 import dev.gale.nn.HfConfig;
+import dev.gale.nn.Mixture;
+import dev.gale.nn.ModelConfig;
 import dev.gale.optim.LrSchedule;
 import dev.gale.optim.OptimArgs;
 import dev.gale.optim.Optimizer;
@@ -70,6 +73,9 @@ import java.util.Optional;
 /// @param packing                   put several examples into one token budget
 /// @param completionOnlyLoss        train on completions only; when empty, wherever prompt and completion are apart
 /// @param assistantOnlyLoss         train on what the assistant says only; needs conversations
+/// @param outputRouterLogits        add the load-balancing loss of a mixture of experts; when empty, wherever there is a
+///                                  `routerAuxLossCoef` above 0, and without one where the model's config.json says so
+/// @param routerAuxLossCoef         factor of that loss; when empty, the one of config.json
 /// @param resumeFromCheckpoint      checkpoint to go on from, or a folder whose newest checkpoint is taken
 public record SftConfig(
         Path outputDir,
@@ -117,6 +123,8 @@ public record SftConfig(
         boolean packing,
         Optional<Boolean> completionOnlyLoss,
         boolean assistantOnlyLoss,
+        Optional<Boolean> outputRouterLogits,
+        Optional<Double> routerAuxLossCoef,
         Optional<Path> resumeFromCheckpoint) {
 
     /// When to evaluate.
@@ -157,6 +165,7 @@ public record SftConfig(
         if (fp16 && bf16) throw new InputException("fp16 and bf16 are both true, but activations have one dtype: leave one out");
         requireAtLeastOne("max_length", maxLength);
         new ActivationMemory(gradientCheckpointing, activationOffloading, tiledMlpNumShards);       // checks them
+        requireNotNegative("router_aux_loss_coef", routerAuxLossCoef.orElse(0.0));
         boolean needsBest = loadBestModelAtEnd || saveStrategy == SaveStrategy.BEST;
         if (needsBest && evalStrategy == EvalStrategy.NO) {
             throw new InputException("load_best_model_at_end and save_strategy 'best' need evaluations: "
@@ -171,6 +180,21 @@ public record SftConfig(
     /// What a pass keeps of activations, and where.
     public ActivationMemory activationMemory() {
         return new ActivationMemory(gradientCheckpointing, activationOffloading, tiledMlpNumShards);
+    }
+
+    /// The router's loss of a run with that model; empty for a run without it.
+    /// Throws: InputException when an option asks for what the model does not have.
+    public Optional<AuxLoss> auxLoss(ModelConfig model) {
+        Mixture mixture = model.variant().mixture();
+        AuxLoss own = mixture == null ? null : mixture.auxLoss();
+        if (own == null && (outputRouterLogits.isPresent() || routerAuxLossCoef.isPresent())) {
+            throw new InputException("%s is for a router's load-balancing loss, which %s does not have: leave it out".formatted(
+                    outputRouterLogits.isPresent() ? "output_router_logits" : "router_aux_loss_coef", model.architecture()));
+        }
+        if (own == null) return Optional.empty();
+        AuxLoss asked = new AuxLoss(outputRouterLogits.orElse(routerAuxLossCoef.map(coef -> coef > 0).orElse(own.enabled())),
+                routerAuxLossCoef.orElse(own.coef()));
+        return Optional.of(asked).filter(AuxLoss::enabled);
     }
 
     public static SftConfigBuilder builder() {

@@ -55,6 +55,8 @@ public final class SftConfigBuilder {
     private boolean packing;
     private Optional<Boolean> completionOnlyLoss = Optional.empty();
     private boolean assistantOnlyLoss;
+    private Optional<Boolean> outputRouterLogits = Optional.empty();
+    private Optional<Double> routerAuxLossCoef = Optional.empty();
     private Optional<Path> resumeFromCheckpoint = Optional.empty();
 
     SftConfigBuilder() {}
@@ -284,6 +286,16 @@ public final class SftConfigBuilder {
         return this;
     }
 
+    public SftConfigBuilder outputRouterLogits(boolean outputRouterLogits) {
+        this.outputRouterLogits = Optional.of(outputRouterLogits);
+        return this;
+    }
+
+    public SftConfigBuilder routerAuxLossCoef(double routerAuxLossCoef) {
+        this.routerAuxLossCoef = Optional.of(routerAuxLossCoef);
+        return this;
+    }
+
     public SftConfigBuilder resumeFromCheckpoint(Path resumeFromCheckpoint) {
         this.resumeFromCheckpoint = Optional.of(resumeFromCheckpoint);
         return this;
@@ -299,6 +311,6 @@ public final class SftConfigBuilder {
                 evalStrategy, evalSteps, evalOnStart, saveStrategy, saveSteps, saveTotalLimit, saveOnlyModel,
                 loadBestModelAtEnd, metricForBestModel, greaterIsBetter, seed, dataSeed, gradientCheckpointing,
                 activationOffloading, tiledMlpNumShards, fp16, bf16, maxLength,
-                packing, completionOnlyLoss, assistantOnlyLoss, resumeFromCheckpoint);
+                packing, completionOnlyLoss, assistantOnlyLoss, outputRouterLogits, routerAuxLossCoef, resumeFromCheckpoint);
     }
 }

@@ -53,8 +53,8 @@ public final class SftTrainer {
     /// @param train examples to learn from, each at most `max_length` long
     /// @param eval  held-out examples, perhaps none
     /// Throws: InputException when there is nothing to learn, nothing to learn with, an evaluation without examples, an
-    /// example longer than the model's context, activations that the model's operations do not have, or the output would
-    /// replace the model.
+    /// example longer than the model's context, activations that the model's operations do not have, a router's loss
+    /// that the model does not have, or the output would replace the model.
     public SftTrainer(FastLanguageModel model, List<Example> train, List<Example> eval, SftConfig config) {
         this(model, new Examples(train, train.size(), eval, eval.size()), config);
     }
@@ -88,6 +88,7 @@ public final class SftTrainer {
         this.examples = examples;
         notes.addAll(examples.notes);
         config.requireActivations(model.ops());
+        config.auxLoss(model.model().config());                               // checks that there is one if there shall be
         this.train = prepared(examples.train, examples.trainRows, "examples");
         this.eval = prepared(examples.eval, examples.evalRows, "evaluation examples");
         requireContext();
@@ -210,10 +211,14 @@ public final class SftTrainer {
         return Optimizer.of(config.optim(), ops, groups, config.optimizerSettings(totalSteps));
     }
 
+    /// Measures what training minimizes.
+    Evaluator evaluator() {
+        return new Evaluator(model.ops(), model.model(), config.auxLoss(model.model().config()));
+    }
+
     /// Loss, accuracy and perplexity on the evaluation examples, and what `computeMetrics` was given for.
     public EvalMetrics evaluate() {
-        EvalMetrics metrics = new Evaluator(model.ops(), model.model())
-                .evaluate(Batches.inOrder(eval, config.perDeviceEvalBatchSize()));
+        EvalMetrics metrics = evaluator().evaluate(Batches.inOrder(eval, config.perDeviceEvalBatchSize()));
         if (computeMetrics == null) return metrics;
         long begin = System.nanoTime();
         Map<String, Double> computed = computeMetrics.metrics(new Predictor(model.ops(), model.model()).predict(eval));

@@ -89,8 +89,8 @@ final class TrainLoop {
         long begin = System.nanoTime();
         List<Batch> microBatches = batches.nextStep(config.gradientAccumulationSteps());
         TrainStep.Result result = step.run(microBatches, number, lr);
-        return new StepMetrics(number, batches.epoch(), result.loss(), result.accuracy(), result.gradNorm(), lr,
-                result.trainedTokens(), result.tokens(), (System.nanoTime() - begin) / 1e9, lossScale, skipped());
+        return new StepMetrics(number, batches.epoch(), result.loss(), result.auxLoss(), result.accuracy(), result.gradNorm(),
+                lr, result.trainedTokens(), result.tokens(), (System.nanoTime() - begin) / 1e9, lossScale, skipped());
     }
 
     /// Steps that the schedule does not count.
@@ -127,6 +127,7 @@ final class TrainLoop {
         EvalMetrics metrics = evaluation.get();
         Map<String, Object> entry = new LinkedHashMap<>();
         entry.put("epoch", state.epoch());
+        metrics.auxLoss().ifPresent(aux -> entry.put("eval_aux_loss", aux));
         entry.put("eval_loss", metrics.loss());
         entry.put("eval_perplexity", metrics.perplexity());
         entry.put("eval_mean_token_accuracy", metrics.accuracy());

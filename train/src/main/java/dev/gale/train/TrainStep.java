@@ -14,11 +14,13 @@ import dev.gale.tensor.ops.TensorOps;
 import dev.gale.train.data.Batch;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /// One optimizer step: forward and backward of every micro-batch, then clipping and update.
 ///
 /// The loss is the sum of token losses over all micro-batches divided by their number of trained tokens, so any split of
 /// the same examples gives the same update. Gradients accumulate as sums; the division is part of the update.
+/// A router's loss is an `AuxTerm` beside it.
 ///
 /// Where activations are F16, gradients are multiplied by a `LossScaler`'s scale on their way, and divided in the update.
 public final class TrainStep implements AutoCloseable {
@@ -31,6 +33,7 @@ public final class TrainStep implements AutoCloseable {
     private final Tensor stats;              // loss sum, right guesses
     private final LossScaler scaler;         // null without F16
     private final Tensor gradScale;          // null without F16
+    private final AuxTerm aux;               // null without a router's loss
 
     /// A step over the optimizer's parameters.
     public TrainStep(TensorOps ops, CausalLm model, Optimizer optimizer, SftConfig config) {
@@ -44,6 +47,8 @@ public final class TrainStep implements AutoCloseable {
         boolean scales = ops.activationType() == DType.F16;
         scaler = scales ? new LossScaler() : null;
         gradScale = scales ? ops.allocate("gradient scale", DType.F32, Shape.of(1)) : null;
+        aux = config.auxLoss(model.config())
+                .map(router -> new AuxTerm(ops, model, router, config.gradientAccumulationSteps())).orElse(null);
         optimizer.parameters().forEach(parameter -> parameter.grad(ops));     // side by side, and every step is like the first
     }
 
@@ -54,11 +59,13 @@ public final class TrainStep implements AutoCloseable {
 
     /// What a step computed; the caller adds time and place.
     ///
-    /// @param loss     mean over the trained tokens
+    /// @param loss     mean over the trained tokens, and the router's part
+    /// @param auxLoss  the router's loss without its coefficient, empty without one
     /// @param accuracy share of right first guesses
     /// @param gradNorm of the mean gradient, before clipping
     /// @param skipped  whether parameters and optimizer are as before, because a scaled gradient was not finite
-    public record Result(double loss, double accuracy, double gradNorm, long trainedTokens, long tokens, boolean skipped) {}
+    public record Result(double loss, OptionalDouble auxLoss, double accuracy, double gradNorm, long trainedTokens, long tokens,
+                         boolean skipped) {}
 
     /// Runs the micro-batches of one step and updates the parameters.
     /// Throws: TrainingException when no token is trained or the loss or a gradient is not finite, with F16 whatever the scale;
@@ -70,15 +77,17 @@ public final class TrainStep implements AutoCloseable {
         long allTokens = microBatches.stream().mapToLong(Batch::tokens).sum();
         if (trainedTokens == 0) throw new TrainingException("step " + step + ": every target token is masked, nothing would be learned");
         float scale = scaleGradients(trainedTokens);
+        if (aux != null) aux.begin(microBatches, (double) scale * trainedTokens);
         for (int i = 0; i < microBatches.size(); i++) forwardBackward(microBatches.get(i), step, i);
         Tensor factor = clip.factor(optimizer.parameters(), trainedTokens, scale, config.maxGradNorm());
         float[] sums = ops.toFloats(stats);
         float gradNorm = clip.norm();
-        double meanLoss = sums[0] / (double) trainedTokens;
+        OptionalDouble auxLoss = aux == null ? OptionalDouble.empty() : OptionalDouble.of(aux.value());
+        double meanLoss = sums[0] / (double) trainedTokens + (aux == null ? 0 : aux.coef() * auxLoss.getAsDouble());
         boolean updates = updates(step, meanLoss, gradNorm);
         if (updates) optimizer.step(lr, factor);
         optimizer.zeroGrad();
-        return new Result(meanLoss, sums[1] / (double) trainedTokens, gradNorm, trainedTokens, allTokens, !updates);
+        return new Result(meanLoss, auxLoss, sums[1] / (double) trainedTokens, gradNorm, trainedTokens, allTokens, !updates);
     }
 
     /// Says what the step's gradients are multiplied by. Returns 1 where nothing scales them.
@@ -104,6 +113,7 @@ public final class TrainStep implements AutoCloseable {
         optimizer.train();
         ops.fill(stats, 0f);
         scaleGradients(Math.max(1, batch.trainedTokens()));
+        if (aux != null) aux.begin(List.of(batch), 1);
         forwardBackward(batch, 0, 0);
         optimizer.zeroGrad();
     }
@@ -115,7 +125,8 @@ public final class TrainStep implements AutoCloseable {
         Tensor targets = ops.allocate("targets", DType.I32, Shape.of(batch.tokens()));
         ops.write(targets, batch.targets());
         try (Tape tape = Tape.recording(ops)) {
-            Tensor hidden = model.hidden(tape, input, config.activationMemory());     // [M, D]
+            ModelInput counted = aux == null ? input : aux.on(input, microBatch);
+            Tensor hidden = model.hidden(tape, counted, config.activationMemory());   // [M, D]
             model.loss(tape, stats, null, hidden, targets, gradScale, loss);
             tape.backward();
         } finally {
@@ -139,5 +150,6 @@ public final class TrainStep implements AutoCloseable {
         clip.close();
         ops.release(stats);
         if (gradScale != null) ops.release(gradScale);
+        if (aux != null) aux.close();
     }
 }

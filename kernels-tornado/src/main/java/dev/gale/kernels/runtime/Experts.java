@@ -1,5 +1,6 @@
 package dev.gale.kernels.runtime;
 
+import dev.gale.kernels.BalanceKernels;
 import dev.gale.kernels.Elements;
 import dev.gale.kernels.ExpertKernels;
 import dev.gale.kernels.GroupedKernels;
@@ -56,6 +57,34 @@ final class Experts {
                 (graph, id, a) -> graph.task(id, ExpertKernels::routeBackward, a.context(), a.table(), a.slot(), a.floats(0),
                         a.halves(0), a.floats(1), a.ints(2), a.floats(3), a.halves(3), a.type(3), rows, count, k, normalize,
                         scale), dLogits, dWeights, experts, logits);
+    }
+
+    void balanceForward(Tensor sums, Tensor experts, Tensor logits, Tensor present) {
+        int rows = logits.rows();
+        if (rows == 0) return;
+        int count = logits.cols();
+        int k = experts.cols();
+        int blocks = Math.ceilDiv(rows, BalanceKernels.GROUP);
+        int n = 2 * count;
+        Tensor shares = ops.allocate("shares of blocks", DType.F32, Shape.of(blocks, n));
+        ops.launch("balanceShares", Grid.groups(blocks, BalanceKernels.GROUP), List.of(rows, count, k), (graph, id, a) ->
+                graph.task(id, BalanceKernels::balanceShares, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2),
+                        a.halves(2), a.type(2), a.ints(3), rows, count, k), shares, experts, logits, present);
+        ops.launch("addShares", Grid.threads(n, BalanceKernels.GROUP), List.of(blocks, n), (graph, id, a) -> graph.task(id,
+                BalanceKernels::addShares, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), blocks, n), sums, shares);
+        ops.release(shares);
+    }
+
+    void balanceBackward(Tensor dLogits, Tensor sums, Tensor logits, Tensor present, Tensor factor, int perToken,
+                         boolean accumulate) {
+        int rows = logits.rows();
+        if (rows == 0) return;
+        int count = logits.cols();
+        int adds = accumulate ? 1 : 0;
+        ops.launch("balanceBackward", Grid.threads(rows, BalanceKernels.GROUP), List.of(rows, count, perToken, adds),
+                (graph, id, a) -> graph.task(id, BalanceKernels::balanceBackward, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.halves(0), a.floats(1), a.floats(2), a.halves(2), a.type(2), a.ints(3), a.floats(4), rows, count, perToken,
+                        adds), dLogits, sums, logits, present, factor);
     }
 
     void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {

@@ -40,6 +40,20 @@ public final class Experts {
         return new Choice(weights, experts);
     }
 
+    /// Where the load-balancing loss of a batch is added up.
+    ///
+    /// @param sums    choices and probabilities of the experts, F32 `[2, E]`, 0 before the first layer
+    /// @param factor  what the gradient is multiplied with, F32 `[1]`
+    /// @param present 0 for rows that are no tokens, I32 `[M]`
+    public record Balance(Tensor sums, Tensor factor, Tensor present) {}
+
+    /// Adds a layer's share to the load-balancing loss. Its gradient needs every layer's share: backward comes after all of forward.
+    ///
+    /// @param logits what `route` chose by
+    public static void balance(Tape tape, Tensor logits, Choice choice, Balance balance) {
+        tape.run(new LoadBalance(balance, choice.experts, logits));
+    }
+
     /// @param count how many experts there are
     public static Order order(Tape tape, Tensor experts, int count) {
         Tensor tokens = tape.allocate("tokens", DType.I32, Shape.of(Math.toIntExact(experts.size())));         // [N]

@@ -9,7 +9,7 @@ import java.util.List;
 /// read. The tape keeps `saved()` alive until `backward` has run, and nothing else.
 public interface Op {
 
-    /// The tensor that forward makes; null when it changes its inputs in place.
+    /// The tensor that forward makes; null when it changes its inputs in place, or is a loss.
     Tensor output();
 
     /// Activations into which gradients may flow.
@@ -32,6 +32,11 @@ public interface Op {
 
     /// True when `forward` costs little beside keeping its output, and may be run again to make it from `saved()`.
     default boolean repeatable() {
+        return false;
+    }
+
+    /// True when `forward` adds to what lies outside of the tape: it is not run again where a segment is.
+    default boolean once() {
         return false;
     }
 

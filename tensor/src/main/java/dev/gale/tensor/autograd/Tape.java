@@ -34,6 +34,7 @@ public final class Tape implements AutoCloseable {
     private final Grads grads;
     private final boolean ownsGrads;
     private final boolean recomputing;                                         // runs a segment again, then its backward
+    private final boolean again;                                               // what runs here ran before
     private final Deque<List<Tensor>> kept;                                    // results of costly operations, or null
     private final List<Node> recorded = new ArrayList<>();
     private final Map<Tensor, Integer> savedBy = new HashMap<>();
@@ -52,16 +53,17 @@ public final class Tape implements AutoCloseable {
     private record Node(Op op, List<Tensor> saved) {}
 
     private Tape(TensorOps ops, boolean recording, boolean training) {
-        this(ops, recording, training, new Grads(ops), true, null);
+        this(ops, recording, training, new Grads(ops), true, false, null);
     }
 
-    private Tape(TensorOps ops, boolean recording, boolean training, Grads grads, boolean ownsGrads,
+    private Tape(TensorOps ops, boolean recording, boolean training, Grads grads, boolean ownsGrads, boolean again,
             Deque<List<Tensor>> kept) {
         this.ops = ops;
         this.recording = recording;
         this.training = training;
         this.grads = grads;
         this.ownsGrads = ownsGrads;
+        this.again = again;
         recomputing = recording && !ownsGrads;
         this.kept = kept;
         scopes.push(new LinkedHashSet<>());
@@ -120,6 +122,10 @@ public final class Tape implements AutoCloseable {
     /// Runs an operation's forward and returns its output. It is recorded if one of its inputs or parameters wants a
     /// gradient.
     public Tensor run(Op op) {
+        if (again && op.once()) {
+            recordIfWanted(op);
+            return op.output();
+        }
         runHeld(null);
         if (recomputing) held = op;
         else op.forward(ops);
@@ -274,8 +280,8 @@ public final class Tape implements AutoCloseable {
 
     /// Runs a segment without keeping anything but its input, and runs it again, recording, when backward needs it:
     /// that is, when something in it leads to a trainable parameter.
-    /// The segment must not have side effects, its random numbers must be counter-based, and it must use its tape alone to
-    /// read what it makes.
+    /// The segment must not have side effects but those of operations that run `once`, its random numbers must be counter-based, and
+    /// it must use its tape alone to read what it makes.
     public Tensor checkpoint(Segment segment, Tensor x) {
         return checkpoint(segment, x, Kept.INPUT);
     }
@@ -290,7 +296,7 @@ public final class Tape implements AutoCloseable {
         boolean offload = keeps.offload() && recording;
         boolean selective = keeps.selective() && recording;
         if (offload) ops.offload(x);
-        try (Tape forward = new Tape(ops, false, training, grads, false, selective ? new ArrayDeque<>() : null)) {
+        try (Tape forward = new Tape(ops, false, training, grads, false, again, selective ? new ArrayDeque<>() : null)) {
             y = forward.handOver(segment.run(forward, x));
             wanted = forward.metWanted;
             if (wanted) results = forward.handOverKept();
@@ -323,7 +329,7 @@ public final class Tape implements AutoCloseable {
     /// Writes: `y =` the segment's result on x.
     void forwardTile(Segment segment, Tensor y, Tensor x) {
         ops.border();
-        try (Tape forward = new Tape(ops, false, training, grads, false, null)) {
+        try (Tape forward = new Tape(ops, false, training, grads, false, again, null)) {
             Tensor made = forward.handOver(segment.run(forward, x));
             ops.copy(y, made);
             ops.release(made);
@@ -335,7 +341,7 @@ public final class Tape implements AutoCloseable {
     void backwardTile(Segment segment, Tensor x, Tensor dy, boolean wanted) {
         ops.border();
         if (wanted) grads.want(x);
-        try (Tape tile = new Tape(ops, true, true, grads, false, null)) {
+        try (Tape tile = new Tape(ops, true, true, grads, false, true, null)) {
             Tensor y = segment.run(tile, x);
             tile.runHeld(y);
             grads.accumulate(y, dy);
@@ -376,7 +382,7 @@ public final class Tape implements AutoCloseable {
         prefetchNext();
         Deque<List<Tensor>> results = checkpoint.kept();
         if (results != null) results.forEach(made -> made.forEach(scopeOf::remove));
-        try (Tape tape = new Tape(ops, true, true, grads, false, results)) {
+        try (Tape tape = new Tape(ops, true, true, grads, false, true, results)) {
             Tensor y = checkpoint.segment().run(tape, checkpoint.x());
             tape.runHeld(y);
             grads.give(y, dy);

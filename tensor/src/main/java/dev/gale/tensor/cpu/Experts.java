@@ -14,6 +14,8 @@ import jdk.incubator.vector.FloatVector;
 
 /// Mixtures of experts: the rows of each expert are one matrix product.
 final class Experts {
+    private static final int BLOCK = 64;             // tokens whose shares of a sum are added up by one thread
+
     private final CpuOps ops;
     private final Team team;
     private final Gemm gemm;
@@ -88,6 +90,48 @@ final class Experts {
         boolean[] used = new boolean[most.length];
         for (int g = 0; g < spec.groupsPerToken(); g++) take(most, most.length, used);
         for (int e = 0; e < taken.length; e++) taken[e] = !used[e / size];
+    }
+
+    /// Blocks of tokens are of one size, so that the number of threads does not decide how sums round.
+    void balanceForward(Tensor sums, Tensor experts, Tensor logits, Tensor present) {
+        int count = logits.cols();
+        int k = experts.cols();
+        int blocks = Math.ceilDiv(logits.rows(), BLOCK);
+        float[] shares = new float[blocks * 2 * count];
+        team.rows(blocks, BLOCK * count * 4, (block, scratch) -> {
+            int at = block * 2 * count;
+            for (int t = block * BLOCK; t < Math.min(logits.rows(), (block + 1) * BLOCK); t++) {
+                if (chosen(present, t) <= 0) continue;
+                float[] p = softmax(logits, t, scratch);
+                for (int s = 0; s < k; s++) shares[at + chosen(experts, t * k + s)]++;
+                for (int e = 0; e < count; e++) shares[at + count + e] += p[e];
+            }
+        });
+        float[] all = ops.toFloats(sums);
+        for (int i = 0; i < shares.length; i++) all[i % all.length] += shares[i];
+        ops.write(sums, all);
+    }
+
+    void balanceBackward(Tensor dLogits, Tensor sums, Tensor logits, Tensor present, Tensor factor, int perToken,
+                         boolean accumulate) {
+        int count = logits.cols();
+        float[] g = ops.toFloats(sums);
+        double n = 0;
+        for (int e = 0; e < count; e++) n += (double) g[e] / perToken;
+        double scale = ops.item(factor) * count / (n * n);
+        for (int e = 0; e < count; e++) g[e] = (float) (scale * g[e]);
+        team.rows(logits.rows(), count * 4, (t, scratch) -> {
+            float[] grad = scratch.get(Use.B, count);
+            if (accumulate) Lanes.load(grad, 0, dLogits, (long) t * count, count);
+            else Arrays.fill(grad, 0, count, 0);
+            if (chosen(present, t) > 0) {
+                float[] p = softmax(logits, t, scratch);
+                float mean = 0;
+                for (int e = 0; e < count; e++) mean += g[e] * p[e];
+                for (int e = 0; e < count; e++) grad[e] += p[e] * (g[e] - mean);
+            }
+            Lanes.store(dLogits, (long) t * count, grad, 0, count);
+        });
     }
 
     void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec) {

@@ -59,6 +59,19 @@ abstract sealed class CountingOps extends PooledOps permits NullOps {
     }
 
     @Override
+    public void balanceForward(Tensor sums, Tensor experts, Tensor logits, Tensor present) {
+        ExpertChecks.balanceForward(sums, experts, logits, present);
+        count("balanceForward", 4 * logits.size(), result(sums, true) + bytes(experts, logits, present));
+    }
+
+    @Override
+    public void balanceBackward(Tensor dLogits, Tensor sums, Tensor logits, Tensor present, Tensor factor, int perToken,
+                                boolean accumulate) {
+        ExpertChecks.balanceBackward(dLogits, sums, logits, present, factor);
+        count("balanceBackward", 6 * logits.size(), result(dLogits, accumulate) + bytes(sums, logits, present, factor));
+    }
+
+    @Override
     public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
         ExpertChecks.groupByExpert(tokens, places, offsets, experts);
         count("groupByExpert", 0, bytes(tokens, places, offsets, experts));

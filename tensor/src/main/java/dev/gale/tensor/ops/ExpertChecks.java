@@ -36,6 +36,31 @@ public final class ExpertChecks {
         throw wrong(op, "%s must be [%d, %d]".formatted(label, rows, cols), label, tensor, otherLabel, other);
     }
 
+    public static void balanceForward(Tensor sums, Tensor experts, Tensor logits, Tensor present) {
+        String op = "balanceForward";
+        balance(op, sums, logits, present);
+        dtype(op, "experts", experts, DType.I32);
+        choices(op, "experts", experts, logits.rows(), experts.cols(), "logits", logits);
+    }
+
+    public static void balanceBackward(Tensor dLogits, Tensor sums, Tensor logits, Tensor present, Tensor factor) {
+        String op = "balanceBackward";
+        balance(op, sums, logits, present);
+        floating(op, "dLogits", dLogits);
+        Checks.sameMatrix(op, "dLogits", dLogits, "logits", logits);
+        dtype(op, "factor", factor, DType.F32);
+        if (factor.size() != 1) throw wrong(op, "factor must have one element", "factor", factor);
+    }
+
+    private static void balance(String op, Tensor sums, Tensor logits, Tensor present) {
+        floating(op, "logits", logits);
+        dtype(op, "sums", sums, DType.F32);
+        choices(op, "sums", sums, 2, logits.cols(), "logits", logits);
+        dtype(op, "present", present, DType.I32);
+        if (present.size() == logits.rows()) return;
+        throw wrong(op, "there must be one number per token", "present", present, "logits", logits);
+    }
+
     public static void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
         String op = "groupByExpert";
         dtype(op, "tokens", tokens, DType.I32);

@@ -96,6 +96,42 @@ final class ReferenceExperts {
         store(dLogits, grad, false);
     }
 
+    void balanceForward(Tensor sums, Tensor experts, Tensor logits, Tensor present) {
+        int count = logits.cols();
+        int k = experts.cols();
+        double[] z = load(logits);
+        int[] chosen = ops.toInts(experts);
+        int[] counted = ops.toInts(present);
+        double[] shares = new double[2 * count];
+        for (int t = 0; t < counted.length; t++) {
+            if (counted[t] <= 0) continue;
+            double[] p = softmax(z, t, count);
+            for (int s = 0; s < k; s++) shares[chosen[t * k + s]]++;
+            for (int e = 0; e < count; e++) shares[count + e] += p[e];
+        }
+        store(sums, shares, true);
+    }
+
+    void balanceBackward(Tensor dLogits, Tensor sums, Tensor logits, Tensor present, Tensor factor, int perToken,
+                         boolean accumulate) {
+        int count = logits.cols();
+        double[] z = load(logits);
+        double[] choices = load(sums);
+        int[] counted = ops.toInts(present);
+        double n = 0;
+        for (int e = 0; e < count; e++) n += choices[e] / perToken;
+        double scale = load(factor)[0] * count / (n * n);
+        double[] grad = new double[z.length];
+        for (int t = 0; t < counted.length; t++) {
+            if (counted[t] <= 0) continue;
+            double[] p = softmax(z, t, count);
+            double mean = 0;
+            for (int e = 0; e < count; e++) mean += scale * choices[e] * p[e];
+            for (int e = 0; e < count; e++) grad[t * count + e] = p[e] * (scale * choices[e] - mean);
+        }
+        store(dLogits, grad, accumulate);
+    }
+
     void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
         int[] chosen = ops.toInts(experts);
         int[] begin = new int[Math.toIntExact(offsets.size())];

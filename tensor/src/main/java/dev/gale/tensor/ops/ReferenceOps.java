@@ -295,6 +295,19 @@ public final class ReferenceOps extends HostOps {
     }
 
     @Override
+    public void balanceForward(Tensor sums, Tensor experts, Tensor logits, Tensor present) {
+        ExpertChecks.balanceForward(sums, experts, logits, present);
+        this.experts.balanceForward(sums, experts, logits, present);
+    }
+
+    @Override
+    public void balanceBackward(Tensor dLogits, Tensor sums, Tensor logits, Tensor present, Tensor factor, int perToken,
+                                boolean accumulate) {
+        ExpertChecks.balanceBackward(dLogits, sums, logits, present, factor);
+        experts.balanceBackward(dLogits, sums, logits, present, factor, perToken, accumulate);
+    }
+
+    @Override
     public void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
         ExpertChecks.groupByExpert(tokens, places, offsets, experts);
         this.experts.groupByExpert(tokens, places, offsets, experts);

@@ -3,6 +3,7 @@ package dev.gale.tensor.testing;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
@@ -125,6 +126,10 @@ class BrokenOpsTest {
                 broken("scaled by a little", "linearCrossEntropy", with(7, BrokenOpsTest::scaledLoss), c -> loss(c)),
                 broken("without dw", "linearCrossEntropy", with(3, w -> null), c -> loss(c)),
                 broken("without token losses", "linearCrossEntropy", with(1, w -> null), c -> loss(c)),
+                broken("with another k", "balanceBackward", with(5, k -> (int) k + 1), c -> c.balanceBackwardMatches(33, 64, 6, true)),
+                broken("that overwrites", "balanceBackward", with(6, NEGATED), c -> c.balanceBackwardMatches(33, 64, 6, true)),
+                broken("of half the choices", "balanceForward", with(1, BrokenOpsTest::firstHalf),
+                        c -> c.balanceAddsUpChoicesAndProbabilities(300, 8, 2, DType.BF16)),
                 broken("clipped a little earlier", "clipFactor", times(3, 0.9999), c -> c.clipFactorMatches(400, 2, 1)),
                 broken("with m for v", "adamW", a -> new Object[] {a[0], a[1], a[3], a[2], a[4], a[5]},
                         c -> c.adamWMatches(7, 0)),
@@ -167,6 +172,11 @@ class BrokenOpsTest {
 
     private static void loss(OpsContract contract) {
         contract.crossEntropyMatches(17, 33, 64, DType.BF16, 4, 1, 0);
+    }
+
+    private static Object firstHalf(Object experts) {
+        Tensor whole = (Tensor) experts;
+        return new Tensor(whole.name(), whole.dtype(), Shape.of(whole.rows(), whole.cols() / 2), whole.storage());
     }
 
     private static Object weaker(Object side) {

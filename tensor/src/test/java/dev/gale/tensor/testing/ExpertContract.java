@@ -4,6 +4,7 @@ import static dev.gale.tensor.testing.Fixtures.normal;
 import static dev.gale.tensor.testing.Fixtures.uniform;
 import static java.util.Arrays.fill;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.gale.tensor.DType;
@@ -22,7 +23,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// `routeForward`, `routeBackward`, `groupByExpert`, `combineForward`, `combineBackward`, `groupedMatmul`, `groupedGradient`.
+/// `routeForward`, `routeBackward`, `balanceForward`, `balanceBackward`, `groupByExpert`, `combineForward`, `combineBackward`,
+/// `groupedMatmul`, `groupedGradient`.
 public interface ExpertContract extends Trials {
 
     private static Trial route(int rows, int count, RouteSpec spec, float[] logits) {
@@ -80,6 +82,59 @@ public interface ExpertContract extends Trials {
         fill(bounds, (count + 24) * ULP * 3);                                    // |g| <= 1.5, probabilities add up to 1
         compare(trial).within("dLogits", bounds);
         trial.spreadsNaN(this::freshOps);
+    }
+
+    /// Where a token's keys end, and 0 for rows that are none: the last ones, and one between.
+    private static int[] present(int rows) {
+        int[] present = new int[rows];
+        for (int t = 0; t < rows; t++) present[t] = t == rows / 2 || t > rows - rows / 5 ? 0 : t + 1;
+        return present;
+    }
+
+    private static Tensor chosen(TensorOps ops, int rows, int k, int[] choices) {
+        Tensor experts = ops.allocate("experts", DType.I32, Shape.of(rows, k));
+        ops.write(experts, choices);
+        return experts;
+    }
+
+    @ParameterizedTest(name = "{0} tokens, {2} of {1} experts, logits {3}")
+    @CsvSource({"0,4,2,F32", "3,1,1,F32", "5,4,2,F32", "300,8,2,BF16", "700,130,6,F32", "33,300,4,F16"})
+    default void balanceAddsUpChoicesAndProbabilities(int rows, int count, int k, DType dtype) {
+        int[] choices = choices(rows, count, k, 3);
+        float[] before = new float[2 * count];
+        for (int i = 0; i < before.length; i++) before[i] = i % 3;
+        Trial trial = new Trial((ops, t) -> {
+            Tensor logits = ops.allocate("logits", dtype, Shape.of(rows, count));
+            ops.copy(logits, t.get("logits"));
+            ops.balanceForward(t.get("sums"), chosen(ops, rows, k, choices), logits, t.get("present"));
+        }).inout("sums", before, 2, count).input("logits", normal(rows * count, 2, 1), rows, count)
+                .ints("present", present(rows));
+        Comparison comparison = compare(trial).relative("sums", (rows + count + 24) * ULP);
+        float[] counts = before.clone();
+        for (int i = 0; i < choices.length; i++) if (present(rows)[i / k] > 0) counts[choices[i]]++;
+        for (int e = 0; e < count; e++) assertEquals(counts[e], comparison.got().get("sums")[e]);
+        if (rows > 2) trial.spreadsNaN(this::freshOps);
+    }
+
+    @ParameterizedTest(name = "{0} tokens, {2} of {1} experts, accumulate {3}")
+    @CsvSource({"0,4,2,false", "3,1,1,false", "5,4,2,true", "300,8,2,false", "33,64,6,true", "9,300,4,false"})
+    default void balanceBackwardMatches(int rows, int count, int k, boolean accumulate) {
+        float[] sums = new float[2 * count];
+        for (int e = 0; e < count; e++) sums[e] = 7 * e % 5 * k;                  // of some, none
+        sums[0] += k;
+        Trial trial = new Trial((ops, t) -> ops.balanceBackward(t.get("dLogits"), t.get("sums"), t.get("logits"),
+                t.get("present"), t.get("factor"), k, accumulate)).input("sums", sums, 2, count)
+                .input("logits", normal(rows * count, 2, 1), rows, count).ints("present", present(rows))
+                .input("factor", new float[] {30}, 1);
+        Trial whole = accumulate ? trial.inout("dLogits", uniform(rows * count, 4), rows, count)
+                : trial.output("dLogits", rows, count);
+        double n = 0;
+        for (int e = 0; e < count; e++) n += sums[e] / k;
+        double[] bounds = new double[rows * count];
+        double largest = 30 * count * 5 * k / (n * n);                            // of g; probabilities add up to 1
+        fill(bounds, (count + 24) * ULP * 3 * largest + (accumulate ? ULP * (1 + largest) : 0));
+        compare(whole).within("dLogits", bounds);
+        if (rows > 0) whole.spreadsNaN(this::freshOps);
     }
 
     /// Sorts on both implementations; ints are compared one by one.
@@ -225,6 +280,15 @@ public interface ExpertContract extends Trials {
                     () -> ops.routeForward(r.f(3, 2), r.i(3, 2), r.f(3, 1), spec),
                     () -> ops.routeForward(r.f(3, 2), r.i(3, 2), r.f(3, 5), new RouteSpec(2, true, 1, 2, 1)));
             r.expect("routeBackward", () -> ops.routeBackward(r.f(3, 3), r.f(3, 2), r.i(3, 2), r.f(3, 4), spec));
+            r.expect("balanceForward", () -> ops.balanceForward(r.f(2, 3), r.i(3, 2), r.f(3, 4), r.i(3)),
+                    () -> ops.balanceForward(r.f(2, 4), r.i(2, 2), r.f(3, 4), r.i(3)),
+                    () -> ops.balanceForward(r.f(2, 4), r.f(3, 2), r.f(3, 4), r.i(3)),
+                    () -> ops.balanceForward(r.f(2, 4), r.i(3, 2), r.f(3, 4), r.i(4)));
+            r.expect("balanceBackward",
+                    () -> ops.balanceBackward(r.f(3, 3), r.f(2, 4), r.f(3, 4), r.i(3), r.f(1), 2, false),
+                    () -> ops.balanceBackward(r.f(3, 4), r.f(1, 4), r.f(3, 4), r.i(3), r.f(1), 2, false),
+                    () -> ops.balanceBackward(r.f(3, 4), r.f(2, 4), r.f(3, 4), r.f(3), r.f(1), 2, false),
+                    () -> ops.balanceBackward(r.f(3, 4), r.f(2, 4), r.f(3, 4), r.i(3), r.f(2), 2, false));
             r.expect("groupByExpert", () -> ops.groupByExpert(r.i(5), r.i(3, 2), r.i(4), r.i(3, 2)),
                     () -> ops.groupByExpert(r.i(6), r.i(2, 3), r.i(4), r.i(3, 2)),
                     () -> ops.groupByExpert(r.i(6), r.i(3, 2), r.f(4), r.i(3, 2)));
