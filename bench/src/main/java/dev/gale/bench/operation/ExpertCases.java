@@ -3,6 +3,8 @@ package dev.gale.bench.operation;
 import dev.gale.nn.Mixture;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.GroupedLowRank;
+import dev.gale.tensor.ops.GroupedLowRankGrads;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -36,6 +38,7 @@ final class ExpertCases {
             product(name, inFeatures, outFeatures, true, nf4);
             product(name + "-back", outFeatures, inFeatures, false, nf4);
         }
+        linear(which, inFeatures, outFeatures);
         narrow(which + "-low", inFeatures, RANK, true, false);
         narrow(which + "-lowUp", RANK, outFeatures, true, true);
         narrow(which + "-dLow", outFeatures, RANK, false, false);
@@ -55,7 +58,9 @@ final class ExpertCases {
         return "%dx%dx%d of %d".formatted(rows, out, in, count);
     }
 
-    private List<Tensor> each(Supplier<Tensor> matrix) {
+    /// Matrices side by side, as loading a model leaves them.
+    private List<Tensor> each(Operands operands, long bytes, Supplier<Tensor> matrix) {
+        operands.ops().reserve(count * (bytes + 64));
         return Stream.generate(matrix).limit(count).toList();
     }
 
@@ -69,10 +74,44 @@ final class ExpertCases {
         add("groupedMatmul:" + which, size(in, out), operands -> {
             Tensor x = operands.activations(rows, in);
             Tensor y = operands.empty(x.dtype(), rows, out);
-            List<Tensor> w = each(() -> nf4 ? operands.nf4(height, width) : operands.weight(height, width));
+            List<Tensor> w = each(operands, (nf4 ? 1L : 2L) * height * width,
+                    () -> nf4 ? operands.nf4(height, width) : operands.weight(height, width));
             Tensor offsets = operands.ints(offsets());
             return () -> operands.ops().groupedMatmul(y, x, w, transposed, offsets, 1f, false);
         });
+    }
+
+    /// With adapters, all of them in one operation.
+    private void linear(String which, int in, int out) {
+        add("groupedLinearForward:" + which, size(in, out), operands -> {
+            Tensor x = operands.activations(rows, in);
+            Tensor y = operands.empty(x.dtype(), rows, out);
+            List<Tensor> w = each(operands, 2L * in * out, () -> operands.weight(out, in));
+            GroupedLowRank side = side(operands, x, out);
+            Tensor offsets = operands.ints(offsets());
+            return () -> operands.ops().groupedLinearForward(y, x, w, offsets, side);
+        });
+        add("groupedLinearBackward:" + which, size(in, out), operands -> {
+            Tensor x = operands.activations(rows, in);
+            Tensor dy = operands.activations(rows, out);
+            Tensor dx = operands.empty(x.dtype(), rows, in);
+            List<Tensor> w = each(operands, 2L * in * out, () -> operands.weight(out, in));
+            GroupedLowRank side = side(operands, x, out);
+            GroupedLowRankGrads grads = new GroupedLowRankGrads(adapters(operands, RANK, in, false),
+                    adapters(operands, out, RANK, false), operands.empty(DType.F32, rows, RANK), null);
+            Tensor offsets = operands.ints(offsets());
+            return () -> operands.ops().groupedLinearBackward(dx, false, dy, w, offsets, side, grads);
+        });
+    }
+
+    private GroupedLowRank side(Operands operands, Tensor x, int out) {
+        return new GroupedLowRank(x, adapters(operands, RANK, x.cols(), true), adapters(operands, out, RANK, true),
+                operands.random(DType.F32, rows, RANK), 1f);
+    }
+
+    private List<Tensor> adapters(Operands operands, int height, int width, boolean random) {
+        return each(operands, 4L * height * width,
+                () -> random ? operands.random(DType.F32, height, width) : operands.filled(DType.F32, 0f, height, width));
     }
 
     /// @param widens whether the rank is the depth, and the product is added to an activation
@@ -80,7 +119,8 @@ final class ExpertCases {
         add("groupedMatmul:" + which, size(in, out), operands -> {
             Tensor x = widens ? operands.random(DType.F32, rows, in) : operands.activations(rows, in);
             Tensor y = widens ? operands.activations(rows, out) : operands.empty(DType.F32, rows, out);
-            List<Tensor> w = each(() -> operands.random(DType.F32, transposed ? out : in, transposed ? in : out));
+            List<Tensor> w = each(operands, 4L * in * out,
+                    () -> operands.random(DType.F32, transposed ? out : in, transposed ? in : out));
             Tensor offsets = operands.ints(offsets());
             return () -> operands.ops().groupedMatmul(y, x, w, transposed, offsets, 1f, widens);
         });
@@ -91,7 +131,7 @@ final class ExpertCases {
         add("groupedGradient:" + which, size(m, n), operands -> {
             Tensor a = low ? operands.activations(rows, m) : operands.random(DType.F32, rows, m);
             Tensor b = low ? operands.random(DType.F32, rows, n) : operands.activations(rows, n);
-            List<Tensor> dw = each(() -> operands.filled(DType.F32, 0f, m, n));
+            List<Tensor> dw = adapters(operands, m, n, false);
             Tensor offsets = operands.ints(offsets());
             return () -> operands.ops().groupedGradient(dw, a, b, offsets, 1f);
         });

@@ -69,6 +69,9 @@ class OperationCasesTest {
             OperationCase experts = OperationCases.of(MIXTURE, 2, 8).stream()
                     .filter(one -> one.name().equals("groupedMatmul:down-nf4-back")).findFirst().orElseThrow();
             assertEquals(2 * (2 * 16) * 64 * 64, OperationBench.count(experts, ops).flops());
+            OperationCase adapted = OperationCases.of(MIXTURE, 2, 8).stream()
+                    .filter(one -> one.name().equals("groupedLinearBackward:down")).findFirst().orElseThrow();
+            assertEquals(2 * (2 * 16) * (64 * 64 + 4 * 16 * 64), OperationBench.count(adapted, ops).flops());
         }
     }
 }
