@@ -51,17 +51,17 @@ public final class ExpertTileKernels {
         }
     }
 
-    /// `low[i, j] = alpha * sum_p parts[p, i, j]`, and `copy = copyAlpha * sum_p ..` in BF16 with columns of zeros, for the rows i
-    /// of all tiles.
+    /// `low[i, j] = alpha * sum_p parts[p, i, j]`, and `copy = copyAlpha * sum_p ..` in BF16 with columns of zeros, for the
+    /// rows i of all tiles.
     /// Shapes: low F32 `[rows, cols]`, copy BF16 `[rows, copyCols]`, seen as ints of two elements, copyCols even and at least
-    /// cols; parts F32, `partLength` each, rows of `stride`, from a product with these spans, I32. Operands in the table: low, copy,
-    /// parts, spans.
+    /// cols; parts F32, `partLength` each, rows of `stride`, from a product with these spans, I32. Operands in the table: low,
+    /// copy, parts, spans.
     /// Launch: `Grid.threads(tiles * tile * copyCols / 2, GROUP)`. Numerics: serial F32 sums. Writes: `=`.
     ///
     /// @param count how many experts there are, and tiles from `ExpertTiles.count`, of `tile` rows
-    public static void addExpertLow(KernelContext context, IntArray table, int slot, FloatArray low, IntArray copy, FloatArray parts,
-            IntArray spans, int rows, int cols, int copyCols, int count, int tiles, int tile, int partCount, int partLength,
-            int stride, float alpha, float copyAlpha) {
+    public static void addExpertLow(KernelContext context, IntArray table, int slot, FloatArray low, IntArray copy,
+            FloatArray parts, IntArray spans, int rows, int cols, int copyCols, int count, int tiles, int tile, int partCount,
+            int partLength, int stride, float alpha, float copyAlpha) {
         int i = context.globalIdx;
         int zero = context.localIdx >> 10;
         if (i < tiles * tile * (copyCols / 2)) {

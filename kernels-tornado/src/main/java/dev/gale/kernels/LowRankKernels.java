@@ -13,8 +13,8 @@ public final class LowRankKernels {
     private LowRankKernels() {}
 
     /// `copy = src` in BF16, and 0 beyond src.
-    /// Shapes: src F32 `[rows, cols]`, copy BF16 `[copyRows, copyCols]`, seen as ints of two elements, copyCols even; of several
-    /// matrices the copies lie one behind the other. Operands in the table: copy, src, the first of each.
+    /// Shapes: src F32 `[rows, cols]`, copy BF16 `[copyRows, copyCols]`, seen as ints of two elements, copyCols even; of
+    /// several matrices the copies lie one behind the other. Operands in the table: copy, src, the first of each.
     /// Launch: `Grid.threads(copyRows * copyCols / 2, GROUP)`, that for each matrix. Writes: `=`.
     ///
     /// @param distance elements from one src to the next

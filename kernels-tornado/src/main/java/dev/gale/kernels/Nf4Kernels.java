@@ -66,11 +66,11 @@ public final class Nf4Kernels {
         }
     }
 
-    /// As `dequantize`, for devices that convert BF16, and for several weights, whose dense ones lie one behind the other. Shapes: y
-    /// `[n]` of each, BF16, seen as longs of four elements.
-    /// Launch: `ceil(n / BF16_BLOCK)` work-groups of `Elements.GROUP` threads, neighbouring threads neighbouring longs, that for each
-    /// weight; 8.5 KB of local memory for the 16 elements that each block can have, as rounding each element would take
-    /// longer than writing it.
+    /// As `dequantize`, for devices that convert BF16, and for several weights, whose dense ones lie one behind the other.
+    /// Shapes: y `[n]` of each, BF16, seen as longs of four elements.
+    /// Launch: `ceil(n / BF16_BLOCK)` work-groups of `Elements.GROUP` threads, neighbouring threads neighbouring longs, that
+    /// for each weight; 8.5 KB of local memory for the 16 elements that each block can have, as rounding each element would
+    /// take longer than writing it.
     ///
     /// @param codesDistance  what the table's numbers grow by from one weight to the next
     /// @param absmaxDistance as codesDistance, and nestedDistance
@@ -163,7 +163,8 @@ public final class Nf4Kernels {
     }
 
     /// A block's absmax, less the offset.
-    private static float scale(int at, int nestedAt, FloatArray absmax, IntArray codes, FloatArray nested, int form, int block) {
+    private static float scale(int at, int nestedAt, FloatArray absmax, IntArray codes, FloatArray nested, int form,
+            int block) {
         float scale;
         if ((form & NESTED) == NESTED) {
             int code = codes.get(at + block / 4) >> (block & 3) * 8 & 255;

@@ -11,8 +11,8 @@ import java.util.Random;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
-/// What a LoRA step does with the projections of a layer's experts, a product at a time: as many rows as tokens have choices, the
-/// experts drawn at random, each as likely.
+/// What a LoRA step does with the projections of a layer's experts, a product at a time: as many rows as tokens have choices,
+/// the experts drawn at random, each as likely.
 final class ExpertCases {
     private static final int RANK = OperationCases.RANK;
 

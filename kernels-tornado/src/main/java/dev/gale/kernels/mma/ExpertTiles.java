@@ -4,9 +4,9 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /// Which rows of which expert a tile of a grouped product has, and what its threads do where they end.
 ///
-/// How many rows an expert has is known on the device alone. A list there, the spans, has for `count` experts the `count + 1` rows at
-/// which they begin and end, then for each tile its expert, its first row and where its expert's rows end; there are a few
-/// tiles more than needed, those without rows. A tile near the end of the matrix is read from further up, whole, so that no
+/// How many rows an expert has is known on the device alone. A list there, the spans, has for `count` experts the `count + 1`
+/// rows at which they begin and end, then for each tile its expert, its first row and where its expert's rows end; there are a
+/// few tiles more than needed, those without rows. A tile near the end of the matrix is read from further up, whole, so that no
 /// thread reads beyond it; in all tiles the rows of other experts are multiplied too and not written.
 public final class ExpertTiles {
     private static final int SPAN = 3;

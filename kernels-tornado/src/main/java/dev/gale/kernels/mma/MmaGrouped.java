@@ -7,8 +7,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// The products of the matrix unit that multiply the rows of several experts, of BF16, each with its expert's matrix: how w is stored,
-/// what tile a work-group makes.
+/// The products of the matrix unit that multiply the rows of several experts, of BF16, each with its expert's matrix: how w is
+/// stored, what tile a work-group makes.
 public enum MmaGrouped {
     FORWARD_128X128(GroupedForward128x128::groupedForward128x128, false, 128, 128),
     FORWARD_64X64(GroupedForward64x64::groupedForward64x64, false, 64, 64),

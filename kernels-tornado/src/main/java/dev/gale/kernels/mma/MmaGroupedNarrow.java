@@ -7,8 +7,8 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
-/// The products of `MmaNarrow` for the rows of several experts, each with an adapter of its own. By row, for low and dLow, the depth is
-/// split between work-groups as there; by depth, for dA and dB, the rows of each expert are.
+/// The products of `MmaNarrow` for the rows of several experts, each with an adapter of its own. By row, for low and dLow, the
+/// depth is split between work-groups as there; by depth, for dA and dB, the rows of each expert are.
 public enum MmaGroupedNarrow {
     NARROW(GroupedNarrowByRow16::groupedNarrowByRow16, GroupedNarrowByDepth16::groupedNarrowByDepth16, 16),
     WIDE(GroupedNarrowByRow64::groupedNarrowByRow64, GroupedNarrowByDepth64::groupedNarrowByDepth64, 64);
@@ -28,8 +28,8 @@ public enum MmaGroupedNarrow {
 
     /// A kernel: context, table, slot, parts, tall, flat, spans, flatByDepth, rows, cols, depth, partDepth, count, distance.
     @FunctionalInterface
-    public interface ByRow extends Task14<KernelContext, IntArray, Integer, FloatArray, LongArray, FloatArray, IntArray, Integer,
-            Integer, Integer, Integer, Integer, Integer, Integer> {}
+    public interface ByRow extends Task14<KernelContext, IntArray, Integer, FloatArray, LongArray, FloatArray, IntArray,
+            Integer, Integer, Integer, Integer, Integer, Integer, Integer> {}
 
     /// A kernel: context, table, slot, parts, tall, flat, spans, rows, cols, count, partCount.
     @FunctionalInterface

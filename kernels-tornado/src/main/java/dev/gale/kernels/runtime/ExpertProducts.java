@@ -28,7 +28,8 @@ final class ExpertProducts {
         mma = new MmaExperts(ops);
     }
 
-    void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha, boolean accumulate) {
+    void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+            boolean accumulate) {
         if (c.size() == 0) return;
         boolean some = w.stream().anyMatch(Objects::isNull);
         if (some && !accumulate) ops.fill(c, 0f);
@@ -57,10 +58,10 @@ final class ExpertProducts {
             int stride = run.stride();
             Grid grid = new Grid(Math.ceilDiv(n, GroupedKernels.TILE), GroupedKernels.rowTiles(c.rows(), count),
                     GroupedKernels.GROUP, 1);
-            ops.launch("groupedProduct", grid, List.of(first, count, stride, n, k, form, alpha), (graph, id, args) -> graph.task(id,
-                    GroupedKernels::groupedProduct, args.context(), args.table(), args.slot(), args.floats(0), args.halves(0),
-                    args.type(0), args.floats(1), args.halves(1), args.type(1), args.floats(2), args.halves(2), args.type(2),
-                    args.ints(3), first, count, stride, n, k, form, alpha), c, a, run.matrix(), offsets);
+            ops.launch("groupedProduct", grid, List.of(first, count, stride, n, k, form, alpha), (graph, id, args) ->
+                    graph.task(id, GroupedKernels::groupedProduct, args.context(), args.table(), args.slot(), args.floats(0),
+                    args.halves(0), args.type(0), args.floats(1), args.halves(1), args.type(1), args.floats(2), args.halves(2),
+                    args.type(2), args.ints(3), first, count, stride, n, k, form, alpha), c, a, run.matrix(), offsets);
         }
     }
 
@@ -114,8 +115,8 @@ final class ExpertProducts {
             for (Tensor each : dw.subList(first, first + run.count())) ops.copies().touched(each);
             ops.launch("groupedGradient", grid, List.of(first, stride, m, n, alpha), (graph, id, args) -> graph.task(id,
                     GroupedKernels::groupedGradient, args.context(), args.table(), args.slot(), args.floats(0), args.floats(1),
-                    args.halves(1), args.type(1), args.floats(2), args.halves(2), args.type(2), args.ints(3), first, stride, m, n,
-                    alpha), run.matrix(), a, b, offsets);
+                    args.halves(1), args.type(1), args.floats(2), args.halves(2), args.type(2), args.ints(3), first, stride, m,
+                    n, alpha), run.matrix(), a, b, offsets);
         }
     }
 
@@ -153,7 +154,8 @@ final class ExpertProducts {
             MmaExperts.Factors factors = new MmaExperts.Factors(dLow, up);
             if (dInput != null) mma.product(dInput, factors, offsets);
             if (dx != null) {
-                dense(w, matrices -> mma.product(dx, dy, matrices, false, offsets, dInput == null ? factors : null, 1f, accumulate));
+                dense(w, matrices -> mma.product(dx, dy, matrices, false, offsets, dInput == null ? factors : null, 1f,
+                        accumulate));
             }
             ops.release(up);
         }

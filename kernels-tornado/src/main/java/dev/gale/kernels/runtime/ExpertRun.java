@@ -4,8 +4,8 @@ import dev.gale.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Experts whose matrices lie at equal distances in one chunk, as those that were allocated one after the other do: a launch reaches
-/// them all.
+/// Experts whose matrices lie at equal distances in one chunk, as those that were allocated one after the other do: a launch
+/// reaches them all.
 ///
 /// @param first  number of the first
 /// @param stride elements from one to the next

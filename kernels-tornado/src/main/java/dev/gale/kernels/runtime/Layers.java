@@ -67,9 +67,9 @@ final class Layers {
                             a.longs(0), a.longs(1), a.ints(2), cols, vocab), y, table, ids);
             return;
         }
-        ops.launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id, LookupKernels::gatherRows,
-                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.ints(2), cols, vocab), y, table, ids);
+        ops.launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id,
+                LookupKernels::gatherRows, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
+                a.halves(1), a.type(1), a.ints(2), cols, vocab), y, table, ids);
     }
 
     void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids) {
@@ -80,8 +80,8 @@ final class Layers {
         Tensor links = ops.allocate("links", DType.I32, Shape.of(2, rows));
         ops.launch("linkRows", Grid.threads(rows, Elements.GROUP), List.of(rows), (graph, id, a) -> graph.task(id,
                 LookupKernels::linkRows, a.context(), a.table(), a.slot(), a.ints(0), a.ints(1), rows), links, ids);
-        ops.launch("scatterAddRows", new Grid(Math.ceilDiv(cols, Elements.GROUP), rows, Elements.GROUP, 1), List.of(rows, cols, vocab),
-                (graph, id, a) -> graph.task(id, LookupKernels::scatterAddRows, a.context(), a.table(), a.slot(),
+        ops.launch("scatterAddRows", new Grid(Math.ceilDiv(cols, Elements.GROUP), rows, Elements.GROUP, 1), List.of(rows, cols,
+                vocab), (graph, id, a) -> graph.task(id, LookupKernels::scatterAddRows, a.context(), a.table(), a.slot(),
                         a.floats(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), a.ints(3), rows, cols, vocab),
                 dTable, dy, ids, links);
         ops.release(links);

@@ -16,8 +16,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
 
-/// Products of the rows of experts on the matrix unit, as `MmaProducts` makes those of one matrix. Where an expert's rows lie is known
-/// on the device alone: a list of tiles, made there once for all products of the same offsets, tells it to work-groups.
+/// Products of the rows of experts on the matrix unit, as `MmaProducts` makes those of one matrix. Where an expert's rows lie
+/// is known on the device alone: a list of tiles, made there once for all products of the same offsets, tells it to
+/// work-groups.
 final class MmaExperts {
     private final TornadoOps ops;
 
@@ -59,8 +60,8 @@ final class MmaExperts {
         return ops.copies().of(offsets, List.of(first, count, rows, tile), () -> {
             Tensor spans = ops.allocate("spans", DType.I32, Shape.of(ExpertTiles.length(rows, count, tile)));
             ops.launch("expertTiles", Grid.threads(Math.max(tiles, count + 1), ExpertTileKernels.GROUP),
-                    List.of(first, count, tiles, tile), (graph, id, a) -> graph.task(id, ExpertTileKernels::expertTiles, a.context(),
-                            a.table(), a.slot(), a.ints(0), a.ints(1), first, count, tiles, tile), spans, offsets);
+                    List.of(first, count, tiles, tile), (graph, id, a) -> graph.task(id, ExpertTileKernels::expertTiles,
+                            a.context(), a.table(), a.slot(), a.ints(0), a.ints(1), first, count, tiles, tile), spans, offsets);
             return spans;
         });
     }
@@ -68,23 +69,24 @@ final class MmaExperts {
     /// `y[j] = alpha x[j] op(w[e]) + low-rank term` or, with adds, `+=`, for the rows of experts that have a matrix.
     ///
     /// @param factors null for no such term
-    void product(Tensor y, Tensor x, List<Tensor> w, boolean transposeW, Tensor offsets, Factors factors, float alpha, boolean adds) {
+    void product(Tensor y, Tensor x, List<Tensor> w, boolean transposeW, Tensor offsets, Factors factors, float alpha,
+            boolean adds) {
         int m = y.rows();
         int n = y.cols();
         int k = x.cols();
         int rank = factors == null ? 0 : factors.low.cols();
         int type = Products.type(y);
-        int form = ProductForm.of(type, Products.type(x), Products.type(x), ProductForm.ABSENT, adds ? type : ProductForm.ABSENT, 0,
-                transposeW ? 1 : 0, rank);
+        int form = ProductForm.of(type, Products.type(x), Products.type(x), ProductForm.ABSENT,
+                adds ? type : ProductForm.ABSENT, 0, transposeW ? 1 : 0, rank);
         for (ExpertRun run : ExpertRun.of(w)) {
             int count = run.count();
             int stride = run.stride();
             MmaGrouped product = MmaGrouped.of(!transposeW, m, n, count);
             Tensor spans = spans(offsets, run, m, product.rows());
             ops.launch("GROUPED_" + product.name(), Grid.groups(product.groups(m, n, count), MmaGrouped.THREADS),
-                    List.of(form, count, stride, m, n, k, alpha), (graph, id, a) -> graph.task(id, product.kernel(), a.context(),
-                            a.table(), a.slot(), a.longs(0), a.floats(0), a.halves(0), a.longs(1), a.longs(2), a.longs(3),
-                            a.longs(4), a.ints(5), form, count, stride, m, n, k, alpha),
+                    List.of(form, count, stride, m, n, k, alpha), (graph, id, a) -> graph.task(id, product.kernel(),
+                            a.context(), a.table(), a.slot(), a.longs(0), a.floats(0), a.halves(0), a.longs(1), a.longs(2),
+                            a.longs(3), a.longs(4), a.ints(5), form, count, stride, m, n, k, alpha),
                     y, x, run.matrix(), factors == null ? y : factors.low,
                     factors == null ? y : slice(factors.up, run.first(), n * rank), spans);
         }
@@ -132,15 +134,16 @@ final class MmaExperts {
             int width = narrow.stride(cols);
             Tensor spans = spans(offsets, run, rows, tile);
             Tensor parts = ops.allocate("parts", DType.F32, Shape.of(partCount, length));
-            ops.launch("GROUPED_BY_ROW_" + narrow.name(), Grid.groups(narrow.groups(rows, cols, depth, count), MmaGroupedNarrow.THREADS),
-                    List.of(orientation, rows, cols, depth, partDepth, count, stride), (graph, id, a) -> graph.task(id, narrow.byRow(),
-                            a.context(), a.table(), a.slot(), a.floats(0), a.longs(1), a.floats(2), a.ints(3), orientation, rows,
-                            cols, depth, partDepth, count, stride), parts, tall, run.matrix(), spans);
+            Grid grid = Grid.groups(narrow.groups(rows, cols, depth, count), MmaGroupedNarrow.THREADS);
+            ops.launch("GROUPED_BY_ROW_" + narrow.name(), grid, List.of(orientation, rows, cols, depth, partDepth, count,
+                    stride), (graph, id, a) -> graph.task(id, narrow.byRow(), a.context(), a.table(), a.slot(), a.floats(0),
+                            a.longs(1), a.floats(2), a.ints(3), orientation, rows, cols, depth, partDepth, count, stride),
+                    parts, tall, run.matrix(), spans);
             ops.launch("addExpertLow", Grid.threads((long) tiles * tile * copyCols / 2, ExpertTileKernels.GROUP),
                     List.of(rows, cols, copyCols, count, tiles, tile, partCount, length, width, alpha, copyAlpha),
-                    (graph, id, a) -> graph.task(id, ExpertTileKernels::addExpertLow, a.context(), a.table(), a.slot(), a.floats(0),
-                            a.ints(1), a.floats(2), a.ints(3), rows, cols, copyCols, count, tiles, tile, partCount, length, width,
-                            alpha, copyAlpha), low, copy, parts, spans);
+                    (graph, id, a) -> graph.task(id, ExpertTileKernels::addExpertLow, a.context(), a.table(), a.slot(),
+                            a.floats(0), a.ints(1), a.floats(2), a.ints(3), rows, cols, copyCols, count, tiles, tile,
+                            partCount, length, width, alpha, copyAlpha), low, copy, parts, spans);
             ops.release(parts);
         }
         return copy;
@@ -165,14 +168,15 @@ final class MmaExperts {
             Tensor parts = ops.allocate("parts", DType.F32, Shape.of(partCount, partLength));
             ops.launch("GROUPED_BY_DEPTH_" + narrow.name(),
                     Grid.groups(partCount * narrow.groupsOfPart(rows, cols, count), MmaGroupedNarrow.THREADS),
-                    List.of(rows, cols, count, partCount), (graph, id, a) -> graph.task(id, narrow.byDepth(), a.context(), a.table(),
-                            a.slot(), a.floats(0), a.longs(1), a.floats(2), a.ints(3), rows, cols, count, partCount),
+                    List.of(rows, cols, count, partCount), (graph, id, a) -> graph.task(id, narrow.byDepth(), a.context(),
+                            a.table(), a.slot(), a.floats(0), a.longs(1), a.floats(2), a.ints(3), rows, cols, count, partCount),
                     parts, tall, flat, spans);
             for (Tensor each : sums.subList(run.first(), run.first() + count)) ops.copies().touched(each);
             Grid grid = new Grid(Math.ceilDiv(rows * cols, LowRankKernels.GROUP), count, LowRankKernels.GROUP, 1);
             ops.launch("addGradient", grid, List.of(flips, cols, rows, partCount, partLength, width, alpha, stride, length),
                     (graph, id, a) -> graph.task(id, LowRankKernels::addGradient, a.context(), a.table(), a.slot(), a.floats(0),
-                            a.floats(1), flips, cols, rows, partCount, partLength, width, alpha, stride, length), run.matrix(), parts);
+                            a.floats(1), flips, cols, rows, partCount, partLength, width, alpha, stride, length), run.matrix(),
+                            parts);
             ops.release(parts);
         }
     }
@@ -187,10 +191,11 @@ final class MmaExperts {
         if (matrices.contains(null)) ops.fill(copy, 0f);
         for (ExpertRun run : ExpertRun.of(matrices)) {
             int stride = run.stride();
-            Grid grid = new Grid(Math.ceilDiv(copyRows * copyCols / 2, LowRankKernels.GROUP), run.count(), LowRankKernels.GROUP, 1);
+            Grid grid = new Grid(Math.ceilDiv(copyRows * copyCols / 2, LowRankKernels.GROUP), run.count(),
+                    LowRankKernels.GROUP, 1);
             ops.launch("padded", grid, List.of(rows, cols, copyRows, copyCols, stride), (graph, id, a) -> graph.task(id,
-                    LowRankKernels::padded, a.context(), a.table(), a.slot(), a.ints(0), a.floats(1), rows, cols, copyRows, copyCols,
-                    stride), slice(copy, run.first(), copyRows * copyCols), run.matrix());
+                    LowRankKernels::padded, a.context(), a.table(), a.slot(), a.ints(0), a.floats(1), rows, cols, copyRows,
+                    copyCols, stride), slice(copy, run.first(), copyRows * copyCols), run.matrix());
         }
         return copy;
     }

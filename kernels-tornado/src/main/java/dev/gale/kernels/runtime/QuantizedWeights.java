@@ -59,7 +59,8 @@ final class QuantizedWeights {
     }
 
     private static int form(Tensor q) {
-        return (q.scales().nested() == null ? Nf4Kernels.PLAIN : Nf4Kernels.NESTED) + (q.dtype() == DType.FP4 ? Nf4Kernels.FP4 : 0);
+        int scales = q.scales().nested() == null ? Nf4Kernels.PLAIN : Nf4Kernels.NESTED;
+        return scales + (q.dtype() == DType.FP4 ? Nf4Kernels.FP4 : 0);
     }
 
     /// Weights that follow each other.
@@ -69,14 +70,16 @@ final class QuantizedWeights {
         static final Several ONE = new Several(1, 0, 0, 0);
     }
 
-    /// `dequantize` of 4-bit weights of one shape into BF16 matrices that lie one behind the other: weights at equal distances take one launch.
+    /// `dequantize` of 4-bit weights of one shape into BF16 matrices that lie one behind the other: weights at equal distances
+    /// take one launch.
     ///
     /// @param dense the first elements of each
     void dequantizeAll(List<Tensor> dense, List<Tensor> q) {
         for (int i = 0; i < q.size();) {
             int count = 1;
             Several next = i + 1 < q.size() ? distances(q.get(i), q.get(i + 1)) : null;
-            while (next != null && i + count < q.size() && next.equals(distances(q.get(i + count - 1), q.get(i + count)))) count++;
+            while (next != null && i + count < q.size()
+                    && next.equals(distances(q.get(i + count - 1), q.get(i + count)))) count++;
             toBf16(dense.get(i), q.get(i), count == 1 ? Several.ONE
                     : new Several(count, next.codes, next.absmax, next.nested));
             i += count;

@@ -395,8 +395,8 @@ public final class TornadoOps extends DeviceOps {
     }
 
     @Override
-    public void groupedLinearBackward(Tensor dx, boolean accumulate, Tensor dy, List<Tensor> w, Tensor offsets, GroupedLowRank side,
-                                      GroupedLowRankGrads grads) {
+    public void groupedLinearBackward(Tensor dx, boolean accumulate, Tensor dy, List<Tensor> w, Tensor offsets,
+                                      GroupedLowRank side, GroupedLowRankGrads grads) {
         ExpertChecks.groupedLinearBackward(dx, dy, w, offsets, side, grads);
         if (expertProducts.linearBackward(dx, accumulate, dy, w, offsets, side, grads)) return;
         super.groupedLinearBackward(dx, accumulate, dy, w, offsets, side, grads);

@@ -42,8 +42,8 @@ record ExpertRows(int... offsets) {
         int tiles = ExpertTiles.count(rows, count, tile);
         int group = ExpertTileKernels.GROUP;
         int groups = (Math.max(tiles, count + 1) + group - 1) / group;
-        KernelEmulator.grid(groups * group).group(group).arrays(spans).run(context -> ExpertTileKernels.expertTiles(context, table, 0,
-                spans, given, first, count, tiles, tile));
+        KernelEmulator.grid(groups * group).group(group).arrays(spans).run(context -> ExpertTileKernels.expertTiles(context,
+                table, 0, spans, given, first, count, tiles, tile));
         return spans;
     }
 

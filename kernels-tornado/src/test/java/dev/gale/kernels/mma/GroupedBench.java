@@ -16,10 +16,11 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Times the products of experts on TornadoVM's default device, after checking 200 elements of each against a double sum. Experts are
-/// drawn at random, each as likely; FLOPs are those of the rows that there are, not those of tiles.
+/// Times the products of experts on TornadoVM's default device, after checking 200 elements of each against a double sum.
+/// Experts are drawn at random, each as likely; FLOPs are those of the rows that there are, not those of tiles.
 ///
-/// Arguments: shapes such as `128:32768x768x2048` (experts, rows, n, k) and parts of names such as `FORWARD_128`; without any, all.
+/// Arguments: shapes such as `128:32768x768x2048` (experts, rows, n, k) and parts of names such as `FORWARD_128`; without any,
+/// all.
 public final class GroupedBench {
     private static final List<String> SHAPES = List.of("128:32768x768x2048", "128:32768x2048x768", "128:65536x768x2048",
             "8:16384x14336x4096", "8:16384x4096x14336");
@@ -61,7 +62,8 @@ public final class GroupedBench {
             }
             for (int rank : new int[] {16, 64}) {
                 if (MmaBench.asked(names, "BY_ROW")) MmaBench.attempt(shape, "BY_ROW " + rank, () -> bench.byRow(x, rank));
-                if (MmaBench.asked(names, "BY_DEPTH")) MmaBench.attempt(shape, "BY_DEPTH " + rank, () -> bench.byDepth(x, rank));
+                String byDepth = "BY_DEPTH " + rank;
+                if (MmaBench.asked(names, byDepth)) MmaBench.attempt(shape, byDepth, () -> bench.byDepth(x, rank));
             }
         }
     }
@@ -107,7 +109,8 @@ public final class GroupedBench {
         return expert;
     }
 
-    private MmaBench.Result product(MmaGrouped product, int rank, LongArray x, LongArray w) throws TornadoExecutionPlanException {
+    private MmaBench.Result product(MmaGrouped product, int rank, LongArray x, LongArray w)
+            throws TornadoExecutionPlanException {
         LongArray y = new LongArray(m * n / 4);
         y.init(-1);
         LongArray low = operand(Math.max(4, (long) m * rank));
@@ -117,11 +120,12 @@ public final class GroupedBench {
         IntArray table = new IntArray(6);
         IntArray spans = spans(product.rows());
         int distance = n * k;
-        int form = ProductForm.of(Elements.BF16, 0, 0, ProductForm.ABSENT, ProductForm.ABSENT, 0, product.byDepth() ? 0 : 1, rank);
+        int form = ProductForm.of(Elements.BF16, 0, 0, ProductForm.ABSENT, ProductForm.ABSENT, 0, product.byDepth() ? 0 : 1,
+                rank);
         TaskGraph graph = new TaskGraph("bench")
                 .transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, yFloats, yHalves, x, w, low, up, spans)
-                .task("kernel", product.kernel(), context, table, 0, y, yFloats, yHalves, x, w, low, up, spans, form, count, distance, m, n,
-                        k, 1f).transferToHost(DataTransferMode.UNDER_DEMAND, y);
+                .task("kernel", product.kernel(), context, table, 0, y, yFloats, yHalves, x, w, low, up, spans, form, count,
+                        distance, m, n, k, 1f).transferToHost(DataTransferMode.UNDER_DEMAND, y);
         double ms = MmaBench.time(graph, MmaBench.grid(product.groups(m, n, count), 1, MmaGrouped.THREADS), y);
         double worst = 0;
         for (int c = 0; c < CHECKED; c++) {
@@ -155,9 +159,10 @@ public final class GroupedBench {
         FloatArray parts = new FloatArray(MmaNarrow.parts(k) * length);
         IntArray spans = spans(MmaGroupedNarrow.TALL);
         IntArray table = new IntArray(4);
-        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, parts, x, flat, spans)
-                .task("kernel", narrow.byRow(), context, table, 0, parts, x, flat, spans, 0, m, rank, k, MmaNarrow.partDepth(k), count,
-                        distance).transferToHost(DataTransferMode.UNDER_DEMAND, parts);
+        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, parts, x, flat,
+                spans)
+                .task("kernel", narrow.byRow(), context, table, 0, parts, x, flat, spans, 0, m, rank, k,
+                        MmaNarrow.partDepth(k), count, distance).transferToHost(DataTransferMode.UNDER_DEMAND, parts);
         double ms = MmaBench.time(graph, MmaBench.grid(narrow.groups(m, rank, k, count), 1, MmaGroupedNarrow.THREADS), parts);
         double worst = 0;
         for (int c = 0; c < CHECKED; c++) {
@@ -190,10 +195,12 @@ public final class GroupedBench {
         FloatArray parts = new FloatArray(partCount * count * length);
         IntArray spans = spans(MmaGroupedNarrow.TALL);
         IntArray table = new IntArray(4);
-        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, parts, x, flat, spans)
+        TaskGraph graph = new TaskGraph("bench").transferToDevice(DataTransferMode.FIRST_EXECUTION, table, parts, x, flat,
+                spans)
                 .task("kernel", narrow.byDepth(), context, table, 0, parts, x, flat, spans, k, rank, count, partCount)
                 .transferToHost(DataTransferMode.UNDER_DEMAND, parts);
-        double ms = MmaBench.time(graph, MmaBench.grid(partCount * narrow.groupsOfPart(k, rank, count), 1, MmaGroupedNarrow.THREADS), parts);
+        double ms = MmaBench.time(graph, MmaBench.grid(partCount * narrow.groupsOfPart(k, rank, count), 1,
+                MmaGroupedNarrow.THREADS), parts);
         double worst = 0;
         for (int c = 0; c < CHECKED; c++) {
             int expert = random.nextInt(count);
@@ -207,7 +214,8 @@ public final class GroupedBench {
                 magnitude += Math.abs(term);
             }
             double got = 0;
-            for (int p = 0; p < partCount; p++) got += parts.get((p * count + expert) * length + j * narrow.strideByDepth(k) + i);
+            int at = expert * length + j * narrow.strideByDepth(k) + i;
+            for (int p = 0; p < partCount; p++) got += parts.get(p * count * length + at);
             worst = Math.max(worst, Math.abs(got - sum) / magnitude);
         }
         return new MmaBench.Result(ms, 2.0 * m * k * rank, 2.0 * m * k + 4.0 * parts.getSize() + 4.0 * flat.getSize(), worst);

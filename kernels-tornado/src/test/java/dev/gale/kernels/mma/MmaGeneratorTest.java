@@ -43,7 +43,8 @@ class MmaGeneratorTest {
     void groupedSourcesAreWhatTheirGeneratorsWrite() throws IOException {
         for (GroupedGenerator.Variant variant : GroupedGenerator.VARIANTS) {
             String message = variant.name() + " was changed by hand, or GroupedGenerator was and its main did not run";
-            assertEquals(GroupedGenerator.source(variant), Files.readString(SOURCES.resolve(variant.name() + ".java")), message);
+            assertEquals(GroupedGenerator.source(variant), Files.readString(SOURCES.resolve(variant.name() + ".java")),
+                    message);
         }
         for (NarrowGenerator.Variant variant : GroupedNarrowGenerator.VARIANTS) {
             String message = variant.name() + " was changed by hand, or GroupedNarrowGenerator was and its main did not run";
@@ -52,8 +53,9 @@ class MmaGeneratorTest {
         }
         assertEquals(GroupedGenerator.VARIANTS.size(), MmaGrouped.values().length);
         for (MmaGrouped product : MmaGrouped.values()) {
+            String name = "grouped" + product.name().replace("_", "");
             MmaGenerator.Variant variant = GroupedGenerator.VARIANTS.stream()
-                    .filter(each -> each.name().equalsIgnoreCase("grouped" + product.name().replace("_", ""))).findFirst().orElseThrow();
+                    .filter(each -> each.name().equalsIgnoreCase(name)).findFirst().orElseThrow();
             assertEquals(variant.rows(), product.rows());
             assertEquals(variant.cols(), product.cols());
             assertEquals(variant.threads(), MmaGrouped.THREADS);
@@ -64,7 +66,8 @@ class MmaGeneratorTest {
     @Test
     void everySourceIsGeneratedOrKnown() throws IOException {
         Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "ExpertTiles", "GradientTiles",
-                "MmaAttention", "MmaEpilogue", "MmaGrouped", "MmaGroupedNarrow", "MmaNarrow", "MmaProduct", "MmaTiles", "Nf4Product"));
+                "MmaAttention", "MmaEpilogue", "MmaGrouped", "MmaGroupedNarrow", "MmaNarrow", "MmaProduct", "MmaTiles",
+                "Nf4Product"));
         NarrowGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         GroupedGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         GroupedNarrowGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));

@@ -74,15 +74,15 @@ class MmaGroupedNarrowTest {
         parts.init(Float.NaN);
         int threads = MmaGroupedNarrow.THREADS;
         KernelEmulator.grid(narrow.groups(m, cols, depth, count) * threads).group(threads).arrays(parts)
-                .run(context -> narrow.byRow().apply(context, table(4), 0, parts, tallLongs, flats, spans, flatByDepth ? 1 : 0, m, cols,
-                        depth, MmaNarrow.partDepth(depth), count, stride));
+                .run(context -> narrow.byRow().apply(context, table(4), 0, parts, tallLongs, flats, spans, flatByDepth ? 1 : 0,
+                        m, cols, depth, MmaNarrow.partDepth(depth), count, stride));
         FloatArray low = new FloatArray(GAP + m * cols);
         low.init(Float.NaN);
         IntArray copy = new IntArray((GAP + m * copyCols) / 2);
         int group = ExpertTileKernels.GROUP;
         KernelEmulator.grid((tiles * tile * copyCols / 2 + group - 1) / group * group).group(group).arrays(low, copy)
-                .run(context -> ExpertTileKernels.addExpertLow(context, table(4), 0, low, copy, parts, spans, m, cols, copyCols, count,
-                        tiles, tile, MmaNarrow.parts(depth), length, narrow.stride(cols), 2f, -1.5f));
+                .run(context -> ExpertTileKernels.addExpertLow(context, table(4), 0, low, copy, parts, spans, m, cols,
+                        copyCols, count, tiles, tile, MmaNarrow.parts(depth), length, narrow.stride(cols), 2f, -1.5f));
         float[] want = new float[m * cols];
         float[] got = new float[m * cols];
         double[] bounds = new double[m * cols];
@@ -93,7 +93,8 @@ class MmaGroupedNarrowTest {
             double sum = 0;
             double magnitude = 0;
             for (int l = 0; l < depth; l++) {
-                double term = (double) tall[row * depth + l] * rounded(flat[from + (flatByDepth ? l * cols + col : col * depth + l)]);
+                int at = from + (flatByDepth ? l * cols + col : col * depth + l);
+                double term = (double) tall[row * depth + l] * rounded(flat[at]);
                 sum += term;
                 magnitude += Math.abs(term);
             }
@@ -125,14 +126,15 @@ class MmaGroupedNarrowTest {
         parts.init(Float.NaN);
         int threads = MmaGroupedNarrow.THREADS;
         KernelEmulator.grid(partCount * narrow.groupsOfPart(height, cols, count) * threads).group(threads).arrays(parts)
-                .run(context -> narrow.byDepth().apply(context, table(4), 0, parts, tallLongs, flats, spans, height, cols, count, partCount));
+                .run(context -> narrow.byDepth().apply(context, table(4), 0, parts, tallLongs, flats, spans, height, cols,
+                count, partCount));
         int stride = height * cols + BETWEEN;
         float[] old = Fixtures.uniform(count * stride, 3);
         FloatArray sums = floats(old);
         int group = LowRankKernels.GROUP;
         KernelEmulator.grid((height * cols + group - 1) / group * group, count, 1).group(group).arrays(sums)
-                .run(context -> LowRankKernels.addGradient(context, table(2), 0, sums, parts, transposed ? 1 : 0, cols, height, partCount,
-                        count * length, narrow.strideByDepth(height), 0.5f, stride, length));
+                .run(context -> LowRankKernels.addGradient(context, table(2), 0, sums, parts, transposed ? 1 : 0, cols, height,
+                        partCount, count * length, narrow.strideByDepth(height), 0.5f, stride, length));
         float[] want = old.clone();
         float[] got = new float[old.length];
         double[] bounds = new double[old.length];

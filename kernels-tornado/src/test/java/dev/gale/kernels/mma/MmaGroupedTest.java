@@ -19,8 +19,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Products of the rows of experts equal double sums, however the rows are shared out and wherever matrices end. The operands end
-/// where their arrays end: reading further is a fault.
+/// Products of the rows of experts equal double sums, however the rows are shared out and wherever matrices end. The operands
+/// end where their arrays end: reading further is a fault.
 class MmaGroupedTest {
     private static final int GAP = 64;
     private static final int BETWEEN = 12;                       // elements between the matrices of two experts
@@ -53,7 +53,8 @@ class MmaGroupedTest {
     }
 
     /// @param told what the kernel is told
-    private static void assertProduct(MmaGrouped product, ExpertRows rows, ExpertRows told, int first, int n, int k, Case with) {
+    private static void assertProduct(MmaGrouped product, ExpertRows rows, ExpertRows told, int first, int n, int k,
+            Case with) {
         int m = rows.total();
         int count = rows.experts() - first - (first > 0 ? 1 : 0);
         int rank = with.rank;
@@ -75,12 +76,14 @@ class MmaGroupedTest {
             }
         }
         int type = with.bf16 ? Elements.BF16 : Elements.F32;
-        int form = ProductForm.of(type, 0, 0, ProductForm.ABSENT, with.adds ? type : ProductForm.ABSENT, 0, product.byDepth() ? 0 : 1, rank);
+        int form = ProductForm.of(type, 0, 0, ProductForm.ABSENT, with.adds ? type : ProductForm.ABSENT, 0,
+                product.byDepth() ? 0 : 1, rank);
         IntArray table = new IntArray(6);
         table.init(GAP);
         KernelEmulator.grid(product.groups(m, n, count) * MmaGrouped.THREADS).group(MmaGrouped.THREADS)
-                .arrays(with.bf16 ? y : yFloats).run(owner(product), method(product), table, 0, y, yFloats, yHalves, x.longs, w.longs,
-                        low.longs, up.longs, told.spans(GAP, first, count, m, product.rows()), form, count, stride, m, n, k, with.alpha);
+                .arrays(with.bf16 ? y : yFloats).run(owner(product), method(product), table, 0, y, yFloats, yHalves, x.longs,
+                        w.longs, low.longs, up.longs, told.spans(GAP, first, count, m, product.rows()), form, count, stride, m,
+                        n, k, with.alpha);
         float[] want = new float[m * n];
         float[] got = new float[m * n];
         double[] bounds = new double[m * n];
@@ -160,7 +163,8 @@ class MmaGroupedTest {
     /// Every row belongs to one tile, of its expert.
     @Test
     void tilesHaveEveryRowOnce() {
-        for (ExpertRows rows : new ExpertRows[] {RAGGED, FIRST_HAS_ALL, FEW, ExpertRows.counts(64, 128, 0, 64), ExpertRows.counts(0)}) {
+        for (ExpertRows rows : new ExpertRows[] {RAGGED, FIRST_HAS_ALL, FEW, ExpertRows.counts(64, 128, 0, 64),
+                ExpertRows.counts(0)}) {
             for (int tile : new int[] {64, 128}) {
                 int count = rows.experts();
                 IntArray spans = rows.spans(GAP, 0, count, rows.total(), tile);

@@ -109,8 +109,8 @@ abstract sealed class CountingOps extends PooledOps permits NullOps {
     }
 
     @Override
-    public void groupedLinearBackward(Tensor dx, boolean accumulate, Tensor dy, List<Tensor> w, Tensor offsets, GroupedLowRank side,
-                                      GroupedLowRankGrads sideGrads) {
+    public void groupedLinearBackward(Tensor dx, boolean accumulate, Tensor dy, List<Tensor> w, Tensor offsets,
+                                      GroupedLowRank side, GroupedLowRankGrads sideGrads) {
         ExpertChecks.groupedLinearBackward(dx, dy, w, offsets, side, sideGrads);
         long flops = dx == null ? 0 : 2L * dy.size() * dx.cols();
         long bytes = bytes(dy, offsets) + (dx == null ? 0 : result(dx, accumulate) + bytes(w.toArray(Tensor[]::new)));

@@ -3,8 +3,8 @@ package dev.gale.tensor.ops;
 import dev.gale.tensor.Tensor;
 import java.util.List;
 
-/// The low-rank side paths of the linear layers of experts: `scale * (input[j] a[e]ᵀ) b[e]ᵀ` for each row j of expert e. Of an expert
-/// without an adapter a and b are null, and there is nothing to add.
+/// The low-rank side paths of the linear layers of experts: `scale * (input[j] a[e]ᵀ) b[e]ᵀ` for each row j of expert e. Of an
+/// expert without an adapter a and b are null, and there is nothing to add.
 ///
 /// @param input what the side paths read `[N, in]`: x itself, or x after dropout
 /// @param a     down projections `[R, in]`

@@ -3,8 +3,8 @@ package dev.gale.tensor.ops;
 import dev.gale.tensor.Tensor;
 import java.util.List;
 
-/// Where the gradients of the low-rank side paths of experts go; a null component is not computed, nor are those of experts that are
-/// null in a list.
+/// Where the gradients of the low-rank side paths of experts go; a null component is not computed, nor are those of experts
+/// that are null in a list.
 ///
 /// @param dA     `[R, in]`, `+=`
 /// @param dB     `[out, R]`, `+=`

@@ -219,8 +219,8 @@ public interface ExpertContract extends Trials {
 
     /// @param missing the expert without an adapter
     private static GroupedLowRank side(TensorOps ops, Map<String, Tensor> t, int in, int out, int r, int missing) {
-        return new GroupedLowRank(t.get("x"), matrices(ops, 4, r, in, DType.F32, 60, missing), matrices(ops, 4, out, r, DType.F32, 70,
-                missing), t.get("low"), 1.5f);
+        return new GroupedLowRank(t.get("x"), matrices(ops, 4, r, in, DType.F32, 60, missing), matrices(ops, 4, out, r,
+                DType.F32, 70, missing), t.get("low"), 1.5f);
     }
 
     @ParameterizedTest(name = "{0} rows of 4 experts, {1} to {2}, rank {3}, without adapter {4}")
@@ -244,8 +244,8 @@ public interface ExpertContract extends Trials {
             Trial backward = new Trial((ops, t) -> {
                 List<Tensor> dA = matrices(ops, 4, r, in, DType.F32, 80, missing);
                 List<Tensor> dB = matrices(ops, 4, out, r, DType.F32, 90, missing);
-                ops.groupedLinearBackward(t.get("dx"), true, t.get("dy"), matrices(ops, 4, out, in, DType.F32, 20, -1), t.get("offsets"),
-                        side(ops, t, in, out, r, missing), new GroupedLowRankGrads(dA, dB, t.get("dLow"),
+                ops.groupedLinearBackward(t.get("dx"), true, t.get("dy"), matrices(ops, 4, out, in, DType.F32, 20, -1),
+                        t.get("offsets"), side(ops, t, in, out, r, missing), new GroupedLowRankGrads(dA, dB, t.get("dLow"),
                                 dropping ? t.get("dInput") : null));
                 if (!dropping) ops.fill(t.get("dInput"), 0f);
                 for (int e = 0; e < 4; e++) {
