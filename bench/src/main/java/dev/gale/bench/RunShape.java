@@ -9,8 +9,8 @@ import picocli.CommandLine.Option;
 
 /// What every measurement of a model's shape is told.
 public final class RunShape {
-    @Option(names = "--shape", paramLabel = "135m|1b|8b|70b",
-            description = "Shape of a Llama model; without it 135m on the CPU and 1b on a GPU.")
+    @Option(names = "--shape", paramLabel = "135m|1b|8b|70b|mixtral-8x7b|qwen3-30b-a3b",
+            description = "Shape of a Llama model or a mixture; without it 135m on the CPU and 1b on a GPU.")
     private String shape;
 
     @Option(names = "--batch", paramLabel = "B", defaultValue = "1", description = "Sequences side by side (${DEFAULT-VALUE}).")

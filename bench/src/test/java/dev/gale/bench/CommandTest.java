@@ -29,7 +29,7 @@ class CommandTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            step --shape 2b                     | unknown --shape '2b'; did you mean '1b'? (known: 135m, 1b, 8b, 70b)
+            step --shape 2b                     | unknown --shape '2b'; did you mean '1b'? (known: 135m, 1b, 8b, 70b, mixtral-8x7b, qwen3-30b-a3b)
             step --batch 0                      | --batch must be at least 1, got 0
             step --seq -3                       | --seq must be at least 1, got -3
             step --seq many                     | Invalid value for option '--seq': 'many' is not an int

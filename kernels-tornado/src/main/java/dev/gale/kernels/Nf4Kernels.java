@@ -53,10 +53,10 @@ public final class Nf4Kernels {
         if (thread < VALUES) values[thread] = value(thread, form);
         if (thread < Elements.BLOCK / Nf4.BLOCK) {
             int block = Math.min(context.groupIdx * (Elements.BLOCK / Nf4.BLOCK) + thread, n / Nf4.BLOCK - 1);
-            scales[thread] = scale(table, slot, absmax, absmaxCodes, nested, form, block);
+            scales[thread] = scale(table.get(slot + 2), table.get(slot + 3), absmax, absmaxCodes, nested, form, block);
         }
         context.localBarrier();
-        float offset = offset(table, slot, nested, form);
+        float offset = offset(table.get(slot + 3), nested, form);
         int shift = (thread & 2) * 4 + 4 - (thread & 1) * 4;
         for (int e = 0; e < Elements.EACH; e++) {
             int i = first + e * Elements.GROUP;
@@ -66,17 +66,25 @@ public final class Nf4Kernels {
         }
     }
 
-    /// As `dequantize`, for devices that convert BF16. Shapes: y `[n]`, BF16, seen as longs of four elements.
-    /// Launch: `ceil(n / BF16_BLOCK)` work-groups of `Elements.GROUP` threads, neighbouring threads neighbouring longs; 8.5
-    /// KB of local memory for the 16 elements that each block can have, as rounding each element would take longer than
-    /// writing it.
+    /// As `dequantize`, for devices that convert BF16, and for several weights, whose dense ones lie one behind the other.
+    /// Shapes: y `[n]` of each, BF16, seen as longs of four elements.
+    /// Launch: `ceil(n / BF16_BLOCK)` work-groups of `Elements.GROUP` threads, neighbouring threads neighbouring longs, that
+    /// for each weight; 8.5 KB of local memory for the 16 elements that each block can have, as rounding each element would
+    /// take longer than writing it.
+    ///
+    /// @param codesDistance  what the table's numbers grow by from one weight to the next
+    /// @param absmaxDistance as codesDistance, and nestedDistance
     public static void dequantizeBf16(KernelContext context, IntArray table, int slot, LongArray y, ShortArray codes,
-            FloatArray absmax, IntArray absmaxCodes, FloatArray nested, int form, int n) {
+            FloatArray absmax, IntArray absmaxCodes, FloatArray nested, int form, int n, int codesDistance, int absmaxDistance,
+            int nestedDistance) {
         int[] elements = context.allocateIntLocalArray(VALUES * BF16_BLOCKS);
         float[] scales = context.allocateFloatLocalArray(BF16_BLOCKS);
         int[] fours = new int[BF16_EACH];            // keeps reads where they stand too: see Reduce
-        int yAt = table.get(slot) / 4;
-        int codesAt = table.get(slot + 1) * 2;
+        int weight = context.groupIdy;
+        int yAt = table.get(slot) / 4 + weight * (n / 4);
+        int codesAt = (table.get(slot + 1) + weight * codesDistance) * 2;
+        int absmaxAt = table.get(slot + 2) + weight * absmaxDistance;
+        int nestedAt = table.get(slot + 3) + weight * nestedDistance;
         int thread = context.localIdx;
         int first = context.groupIdx * (BF16_BLOCK / 4) + thread;
         for (int e = 0; e < BF16_EACH; e++) {
@@ -84,10 +92,10 @@ public final class Nf4Kernels {
         }
         if (thread < BF16_BLOCKS) {
             int block = Math.min(context.groupIdx * BF16_BLOCKS + thread, n / Nf4.BLOCK - 1);
-            scales[thread] = scale(table, slot, absmax, absmaxCodes, nested, form, block);
+            scales[thread] = scale(absmaxAt, nestedAt, absmax, absmaxCodes, nested, form, block);
         }
         context.localBarrier();
-        float offset = offset(table, slot, nested, form);
+        float offset = offset(nestedAt, nested, form);
         float value = value(thread & 15, form);
         int zero = Halves.zero(thread);
         for (int e = 0; e < BF16_EACH; e++) {
@@ -117,7 +125,8 @@ public final class Nf4Kernels {
         float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
         int thread = context.localIdx;
         int first = context.groupIdx * Elements.GROUP;
-        scales[thread] = scale(table, slot, absmax, codes, nested, NESTED, Math.min(first + thread, blocks - 1));
+        scales[thread] = scale(table.get(slot + 2), table.get(slot + 3), absmax, codes, nested, NESTED,
+                Math.min(first + thread, blocks - 1));
         context.localBarrier();
         int other = Elements.GROUP - 1 - thread;     // another thread's product, which no compiler can add to
         pin[0] = scales[other] + nested.get(table.get(slot + 3) + OFFSET);
@@ -154,12 +163,10 @@ public final class Nf4Kernels {
     }
 
     /// A block's absmax, less the offset.
-    private static float scale(IntArray table, int slot, FloatArray absmax, IntArray codes, FloatArray nested, int form,
+    private static float scale(int at, int nestedAt, FloatArray absmax, IntArray codes, FloatArray nested, int form,
             int block) {
-        int at = table.get(slot + 2);
         float scale;
         if ((form & NESTED) == NESTED) {
-            int nestedAt = table.get(slot + 3);
             int code = codes.get(at + block / 4) >> (block & 3) * 8 & 255;
             scale = nested.get(nestedAt + code) * nested.get(nestedAt + OFFSET + 1 + block / Nf4.NESTED_BLOCK);
         } else {
@@ -168,9 +175,9 @@ public final class Nf4Kernels {
         return scale;
     }
 
-    private static float offset(IntArray table, int slot, FloatArray nested, int form) {
+    private static float offset(int nestedAt, FloatArray nested, int form) {
         float offset = 0f;
-        if ((form & NESTED) == NESTED) offset = nested.get(table.get(slot + 3) + OFFSET);
+        if ((form & NESTED) == NESTED) offset = nested.get(nestedAt + OFFSET);
         return offset;
     }
 

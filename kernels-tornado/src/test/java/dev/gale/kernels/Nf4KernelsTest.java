@@ -54,7 +54,7 @@ class Nf4KernelsTest {
         emulate(n, Elements.BLOCK, yHalf, context -> Nf4Kernels.dequantize(context, table, SLOT, y, yHalf, Elements.BF16, codes,
                 absmax, absmaxCodes, nested, form, n));
         emulate(n, Nf4Kernels.BF16_BLOCK, yLongs, context -> Nf4Kernels.dequantizeBf16(context, table, SLOT, yLongs, codes,
-                absmax, absmaxCodes, nested, form, n));
+                absmax, absmaxCodes, nested, form, n, 0, 0, 0));
         for (int i = 0; i < n; i++) {
             String place = "element " + i + " of " + n;
             assertEquals(Float.floatToRawIntBits(w[i]), Float.floatToRawIntBits(y.get(GAP + i)), place);

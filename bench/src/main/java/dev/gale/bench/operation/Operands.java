@@ -6,8 +6,11 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.NullOps;
 import dev.gale.tensor.ops.TensorOps;
+import dev.gale.tensor.quant.Quantization;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 
 /// Operands of an operation that is measured: random, as constants cost a device less power and time.
 final class Operands implements AutoCloseable {
@@ -50,6 +53,17 @@ final class Operands implements AutoCloseable {
     Tensor random(DType dtype, int rows, int cols) {
         Tensor tensor = empty(dtype, rows, cols);
         if (!(ops instanceof NullOps)) this.rows.fill(tensor);
+        return tensor;
+    }
+
+    /// NF4 of any codes, with scales alike.
+    Tensor nf4(int rows, int cols) {
+        Tensor tensor = ops.allocate("operand " + made.size(), Quantization.NF4, Shape.of(rows, cols));
+        made.add(tensor);
+        byte[] codes = new byte[Math.toIntExact(tensor.byteSize())];
+        new Random(made.size()).nextBytes(codes);
+        ops.writeBytes(tensor, MemorySegment.ofArray(codes));
+        ops.fill(tensor.scales().absmax(), 0.1f);
         return tensor;
     }
 

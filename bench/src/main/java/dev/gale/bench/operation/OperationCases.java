@@ -1,5 +1,6 @@
 package dev.gale.bench.operation;
 
+import dev.gale.nn.Mixture;
 import dev.gale.nn.ModelConfig;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Tensor;
@@ -16,7 +17,7 @@ import java.util.stream.IntStream;
 
 /// What a LoRA step does with one layer, the embedding and the head, an operation at a time.
 final class OperationCases {
-    private static final int RANK = 16;
+    static final int RANK = 16;
 
     private final ModelConfig config;
     private final AttentionSpec spec;
@@ -37,13 +38,19 @@ final class OperationCases {
         all.lookup();
         all.norms();
         all.attention();
-        all.gates();
         int hidden = config.hiddenSize();
+        Mixture mixture = config.variant().mixture();
+        if (mixture == null) all.gates(all.tokens, config.intermediateSize());
+        else all.gates(all.tokens * mixture.route().perToken(), mixture.width());
         all.linear("q", hidden, all.spec.queryWidth(), false);
         all.linear("k", hidden, all.spec.keyWidth(), false);
         all.linear("o", all.spec.queryWidth(), hidden, true);
-        all.linear("gate", hidden, config.intermediateSize(), false);
-        all.linear("down", config.intermediateSize(), hidden, true);
+        if (mixture == null) {
+            all.linear("gate", hidden, config.intermediateSize(), false);
+            all.linear("down", config.intermediateSize(), hidden, true);
+        } else {
+            all.cases.addAll(ExpertCases.of(mixture, hidden, all.tokens));
+        }
         all.loss();
         all.update();
         return List.copyOf(all.cases);
@@ -145,21 +152,20 @@ final class OperationCases {
         }
     }
 
-    private void gates() {
-        int width = config.intermediateSize();
-        String size = tokens + "x" + width;
+    private void gates(int rows, int width) {
+        String size = rows + "x" + width;
         add("gluForward", size, in -> {
-            Tensor gate = in.activations(tokens, width);
-            Tensor up = in.activations(tokens, width);
-            Tensor y = in.empty(gate.dtype(), tokens, width);
+            Tensor gate = in.activations(rows, width);
+            Tensor up = in.activations(rows, width);
+            Tensor y = in.empty(gate.dtype(), rows, width);
             return () -> in.ops().gluForward(y, gate, up, config.activation());
         });
         add("gluBackward", size, in -> {
-            Tensor gate = in.activations(tokens, width);
-            Tensor up = in.activations(tokens, width);
-            Tensor dy = in.activations(tokens, width);
-            Tensor dGate = in.empty(gate.dtype(), tokens, width);
-            Tensor dUp = in.empty(gate.dtype(), tokens, width);
+            Tensor gate = in.activations(rows, width);
+            Tensor up = in.activations(rows, width);
+            Tensor dy = in.activations(rows, width);
+            Tensor dGate = in.empty(gate.dtype(), rows, width);
+            Tensor dUp = in.empty(gate.dtype(), rows, width);
             return () -> in.ops().gluBackward(dGate, dUp, dy, gate, up, config.activation());
         });
     }

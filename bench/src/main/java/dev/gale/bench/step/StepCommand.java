@@ -46,7 +46,7 @@ import picocli.CommandLine.Spec;
 /// `gale bench step`: time, speed and memory of a whole LoRA step, on request the share of each kernel. The peers run the same
 /// shapes in Transformers and PEFT, e.g. bench/peer/hf_lora_step.py.
 @Command(name = "step", mixinStandardHelpOptions = true,
-        description = "Measure LoRA steps of a Llama shape with random weights; adds a row to cpu.csv or gpu.csv.")
+        description = "Measure LoRA steps of a model's shape with random weights; adds a row to cpu.csv or gpu.csv.")
 public final class StepCommand implements Callable<Integer> {
     private static final List<String> COLUMNS = List.of("shape", "layers", "batch", "seq", "checkpointing", "quantization", "step_ms",
             "tokens_per_s", "peak_bytes", "reserved_bytes", "planned_bytes", "first_step_s", "settings", "host_bytes", "used_bytes");
@@ -162,7 +162,7 @@ public final class StepCommand implements Callable<Integer> {
             print("step %.3f s (fastest of %d), %.1f tokens/s, %.1f GFLOP/s, tensors %.1f MB, process peak %.1f MB (plan %.1f MB)",
                     best, steps - skipped, run.tokens() / best, flops / best / 1e9, ops.memory().reservedBytes() / 1e6, rss / 1e6,
                     planned / 1e6);
-            String what = "llama-%s lora-r16 %dx%d%s%s".formatted(shape.label(), run.batch(), run.seq(),
+            String what = "%s lora-r16 %dx%d%s%s".formatted(shape.model(), run.batch(), run.seq(),
                     layers == null ? "" : " layers " + layers, checkpointing == Checkpointing.NONE ? "" : " checkpointing")
                     + (quantization == null ? "" : " " + name(quantization));
             BenchCsv csv = new BenchCsv(given.results().resolve("cpu.csv"));

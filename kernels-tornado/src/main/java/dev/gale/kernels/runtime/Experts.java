@@ -3,26 +3,18 @@ package dev.gale.kernels.runtime;
 import dev.gale.kernels.BalanceKernels;
 import dev.gale.kernels.Elements;
 import dev.gale.kernels.ExpertKernels;
-import dev.gale.kernels.GroupedKernels;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.RouteSpec;
-import java.util.ArrayList;
 import java.util.List;
 
-/// Mixtures of experts. Matrices of experts that lie at equal distances in one chunk, as those that were allocated one after the
-/// other do, are multiplied in one launch.
+/// Mixtures of experts: who goes where, and what comes back. Their products: `ExpertProducts`.
 final class Experts {
-    private static final int TRANSPOSED = 1;
-    private static final int ACCUMULATES = 2;
-
     private final DeviceOps ops;
-    private final QuantizedWeights quantized;
 
-    Experts(DeviceOps ops, QuantizedWeights quantized) {
+    Experts(DeviceOps ops) {
         this.ops = ops;
-        this.quantized = quantized;
     }
 
     // ---- choice and order ----
@@ -142,104 +134,5 @@ final class Experts {
                 ExpertKernels::combineBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
                 a.halves(1), a.type(1), a.ints(2), a.floats(3), cols, k, form),
                 dx, dy, placesOrAny, weights == null ? dy : weights);
-    }
-
-    // ---- products ----
-
-    /// Experts whose matrices lie at equal distances.
-    ///
-    /// @param first  number of the first
-    /// @param stride elements from one to the next
-    private record Run(int first, int count, int stride, Tensor matrix) {}
-
-    private static List<Run> runs(List<Tensor> matrices) {
-        List<Run> runs = new ArrayList<>();
-        for (int e = 0; e < matrices.size();) {
-            if (matrices.get(e) == null) {
-                e++;
-                continue;
-            }
-            int count = 1;
-            long stride = e + 1 < matrices.size() ? distance(matrices.get(e), matrices.get(e + 1)) : 0;
-            while (stride > 0 && e + count < matrices.size()
-                    && distance(matrices.get(e + count - 1), matrices.get(e + count)) == stride) count++;
-            runs.add(new Run(e, count, count == 1 ? 0 : Math.toIntExact(stride), matrices.get(e)));
-            e += count;
-        }
-        return runs;
-    }
-
-    /// Elements from a matrix to the next one, 0 when they are not of one kind in one chunk, the first one before the other.
-    private static long distance(Tensor from, Tensor to) {
-        if (to == null || from.dtype() != to.dtype()) return 0;
-        DeviceStorage first = DeviceStorage.of(from);
-        DeviceStorage second = DeviceStorage.of(to);
-        if (first.chunk() != second.chunk()) return 0;
-        return Math.max(0, (second.offset() - first.offset()) / from.dtype().bytes(1));
-    }
-
-    void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha, boolean accumulate) {
-        if (c.size() == 0) return;
-        boolean some = w.stream().anyMatch(one -> one == null);
-        if (some && !accumulate) ops.fill(c, 0f);
-        Tensor dense = stacked(w);
-        int n = c.cols();
-        int k = a.cols();
-        int form = (transposeW ? TRANSPOSED : 0) + (accumulate || some ? ACCUMULATES : 0);
-        for (Run run : runs(dense == null ? w : slices(dense, w))) {
-            int first = run.first;
-            int count = run.count;
-            int stride = run.stride;
-            Grid grid = new Grid(Math.ceilDiv(n, GroupedKernels.TILE), GroupedKernels.rowTiles(c.rows(), count),
-                    GroupedKernels.GROUP, 1);
-            ops.launch("groupedProduct", grid, List.of(first, count, stride, n, k, form, alpha), (graph, id, args) -> graph.task(id,
-                    GroupedKernels::groupedProduct, args.context(), args.table(), args.slot(), args.floats(0), args.halves(0),
-                    args.type(0), args.floats(1), args.halves(1), args.type(1), args.floats(2), args.halves(2), args.type(2),
-                    args.ints(3), first, count, stride, n, k, form, alpha), c, a, run.matrix, offsets);
-        }
-        if (dense != null) ops.release(dense);
-    }
-
-    /// All matrices dense, one behind the other; null when they are dense already.
-    private Tensor stacked(List<Tensor> w) {
-        Tensor one = w.stream().filter(each -> each != null && each.dtype().quantized()).findFirst().orElse(null);
-        if (one == null) return null;
-        Tensor dense = ops.allocateAlone("dense experts", ops.activationType(), Shape.of(w.size(), one.rows(), one.cols()));
-        List<Tensor> slices = slices(dense, w);
-        for (int e = 0; e < w.size(); e++) {
-            if (w.get(e) == null) continue;
-            if (w.get(e).dtype().quantized()) quantized.dequantize(slices.get(e), w.get(e));
-            else ops.copy(slices.get(e), w.get(e));
-        }
-        return dense;
-    }
-
-    private static List<Tensor> slices(Tensor stack, List<Tensor> like) {
-        DeviceStorage storage = DeviceStorage.of(stack);
-        long bytes = stack.byteSize() / like.size();
-        List<Tensor> slices = new ArrayList<>();
-        for (int e = 0; e < like.size(); e++) {
-            Tensor one = like.get(e);
-            slices.add(one == null ? null : new Tensor(one.name(), stack.dtype(), Shape.of(one.rows(), one.cols()),
-                    new DeviceStorage(storage.chunk(), storage.offset() + e * bytes)));
-        }
-        return slices;
-    }
-
-    void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
-        if (a.rows() == 0) return;
-        int m = a.cols();
-        int n = b.cols();
-        for (Run run : runs(dw)) {
-            int first = run.first;
-            int stride = run.stride;
-            Grid grid = new Grid(Math.ceilDiv(n, GroupedKernels.TILE), run.count * Math.ceilDiv(m, GroupedKernels.TILE),
-                    GroupedKernels.GROUP, 1);
-            for (Tensor each : dw.subList(first, first + run.count)) ops.copies().touched(each);
-            ops.launch("groupedGradient", grid, List.of(first, stride, m, n, alpha), (graph, id, args) -> graph.task(id,
-                    GroupedKernels::groupedGradient, args.context(), args.table(), args.slot(), args.floats(0), args.floats(1),
-                    args.halves(1), args.type(1), args.floats(2), args.halves(2), args.type(2), args.ints(3), first, stride, m, n,
-                    alpha), run.matrix, a, b, offsets);
-        }
     }
 }

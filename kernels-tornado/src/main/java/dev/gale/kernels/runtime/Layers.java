@@ -3,10 +3,12 @@ package dev.gale.kernels.runtime;
 import dev.gale.kernels.Elements;
 import dev.gale.kernels.GluKernels;
 import dev.gale.kernels.LayerKernels;
+import dev.gale.kernels.LookupKernels;
 import dev.gale.kernels.NormKernels;
 import dev.gale.kernels.Reduce;
 import dev.gale.kernels.RopeKernels;
 import dev.gale.tensor.DType;
+import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
@@ -14,7 +16,7 @@ import dev.gale.tensor.ops.Columns;
 import java.util.Arrays;
 import java.util.List;
 
-/// Norms, positions, gates, and what takes matrices apart and together.
+/// Lookups, norms, positions, gates, and what takes matrices apart and together.
 final class Layers {
     private final DeviceOps ops;
     private final boolean warps;
@@ -47,6 +49,42 @@ final class Layers {
 
     private static Grid elements(int n) {
         return Grid.threads(Math.ceilDiv(n, Elements.EACH), Elements.GROUP);
+    }
+
+    // ---- lookups ----
+
+    void gatherRows(Tensor y, Tensor table, Tensor ids) {
+        if (y.size() == 0) return;
+        if (DeviceOps.isOnHost(table)) {
+            ops.gatherFromHost(y, table, ids);
+            return;
+        }
+        int cols = y.cols();
+        int vocab = table.rows();
+        if (fours(cols, y, table)) {
+            ops.launch("gatherRowsBf16", Grid.groups(y.rows(), LookupKernels.FOURS_GROUP), List.of(cols, vocab),
+                    (graph, id, a) -> graph.task(id, LookupKernels::gatherRowsBf16, a.context(), a.table(), a.slot(),
+                            a.longs(0), a.longs(1), a.ints(2), cols, vocab), y, table, ids);
+            return;
+        }
+        ops.launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id,
+                LookupKernels::gatherRows, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
+                a.halves(1), a.type(1), a.ints(2), cols, vocab), y, table, ids);
+    }
+
+    void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids) {
+        if (dy.size() == 0) return;
+        int rows = dy.rows();
+        int cols = dy.cols();
+        int vocab = dTable.rows();
+        Tensor links = ops.allocate("links", DType.I32, Shape.of(2, rows));
+        ops.launch("linkRows", Grid.threads(rows, Elements.GROUP), List.of(rows), (graph, id, a) -> graph.task(id,
+                LookupKernels::linkRows, a.context(), a.table(), a.slot(), a.ints(0), a.ints(1), rows), links, ids);
+        ops.launch("scatterAddRows", new Grid(Math.ceilDiv(cols, Elements.GROUP), rows, Elements.GROUP, 1), List.of(rows, cols,
+                vocab), (graph, id, a) -> graph.task(id, LookupKernels::scatterAddRows, a.context(), a.table(), a.slot(),
+                        a.floats(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), a.ints(3), rows, cols, vocab),
+                dTable, dy, ids, links);
+        ops.release(links);
     }
 
     // ---- norms ----

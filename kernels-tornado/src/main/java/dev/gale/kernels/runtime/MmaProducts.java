@@ -135,7 +135,7 @@ final class MmaProducts {
         ops.launch("addGradient", Grid.threads((long) rows * cols, LowRankKernels.GROUP),
                 List.of(flips, cols, rows, count, length, stride, alpha), (graph, id, a) -> graph.task(id,
                         LowRankKernels::addGradient, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), flips, cols,
-                        rows, count, length, stride, alpha), sum, parts);
+                        rows, count, length, stride, alpha, 0, 0), sum, parts);
         ops.release(parts);
     }
 
@@ -158,7 +158,7 @@ final class MmaProducts {
         Tensor copy = ops.allocate("up", DType.BF16, Shape.of(copyRows, copyCols));
         ops.launch("padded", Grid.threads((long) copyRows * copyCols / 2, LowRankKernels.GROUP),
                 List.of(rows, cols, copyRows, copyCols), (graph, id, a) -> graph.task(id, LowRankKernels::padded, a.context(),
-                        a.table(), a.slot(), a.ints(0), a.floats(1), rows, cols, copyRows, copyCols), copy, tensor);
+                        a.table(), a.slot(), a.ints(0), a.floats(1), rows, cols, copyRows, copyCols, 0), copy, tensor);
         return copy;
     }
 }

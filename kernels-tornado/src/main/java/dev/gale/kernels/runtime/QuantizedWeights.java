@@ -46,19 +46,75 @@ final class QuantizedWeights {
                             a.halves(0), a.type(0), a.ints(1), a.floats(2), cols, n), y, q, absmax);
             return;
         }
-        Tensor factors = q.scales().nested();
-        int form = (factors == null ? Nf4Kernels.PLAIN : Nf4Kernels.NESTED) + (q.dtype() == DType.FP4 ? Nf4Kernels.FP4 : 0);
-        Tensor nested = factors == null ? absmax : factors;
         if (y.dtype() == DType.BF16) {
-            ops.launch("dequantizeBf16", Grid.groups(Math.ceilDiv(n, Nf4Kernels.BF16_BLOCK), Elements.GROUP), List.of(form, n),
-                    (graph, id, a) -> graph.task(id, Nf4Kernels::dequantizeBf16, a.context(), a.table(), a.slot(), a.longs(0),
-                            a.halves(1), a.floats(2), a.ints(2), a.floats(3), form, n), y, q, absmax, nested);
-        } else {
-            ops.launch("dequantize", Grid.groups(Math.ceilDiv(n, Elements.BLOCK), Elements.GROUP), List.of(form, n),
-                    (graph, id, a) -> graph.task(id, Nf4Kernels::dequantize, a.context(), a.table(), a.slot(), a.floats(0),
-                            a.halves(0), a.type(0), a.halves(1), a.floats(2), a.ints(2), a.floats(3), form, n),
-                    y, q, absmax, nested);
+            toBf16(y, q, Several.ONE);
+            return;
         }
+        Tensor factors = q.scales().nested();
+        int form = form(q);
+        ops.launch("dequantize", Grid.groups(Math.ceilDiv(n, Elements.BLOCK), Elements.GROUP), List.of(form, n),
+                (graph, id, a) -> graph.task(id, Nf4Kernels::dequantize, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.halves(0), a.type(0), a.halves(1), a.floats(2), a.ints(2), a.floats(3), form, n),
+                y, q, absmax, factors == null ? absmax : factors);
+    }
+
+    private static int form(Tensor q) {
+        int scales = q.scales().nested() == null ? Nf4Kernels.PLAIN : Nf4Kernels.NESTED;
+        return scales + (q.dtype() == DType.FP4 ? Nf4Kernels.FP4 : 0);
+    }
+
+    /// Weights that follow each other.
+    ///
+    /// @param codes  bytes from the codes of one to those of the next, as absmax and nested
+    private record Several(int count, long codes, long absmax, long nested) {
+        static final Several ONE = new Several(1, 0, 0, 0);
+    }
+
+    /// `dequantize` of 4-bit weights of one shape into BF16 matrices that lie one behind the other: weights at equal distances
+    /// take one launch.
+    ///
+    /// @param dense the first elements of each
+    void dequantizeAll(List<Tensor> dense, List<Tensor> q) {
+        for (int i = 0; i < q.size();) {
+            int count = 1;
+            Several next = i + 1 < q.size() ? distances(q.get(i), q.get(i + 1)) : null;
+            while (next != null && i + count < q.size()
+                    && next.equals(distances(q.get(i + count - 1), q.get(i + count)))) count++;
+            toBf16(dense.get(i), q.get(i), count == 1 ? Several.ONE
+                    : new Several(count, next.codes, next.absmax, next.nested));
+            i += count;
+        }
+    }
+
+    /// From a weight to the next one, null where they have to go apart.
+    private static Several distances(Tensor from, Tensor to) {
+        if (from.dtype() != to.dtype() || (from.scales().nested() == null) != (to.scales().nested() == null)) return null;
+        boolean nested = from.scales().nested() != null;
+        Long codes = distance(from, to);
+        Long absmax = distance(from.scales().absmax(), to.scales().absmax());
+        Long factors = nested ? distance(from.scales().nested(), to.scales().nested()) : Long.valueOf(0);
+        return codes == null || absmax == null || factors == null ? null : new Several(2, codes, absmax, factors);
+    }
+
+    /// In bytes; null across chunks.
+    private static Long distance(Tensor from, Tensor to) {
+        DeviceStorage first = DeviceStorage.of(from);
+        DeviceStorage second = DeviceStorage.of(to);
+        return first.chunk() == second.chunk() ? second.offset() - first.offset() : null;
+    }
+
+    private void toBf16(Tensor y, Tensor q, Several several) {
+        int n = Math.toIntExact(q.size());
+        Tensor absmax = q.scales().absmax();
+        Tensor factors = q.scales().nested();
+        int form = form(q);
+        int codes = Math.toIntExact(several.codes / 4);
+        int scales = Math.toIntExact(several.absmax / 4);
+        int nested = Math.toIntExact(several.nested / 4);
+        Grid grid = new Grid(Math.ceilDiv(n, Nf4Kernels.BF16_BLOCK), several.count, Elements.GROUP, 1);
+        ops.launch("dequantizeBf16", grid, List.of(form, n, codes, scales, nested), (graph, id, a) -> graph.task(id,
+                Nf4Kernels::dequantizeBf16, a.context(), a.table(), a.slot(), a.longs(0), a.halves(1), a.floats(2), a.ints(2),
+                a.floats(3), form, n, codes, scales, nested), y, q, absmax, factors == null ? absmax : factors);
     }
 
     /// On the host, which has the weight already when a model is opened; one weight's memory there at a time.

@@ -3,7 +3,6 @@ package dev.gale.kernels.runtime;
 import dev.gale.kernels.DropoutKernels;
 import dev.gale.kernels.ElementwiseKernels;
 import dev.gale.kernels.Elements;
-import dev.gale.kernels.LookupKernels;
 import dev.gale.kernels.OptimKernels;
 import dev.gale.kernels.ProductForm;
 import dev.gale.kernels.Reduce;
@@ -17,6 +16,8 @@ import dev.gale.tensor.ops.Checks;
 import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.ExpertChecks;
+import dev.gale.tensor.ops.GroupedLowRank;
+import dev.gale.tensor.ops.GroupedLowRankGrads;
 import dev.gale.tensor.ops.LayerChecks;
 import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
@@ -36,16 +37,19 @@ public final class TornadoOps extends DeviceOps {
     private final Attentions attentions;
     private final Layers layers;
     private final Experts experts;
+    private final ExpertProducts expertProducts;
     private final Losses losses;
     private final Updates updates;
     private final QuantizedWeights quantized = new QuantizedWeights(this);
 
     TornadoOps(DeviceLink link, Abilities abilities, long chunkBytes) {
         super(link, abilities.activationType(), chunkBytes);
-        products = new Products(this, ProductEngine.of(abilities));
+        ProductEngine engine = ProductEngine.of(abilities);
+        products = new Products(this, engine);
         attentions = new Attentions(this, abilities);
         layers = new Layers(this, abilities);
-        experts = new Experts(this, quantized);
+        experts = new Experts(this);
+        expertProducts = new ExpertProducts(this, engine, quantized);
         losses = new Losses(this, products);
         updates = new Updates(this);
     }
@@ -179,39 +183,13 @@ public final class TornadoOps extends DeviceOps {
     @Override
     public void gatherRows(Tensor y, Tensor table, Tensor ids) {
         Checks.gatherRows(y, table, ids);
-        if (y.size() == 0) return;
-        if (isOnHost(table)) {
-            gatherFromHost(y, table, ids);
-            return;
-        }
-        int cols = y.cols();
-        int vocab = table.rows();
-        if (layers.fours(cols, y, table)) {
-            launch("gatherRowsBf16", Grid.groups(y.rows(), LookupKernels.FOURS_GROUP), List.of(cols, vocab),
-                    (graph, id, a) -> graph.task(id, LookupKernels::gatherRowsBf16, a.context(), a.table(), a.slot(),
-                            a.longs(0), a.longs(1), a.ints(2), cols, vocab), y, table, ids);
-            return;
-        }
-        launch("gatherRows", rows(y.rows()), List.of(cols, vocab), (graph, id, a) -> graph.task(id, LookupKernels::gatherRows,
-                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.ints(2), cols, vocab), y, table, ids);
+        layers.gatherRows(y, table, ids);
     }
 
     @Override
     public void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids) {
         Checks.scatterAddRows(dTable, dy, ids);
-        if (dy.size() == 0) return;
-        int rows = dy.rows();
-        int cols = dy.cols();
-        int vocab = dTable.rows();
-        Tensor links = allocate("links", DType.I32, Shape.of(2, rows));
-        launch("linkRows", Grid.threads(rows, Elements.GROUP), List.of(rows), (graph, id, a) -> graph.task(id,
-                LookupKernels::linkRows, a.context(), a.table(), a.slot(), a.ints(0), a.ints(1), rows), links, ids);
-        launch("scatterAddRows", new Grid(Math.ceilDiv(cols, Elements.GROUP), rows, Elements.GROUP, 1), List.of(rows, cols, vocab),
-                (graph, id, a) -> graph.task(id, LookupKernels::scatterAddRows, a.context(), a.table(), a.slot(),
-                        a.floats(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), a.ints(3), rows, cols, vocab),
-                dTable, dy, ids, links);
-        release(links);
+        layers.scatterAddRows(dTable, dy, ids);
     }
 
     // ---- matrix products ----
@@ -413,13 +391,28 @@ public final class TornadoOps extends DeviceOps {
     public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
                               boolean accumulate) {
         ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
-        experts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
+        expertProducts.groupedMatmul(c, a, w, transposeW, offsets, alpha, accumulate);
     }
 
     @Override
     public void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha) {
         ExpertChecks.groupedGradient(dw, a, b, offsets);
-        experts.groupedGradient(dw, a, b, offsets, alpha);
+        expertProducts.groupedGradient(dw, a, b, offsets, alpha);
+    }
+
+    @Override
+    public void groupedLinearForward(Tensor y, Tensor x, List<Tensor> w, Tensor offsets, GroupedLowRank side) {
+        ExpertChecks.groupedLinearForward(y, x, w, offsets, side);
+        if (expertProducts.linearForward(y, x, w, offsets, side)) return;
+        super.groupedLinearForward(y, x, w, offsets, side);
+    }
+
+    @Override
+    public void groupedLinearBackward(Tensor dx, boolean accumulate, Tensor dy, List<Tensor> w, Tensor offsets,
+                                      GroupedLowRank side, GroupedLowRankGrads grads) {
+        ExpertChecks.groupedLinearBackward(dx, dy, w, offsets, side, grads);
+        if (expertProducts.linearBackward(dx, accumulate, dy, w, offsets, side, grads)) return;
+        super.groupedLinearBackward(dx, accumulate, dy, w, offsets, side, grads);
     }
 
     // ---- optimizer ----

@@ -8,9 +8,9 @@ import java.util.stream.Stream;
 /// with names, so their code is straight; this is the only place where anything about it is decided.
 ///
 /// `main` rewrites the sources; `MmaGeneratorTest` checks that they are what this writes.
-public final class MmaGenerator extends KernelSource {
+public class MmaGenerator extends KernelSource {
     /// Depth of a tile: two steps of the matrix unit.
-    private static final int DEPTH = 32;
+    static final int DEPTH = 32;
     /// Longs of a row of a tile of 16-bit elements.
     private static final int ROW_LONGS = DEPTH / 4;
     private static final int ROW_BYTES = DEPTH * 2;
@@ -73,9 +73,9 @@ public final class MmaGenerator extends KernelSource {
                 new Variant(type + "Backward64x64", bf16, nf4, Form.BACKWARD, 64, 64, 32, 32));
     }
 
-    private final Variant v;
+    final Variant v;
 
-    private MmaGenerator(Variant variant) {
+    MmaGenerator(Variant variant) {
         v = variant;
     }
 
@@ -86,14 +86,17 @@ public final class MmaGenerator extends KernelSource {
 
     /// The source of a kernel's class.
     static String source(Variant variant) {
-        MmaGenerator generator = new MmaGenerator(variant);
-        generator.head();
-        generator.setUp();
-        generator.reads();
-        generator.places();
-        generator.loop();
-        generator.results();
-        return generator.text();
+        return new MmaGenerator(variant).kernel();
+    }
+
+    final String kernel() {
+        head();
+        setUp();
+        reads();
+        places();
+        loop();
+        results();
+        return text();
     }
 
     private void head() {
@@ -108,8 +111,8 @@ public final class MmaGenerator extends KernelSource {
         }
         line("import uk.ac.manchester.tornado.api.types.arrays.ShortArray;");
         line("");
-        line("/// Written by `MmaGenerator`: change that, not this. Tiles of %d x %d, warps of %d x %d, steps of %d along k;",
-                v.rows, v.cols, v.warpRows, v.warpCols, DEPTH);
+        line("/// Written by `%s`: change that, not this. Tiles of %d x %d, warps of %d x %d, steps of %d along k;",
+                getClass().getSimpleName(), v.rows, v.cols, v.warpRows, v.warpCols, DEPTH);
         line("/// local memory holds the tiles of two steps.");
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
@@ -134,7 +137,7 @@ public final class MmaGenerator extends KernelSource {
         line("        LongArray x, ShortArray w, FloatArray absmax, int m, int n, int k) {");
     }
 
-    private void headOfProduct() {
+    void headOfProduct() {
         boolean byDepth = v.form.byDepth();
         String type = v.bf16 ? "BF16" : "F16";
         line("/// `y = alpha (x %s + low %s) + bias + residual` on the matrix unit.", byDepth ? "w" : "wᵀ",
@@ -156,14 +159,19 @@ public final class MmaGenerator extends KernelSource {
         line("        LongArray low, LongArray up, int form, int m, int n, int k, float alpha) {");
     }
 
-    private void launch(int moreBytes) {
-        line("/// Launch: `MmaTiles.groups(m, n, %d, %d)` groups of %d threads; %.1f KB of local memory.", v.rows, v.cols,
-                v.threads(), (2 * 4 * (v.xInts() + v.wInts()) + moreBytes) / 1024.0);
+    final void launch(int moreBytes) {
+        line("/// Launch: %s groups of %d threads; %.1f KB of local memory.", groups(), v.threads(),
+                (2 * 4 * (v.xInts() + v.wInts()) + moreBytes) / 1024.0);
         line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row");
     }
 
+    /// How many work-groups there are.
+    String groups() {
+        return "`MmaTiles.groups(m, n, %d, %d)`".formatted(v.rows, v.cols);
+    }
+
     /// Floats of local memory for the sums of all warps on their way out, behind what the matrix unit takes for a header.
-    private int scratch() {
+    final int scratch() {
         return 4 + v.threads() / 32 * MmaEpilogue.PART;
     }
 
@@ -188,14 +196,35 @@ public final class MmaGenerator extends KernelSource {
         line("int lane = thread & 31;");
         line("int warpRow = thread >> %d & %d;", 5 + log(warpsAcross), v.rows / v.warpRows - 1);
         line("int warpCol = thread >> 5 & %d;", warpsAcross - 1);
+        tile();
+        if (v.nf4) line("if (thread < 16) values[thread] = Nf4.value(thread);");
+    }
+
+    /// Which tile the work-group makes, and in how many steps.
+    void tile() {
         line("int top = MmaTiles.top(group, m, n, %d, %d);", v.rows, v.cols);
         line("int left = MmaTiles.left(group, m, n, %d, %d);", v.rows, v.cols);
         line("int steps = (k + %d) / %d;", DEPTH - 1, DEPTH);
-        if (!v.nf4) {
-            line("int rank = ProductForm.rank(form);");
-            line("int all = steps + rank / %d;", DEPTH);
-        }
-        if (v.nf4) line("if (thread < 16) values[thread] = Nf4.value(thread);");
+        if (v.nf4) return;
+        line("int rank = ProductForm.rank(form);");
+        line("int all = steps + rank / %d;", DEPTH);
+    }
+
+    /// The class that says what threads do where the rows of x end.
+    String ends() {
+        return "MmaTiles";
+    }
+
+    /// What is added to the place of a matrix of which every expert has one.
+    ///
+    /// @param distance from one to the next
+    String ofExpert(String distance) {
+        return "";
+    }
+
+    /// The place in the table of the low-rank term's left factor, which the right one follows.
+    int lowSlot() {
+        return 5;
     }
 
     // ---- what a thread reads: longs of four elements ----
@@ -227,27 +256,27 @@ public final class MmaGenerator extends KernelSource {
         line("// What this thread reads of each tile, four elements at a time.");
         line("int xColumn = thread & %d;", ROW_LONGS - 1);
         line("int xRow = thread >> %d & %d;", log(ROW_LONGS), rowsAtOnce() - 1);
-        line("int xFirst = MmaTiles.clamp(top + xRow, m, %d);", v.rows);
-        line("int xRoom = MmaTiles.room(xFirst, m, %d);", v.rows);
+        line("int xFirst = %s.clamp(top + xRow, m, %d);", ends(), v.rows);
+        line("int xRoom = %s.room(xFirst, m, %d);", ends(), v.rows);
         line("int xAt = table.get(slot + 1) / 4 + xFirst * (k / 4);");
         if (v.form.byDepth()) {
             line("int wColumn = thread & %d;", v.cols / 4 - 1);
             line("int wRow = thread >> %d & %d;", log(v.cols / 4), depthsAtOnce() - 1);
             String four = "MmaTiles.clamp(left / 4 + wColumn, n / 4, %d)".formatted(v.cols / 4);
-            line("int wAt = table.get(slot + 2) %s + %s;", v.nf4 ? "* 2" : "/ 4", four);
+            line("int wAt = table.get(slot + 2) %s + %s%s;", v.nf4 ? "* 2" : "/ 4", four, ofExpert("distance / 4"));
             if (v.nf4) line("int scaleAt = table.get(slot + 3) + %s / 16;", four);
         } else {
             String four = v.form == Form.FORWARD ? "4 * xRow" : "xRow";
             line("int wFirst = MmaTiles.clamp(left + %s, n, %d);", four, v.cols);
             line("int wRoom = MmaTiles.room(wFirst, n, %d);", v.cols);
-            line("int wAt = table.get(slot + 2) %s + wFirst * (k / 4);", v.nf4 ? "* 2" : "/ 4");
+            line("int wAt = table.get(slot + 2) %s + wFirst * (k / 4)%s;", v.nf4 ? "* 2" : "/ 4", ofExpert("distance / 4"));
             if (v.nf4) line("int scaleAt = table.get(slot + 3) + wFirst * (k / 64);");
         }
         if (!v.nf4) {
-            line("int lowAt = table.get(slot + 5) / 4 + xFirst * (rank / 4);");
+            line("int lowAt = table.get(slot + %d) / 4 + xFirst * (rank / 4);", lowSlot());
             String from = v.form.byDepth() ? "MmaTiles.clamp(left / 4 + wColumn, n / 4, %d)".formatted(v.cols / 4)
                     : "wFirst * (rank / 4)";
-            line("int upAt = table.get(slot + 6) / 4 + %s;", from);
+            line("int upAt = table.get(slot + %d) / 4 + %s%s;", lowSlot() + 1, from, ofExpert("n * (rank / 4)"));
         }
         read("int ", "long ", "float ", "0");
     }
@@ -464,8 +493,7 @@ public final class MmaGenerator extends KernelSource {
         line("int row = top + warpRow * %d + (lane >> 3);", v.warpRows);
         line("int column = left + warpCol * %d + (lane & 7) * 4;", v.warpCols);
         line("int at = table.get(slot);");
-        line("int atBias = table.get(slot + 3);");
-        line("int atResidual = table.get(slot + 4);");
+        placesBeside();
         line("long[] before = new long[4];");
         line("for (int part = 0; part < %d; part++) {", down * across);
         for (int part = 0; part < down * across; part++) {
@@ -479,17 +507,37 @@ public final class MmaGenerator extends KernelSource {
         line("int down = row + part / %d * 16;", across);
         line("int across = column + part %% %d * %d;", across, MmaEpilogue.COLS);
         line("for (int q = 0; q < 4; q++) {");
-        line("before[q] = MmaEpilogue.before(residual, atResidual, form, down + %d * q, across, m, n);", MmaEpilogue.ROWS);
+        line("before[q] = MmaEpilogue.before(%s, form, down + %d * q, across, m, n);", residual(), MmaEpilogue.ROWS);
         line("}");
         line("context.localBarrier();");
         line("for (int q = 0; q < 4; q++) {");
         line("int from = get + %d * q;", MmaEpilogue.ROWS * MmaEpilogue.STRIDE);
-        line("MmaEpilogue.put(y, yFloats, yHalves, at, bias, biasHalves, atBias, residualFloats, residualHalves,");
-        line("        atResidual, form, down + %d * q, across, m, n, alpha, nought, before[q], scratch[from],",
-                MmaEpilogue.ROWS);
-        line("        scratch[from + 1], scratch[from + 2], scratch[from + 3]);");
+        put();
         line("}");
         line("context.localBarrier();");
         line("}");
+    }
+
+    /// Where bias and residual begin.
+    void placesBeside() {
+        line("int atBias = table.get(slot + 3);");
+        line("int atResidual = table.get(slot + 4);");
+    }
+
+    /// The residual in longs, and where it begins.
+    String residual() {
+        return "residual, atResidual";
+    }
+
+    /// Finishes four elements of a row.
+    void put() {
+        put("bias, biasHalves, atBias, residualFloats, residualHalves,", "atResidual");
+    }
+
+    final void put(String arrays, String atResidual) {
+        line("MmaEpilogue.put(y, yFloats, yHalves, at, %s", arrays);
+        line("        %s, form, down + %d * q, across, m, n, alpha, nought, before[q], scratch[from],", atResidual,
+                MmaEpilogue.ROWS);
+        line("        scratch[from + 1], scratch[from + 2], scratch[from + 3]);");
     }
 }

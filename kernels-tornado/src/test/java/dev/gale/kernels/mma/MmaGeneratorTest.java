@@ -40,10 +40,37 @@ class MmaGeneratorTest {
     }
 
     @Test
+    void groupedSourcesAreWhatTheirGeneratorsWrite() throws IOException {
+        for (GroupedGenerator.Variant variant : GroupedGenerator.VARIANTS) {
+            String message = variant.name() + " was changed by hand, or GroupedGenerator was and its main did not run";
+            assertEquals(GroupedGenerator.source(variant), Files.readString(SOURCES.resolve(variant.name() + ".java")),
+                    message);
+        }
+        for (NarrowGenerator.Variant variant : GroupedNarrowGenerator.VARIANTS) {
+            String message = variant.name() + " was changed by hand, or GroupedNarrowGenerator was and its main did not run";
+            assertEquals(GroupedNarrowGenerator.source(variant), Files.readString(SOURCES.resolve(variant.name() + ".java")),
+                    message);
+        }
+        assertEquals(GroupedGenerator.VARIANTS.size(), MmaGrouped.values().length);
+        for (MmaGrouped product : MmaGrouped.values()) {
+            String name = "grouped" + product.name().replace("_", "");
+            MmaGenerator.Variant variant = GroupedGenerator.VARIANTS.stream()
+                    .filter(each -> each.name().equalsIgnoreCase(name)).findFirst().orElseThrow();
+            assertEquals(variant.rows(), product.rows());
+            assertEquals(variant.cols(), product.cols());
+            assertEquals(variant.threads(), MmaGrouped.THREADS);
+            assertEquals(variant.byDepth(), product.byDepth());
+        }
+    }
+
+    @Test
     void everySourceIsGeneratedOrKnown() throws IOException {
-        Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "GradientTiles", "MmaAttention",
-                "MmaEpilogue", "MmaNarrow", "MmaProduct", "MmaTiles", "Nf4Product"));
+        Set<String> written = new TreeSet<>(Set.of("AttentionGradient", "AttentionTiles", "ExpertTiles", "GradientTiles",
+                "MmaAttention", "MmaEpilogue", "MmaGrouped", "MmaGroupedNarrow", "MmaNarrow", "MmaProduct", "MmaTiles",
+                "Nf4Product"));
         NarrowGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
+        GroupedGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
+        GroupedNarrowGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         AttentionGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         MmaGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
         AttentionGradientGenerator.VARIANTS.forEach(variant -> written.add(variant.name()));
@@ -75,6 +102,12 @@ class MmaGeneratorTest {
     void linesAreShort() {
         for (NarrowGenerator.Variant variant : NarrowGenerator.VARIANTS) {
             assertTrue(NarrowGenerator.source(variant).lines().allMatch(line -> line.length() <= 120), variant.name());
+        }
+        for (NarrowGenerator.Variant variant : GroupedNarrowGenerator.VARIANTS) {
+            assertTrue(GroupedNarrowGenerator.source(variant).lines().allMatch(line -> line.length() <= 120), variant.name());
+        }
+        for (MmaGenerator.Variant variant : GroupedGenerator.VARIANTS) {
+            assertTrue(GroupedGenerator.source(variant).lines().allMatch(line -> line.length() <= 120), variant.name());
         }
         for (MmaGenerator.Variant variant : MmaGenerator.VARIANTS) {
             String source = MmaGenerator.source(variant);

@@ -106,7 +106,7 @@ class MmaNarrowTest {
         int threads = (before.length + LowRankKernels.GROUP - 1) / LowRankKernels.GROUP * LowRankKernels.GROUP;
         KernelEmulator.grid(threads).group(LowRankKernels.GROUP).arrays(sum).run(context -> LowRankKernels.addGradient(context,
                 table, SLOT, sum, parts, transposed, p.cols, p.rows, MmaNarrow.parts(p.depth),
-                narrow.partLength(p.rows, p.cols), narrow.stride(p.rows, p.cols), 0.5f));
+                narrow.partLength(p.rows, p.cols), narrow.stride(p.rows, p.cols), 0.5f, 0, 0));
         float[] want = new float[before.length];
         float[] got = new float[before.length];
         double[] bounds = new double[before.length];

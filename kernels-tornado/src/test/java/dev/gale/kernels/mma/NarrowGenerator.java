@@ -6,14 +6,14 @@ import java.util.List;
 /// Writes the products of the matrix unit that have a narrow side, as adapters have, one class each: see `MmaNarrow`.
 ///
 /// `main` rewrites the sources; `MmaGeneratorTest` checks that they are what this writes.
-public final class NarrowGenerator extends KernelSource {
-    private static final int THREADS = 128;
+public class NarrowGenerator extends KernelSource {
+    static final int THREADS = 128;
     /// Depth of a tile: four steps of the matrix unit.
-    private static final int DEPTH = 64;
+    static final int DEPTH = 64;
     private static final int ROW_BYTES = DEPTH * 2;
     private static final int ROW_INTS = DEPTH / 2;
     /// Rows or columns of the tall operand that a work-group takes.
-    private static final int TALL = 128;
+    static final int TALL = 128;
     /// Ints from one row of its tile to the next, by depth: eight rows lie in different banks.
     private static final int TALL_STRIDE = TALL / 2 + 4;
     /// Longs of a tile of the tall operand that a thread reads.
@@ -52,9 +52,9 @@ public final class NarrowGenerator extends KernelSource {
             new Variant("NarrowByRow64", false, 64), new Variant("NarrowByDepth16", true, 16),
             new Variant("NarrowByDepth64", true, 64));
 
-    private final Variant v;
+    final Variant v;
 
-    private NarrowGenerator(Variant variant) {
+    NarrowGenerator(Variant variant) {
         v = variant;
     }
 
@@ -65,12 +65,15 @@ public final class NarrowGenerator extends KernelSource {
 
     /// The source of a kernel's class.
     static String source(Variant variant) {
-        NarrowGenerator generator = new NarrowGenerator(variant);
-        generator.head();
-        generator.setUp();
-        generator.loop();
-        generator.results();
-        return generator.text();
+        return new NarrowGenerator(variant).kernel();
+    }
+
+    final String kernel() {
+        head();
+        setUp();
+        loop();
+        results();
+        return text();
     }
 
     private void head() {
@@ -82,25 +85,33 @@ public final class NarrowGenerator extends KernelSource {
             line("import uk.ac.manchester.tornado.api.types.%s;", name);
         }
         line("");
-        line("/// Written by `NarrowGenerator`: change that, not this. Tiles of %d by %d, steps of %d along the depth.", TALL,
-                v.width, DEPTH);
+        line("/// Written by `%s`: change that, not this. Tiles of %d by %d, steps of %d along the depth.",
+                getClass().getSimpleName(), TALL, v.width, DEPTH);
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
         line("");
+        headOfKernel();
+    }
+
+    void headOfKernel() {
         String sums = v.byDepth ? "parts[p, j, i]" : "parts[p, i, j]";
         line("/// `%s = sum_l tall(i, l) flat(j, l)` over the l of part p, on the matrix unit.", sums);
         line("/// Shapes: tall `%s`, BF16, seen as longs of four elements, %s a multiple of 4; flat F32,",
                 v.byDepth ? "[depth, rows]" : "[rows, depth]", v.byDepth ? "rows" : "depth");
         line("/// `[cols, depth]` or, by depth, `[depth, cols]`, rounded to BF16; parts F32, `MmaNarrow.partLength` each, of");
         line("/// no use beyond rows and cols. Operands in the table: parts, tall, flat.");
-        line("/// Launch: `MmaNarrow.groups(rows, cols, depth)` groups of %d threads; %.1f KB of local memory.", THREADS,
-                4 * (v.tallInts() + v.width * ROW_INTS) / 1024.0);
-        line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of l. Writes: `=`.");
+        launch("MmaNarrow.groups(rows, cols, depth)");
         line("///");
         line("/// @param flatByDepth 1: flat is stored `[depth, cols]`");
         line("/// @param partDepth   from `MmaNarrow.partDepth(depth)`");
         line("public static void %s(KernelContext context, IntArray table, int slot, FloatArray parts,", v.method());
         line("        LongArray tall, FloatArray flat, int flatByDepth, int rows, int cols, int depth, int partDepth) {");
+    }
+
+    final void launch(String groups) {
+        line("/// Launch: `%s` groups of %d threads; %.1f KB of local memory.", groups, THREADS,
+                4 * (v.tallInts() + v.width * ROW_INTS) / 1024.0);
+        line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of l. Writes: `=`.");
     }
 
     private void setUp() {
@@ -115,14 +126,10 @@ public final class NarrowGenerator extends KernelSource {
         line("int thread = context.localIdx;");
         line("int lane = thread & 31;");
         line("int warp = thread >> 5 & 3;");
-        line("int tiles = (rows + %d) / %d;", TALL - 1, TALL);
+        line("int tiles = %s;", tiles());
         line("int flatTiles = (cols + %d) / %d;", v.width - 1, v.width);
         line("int group = context.groupIdx;");
-        line("int top = group %% tiles * %d;", TALL);
-        line("int first = group / tiles %% flatTiles * %d;", v.width);
-        line("int part = group / (tiles * flatTiles);");
-        line("int from = part * partDepth;");
-        line("int steps = (Math.min(partDepth, depth - from) + %d) / %d;", DEPTH - 1, DEPTH);
+        tile();
         line("");
         line("// What this thread reads: of the tall operand four elements at a time, of the flat one two along the depth.");
         if (v.byDepth) {
@@ -131,15 +138,11 @@ public final class NarrowGenerator extends KernelSource {
         } else {
             line("int column = thread & 15;");
             line("int tallRow = thread >> 4 & 7;");
-            line("int tallFirst = MmaTiles.clamp(top + tallRow, rows, %d);", TALL);
-            line("int tallRoom = MmaTiles.room(tallFirst, rows, %d);", TALL);
+            line("int tallFirst = %s.clamp(top + tallRow, rows, %d);", ends(), TALL);
+            line("int tallRoom = %s.room(tallFirst, rows, %d);", ends(), TALL);
             line("int tallAt = table.get(slot + 1) / 4 + tallFirst * (depth / 4);");
         }
-        line("int flatRow = flatByDepth == 1 ? thread & %d : thread >> 5 & 3;", v.width - 1);
-        line("int flatPair = flatByDepth == 1 ? thread >> %d & %d : thread & 31;", log(v.width), THREADS / v.width - 1);
-        line("int flatRows = flatByDepth == 1 ? 0 : 4;     // from one pair to the next");
-        line("int flatPairs = flatByDepth == 1 ? %d : 0;", THREADS / v.width);
-        line("int flatAt = table.get(slot + 2);");
+        flatPlaces();
         line("int deep = from;");
         read("int ", "long ", "float ");
         line("");
@@ -160,6 +163,34 @@ public final class NarrowGenerator extends KernelSource {
         for (int s = 0; s < 4; s++) line("int bGet%d = bLane + (%s(lane >> 3 & 1) ^ lane & 7) * 16;", s, piece(s));
     }
 
+    /// How many tiles the tall operand has.
+    String tiles() {
+        return "(rows + %d) / %d".formatted(TALL - 1, TALL);
+    }
+
+    /// Which tiles the work-group takes, and in how many steps.
+    void tile() {
+        line("int top = group %% tiles * %d;", TALL);
+        line("int first = group / tiles %% flatTiles * %d;", v.width);
+        line("int part = group / (tiles * flatTiles);");
+        line("int from = part * partDepth;");
+        line("int steps = (Math.min(partDepth, depth - from) + %d) / %d;", DEPTH - 1, DEPTH);
+    }
+
+    /// The class that says what threads do where the rows of an upright tall operand end.
+    String ends() {
+        return "MmaTiles";
+    }
+
+    /// What a thread reads of the flat operand.
+    void flatPlaces() {
+        line("int flatRow = flatByDepth == 1 ? thread & %d : thread >> 5 & 3;", v.width - 1);
+        line("int flatPair = flatByDepth == 1 ? thread >> %d & %d : thread & 31;", log(v.width), THREADS / v.width - 1);
+        line("int flatRows = flatByDepth == 1 ? 0 : 4;     // from one pair to the next");
+        line("int flatPairs = flatByDepth == 1 ? %d : 0;", THREADS / v.width);
+        line("int flatAt = table.get(slot + 2);");
+    }
+
     /// The first piece of step s, as a summand.
     private static String piece(int s) {
         return s == 0 ? "" : 2 * s + " + ";
@@ -168,8 +199,8 @@ public final class NarrowGenerator extends KernelSource {
     /// Reads the tiles at `deep` into registers, with declarations or without.
     private void read(String ofInt, String ofLong, String ofFloat) {
         if (v.byDepth) {
-            line("%stallFirst = MmaTiles.clamp(deep + tallDepth, depth, %d);", ofInt, DEPTH);
-            line("%stallRoom = MmaTiles.room(tallFirst, depth, %d);", ofInt, DEPTH);
+            line("%stallFirst = %s;", ofInt, depthRow("deep + tallDepth"));
+            line("%stallRoom = %s;", ofInt, depthRoom("tallFirst"));
             line("%stallIndex = tallAt + tallFirst * (rows / 4);", ofInt);
         } else {
             line("%stallIndex = tallAt + MmaTiles.clamp(deep / 4 + column, depth / 4, %d);", ofInt, DEPTH / 4);
@@ -182,11 +213,30 @@ public final class NarrowGenerator extends KernelSource {
         }
         for (int j = 0; j < v.pairs(); j++) {
             for (int i = 0; i < 2; i++) {
-                line("%sflat%d%s = MmaNarrow.element(flat, flatAt, flatByDepth, first + flatRow + %d * flatRows,", ofFloat, j,
-                        i == 0 ? "a" : "b", j);
-                line("        deep + 2 * (flatPair + %d * flatPairs)%s, cols, depth);", j, plus(i));
+                element("%sflat%d%s".formatted(ofFloat, j, i == 0 ? "a" : "b"), j, plus(i));
             }
         }
+    }
+
+    /// Reads an element of the flat operand, of pair j.
+    void element(String name, int j, String further) {
+        line("%s = MmaNarrow.element(flat, flatAt, flatByDepth, first + flatRow + %d * flatRows,", name, j);
+        line("        deep + 2 * (flatPair + %d * flatPairs)%s, cols, depth);", j, further);
+    }
+
+    /// A row of an operand by depth, or the last one there is.
+    String depthRow(String row) {
+        return "MmaTiles.clamp(%s, depth, %d)".formatted(row, DEPTH);
+    }
+
+    /// How far one may go from it.
+    String depthRoom(String row) {
+        return "MmaTiles.room(%s, depth, %d)".formatted(row, DEPTH);
+    }
+
+    /// The bits that are kept of what stands in a row.
+    String depthKeep(String row) {
+        return "MmaTiles.keep(%s, depth, %d)".formatted(row, DEPTH);
     }
 
     private void loop() {
@@ -195,7 +245,7 @@ public final class NarrowGenerator extends KernelSource {
         if (!v.byDepth) line("int keep = MmaTiles.keep(deep / 4 + column, depth / 4, %d);", DEPTH / 4);
         for (int j = 0; j < LONGS; j++) {
             String keep = v.byDepth ? "keep" + j : "keep";
-            if (v.byDepth) line("int keep%d = MmaTiles.keep(deep + tallDepth + %d, depth, %d);", j, 4 * j, DEPTH);
+            if (v.byDepth) line("int keep%d = %s;", j, depthKeep("deep + tallDepth + " + 4 * j));
             int at = j * (v.byDepth ? 4 * TALL_STRIDE : 8 * ROW_INTS);
             line("tallTile[tallPut%s] = (int) next%d & %s;", plus(at), j, keep);
             line("tallTile[tallPut%s] = (int) (next%d >>> 32) & %s;", plus(at + 1), j, keep);
@@ -234,11 +284,11 @@ public final class NarrowGenerator extends KernelSource {
     private void results() {
         line("");
         if (v.byDepth) {
-            line("int row = part * flatTiles * %d + first;", v.width);
+            line("int row = %s * flatTiles * %d + first;", part(), v.width);
             line("int sum = table.get(slot) + top + warp * 32;");
             line("int stride = tiles * %d;", TALL);
         } else {
-            line("int row = part * tiles * %d + top + warp * 32;", TALL);
+            line("int row = %s + warp * 32;", partRow());
             line("int sum = table.get(slot) + first;");
             line("int stride = flatTiles * %d;", v.width);
         }
@@ -249,5 +299,15 @@ public final class NarrowGenerator extends KernelSource {
         }
         line("}");
         line("}");
+    }
+
+    /// Which of the parts of sums by depth.
+    String part() {
+        return "part";
+    }
+
+    /// The row of the parts where an upright tile's sums begin.
+    String partRow() {
+        return "part * tiles * %d + top".formatted(TALL);
     }
 }

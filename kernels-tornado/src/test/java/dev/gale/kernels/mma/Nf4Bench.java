@@ -125,7 +125,8 @@ public final class Nf4Bench {
         IntArray table = new IntArray(4);
         TaskGraph graph = new TaskGraph("bench")
                 .transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, codes, absmax, absmaxCodes, nested)
-                .task("kernel", Nf4Kernels::dequantizeBf16, context, table, 0, y, codes, absmax, absmaxCodes, nested, form, n)
+                .task("kernel", Nf4Kernels::dequantizeBf16, context, table, 0, y, codes, absmax, absmaxCodes, nested, form, n,
+                        0, 0, 0)
                 .transferToHost(DataTransferMode.UNDER_DEMAND, y);
         double ms = time(graph, Nf4Kernels.BF16_BLOCK, n, y);
         int wrong = 0;

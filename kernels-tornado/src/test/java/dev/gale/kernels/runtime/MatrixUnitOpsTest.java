@@ -16,7 +16,6 @@ import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.testing.TensorAssert;
 import dev.gale.tensor.testing.Trial;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -235,45 +234,11 @@ class MatrixUnitOpsTest {
                 .input("b", right, uniform(4 * 32, 2), 4, 32).inout("c", uniform(8 * 4, 3), 8, 4);
     }
 
-    /// A device that remembers which kernels were launched.
-    private record Remembered(DeviceLink device, List<String> kernels) implements DeviceLink {
-        @Override
-        public DeviceChunk chunk(int number, long bytes) {
-            return device.chunk(number, bytes);
-        }
-
-        @Override
-        public void launch(Launch launch) {
-            kernels.add(launch.kernel());
-            device.launch(launch);
-        }
-
-        @Override
-        public void run() {
-            device.run();
-        }
-
-        @Override
-        public void upload(DeviceChunk chunk, int word, MemorySegment bytes) {
-            device.upload(chunk, word, bytes);
-        }
-
-        @Override
-        public void download(DeviceChunk chunk, int word, MemorySegment bytes) {
-            device.download(chunk, word, bytes);
-        }
-
-        @Override
-        public void close() {
-            device.close();
-        }
-    }
-
     private static List<String> kernels(boolean matrixUnit, Trial trial) {
         Device device = new Device(TornadoExecutionPlan.getDevice(0, 0), new KernelContext(), false);
         Remembered link = new Remembered(DeviceLink.of(device), new ArrayList<>());
         trial.run(new TornadoOps(link, new Abilities(DType.F32, matrixUnit, false), MemoryPool.CHUNK_BYTES));
-        return link.kernels;
+        return link.kernels();
     }
 
     @Test

@@ -2,6 +2,8 @@ package dev.gale.tensor.autograd;
 
 import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.GroupedLowRank;
+import dev.gale.tensor.ops.GroupedLowRankGrads;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +35,12 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
         private List<Tensor> grads(Function<Adapter, Parameter> part, Grads grads) {
             return map(adapters, adapter -> adapter == null || !part.apply(adapter).trainable() ? null
                     : grads.of(part.apply(adapter)));
+        }
+
+        /// What operations take.
+        private GroupedLowRank path(Tensor x) {
+            return new GroupedLowRank(dropped == null ? x : dropped, values(Adapter::a), values(Adapter::b), low,
+                    any().scale());
         }
 
         private boolean trains(Function<Adapter, Parameter> part) {
@@ -80,20 +88,17 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
 
     @Override
     public void forward(TensorOps ops) {
-        ops.groupedMatmul(output, x, values(), true, offsets, 1f, false);
-        if (side == null) return;
-        low(ops);
-        ops.groupedMatmul(output, side.low, side.values(Adapter::b), true, offsets, side.any().scale(), true);
+        forward(ops, output);
     }
 
     @Override
     public void forwardForBackward(TensorOps ops) {
-        if (side != null && side.trains(Adapter::b)) low(ops);
+        if (side != null && side.trains(Adapter::b)) forward(ops, null);
     }
 
-    private void low(TensorOps ops) {
-        if (side.dropped != null) drop(ops, side.dropped, x, false);
-        ops.groupedMatmul(side.low, side.dropped == null ? x : side.dropped, side.values(Adapter::a), true, offsets, 1f, false);
+    private void forward(TensorOps ops, Tensor y) {
+        if (side != null && side.dropped != null) drop(ops, side.dropped, x, false);
+        ops.groupedLinearForward(y, x, values(), offsets, side == null ? null : side.path(x));
     }
 
     private void drop(TensorOps ops, Tensor y, Tensor from, boolean accumulate) {
@@ -102,13 +107,12 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
 
     @Override
     public void backward(TensorOps ops, Tensor dy, Grads grads) {
-        Tensor dx = null;
-        if (grads.wants(x)) {
-            Grads.Sink sink = grads.sink(x);
-            dx = sink.tensor();
-            ops.groupedMatmul(dx, dy, values(), false, offsets, 1f, sink.accumulate());
-        }
-        if (side != null) sideBackward(ops, dy, grads, dx);
+        Grads.Sink sink = grads.wants(x) ? grads.sink(x) : null;
+        Tensor dx = sink == null ? null : sink.tensor();
+        boolean accumulate = sink != null && sink.accumulate();
+        boolean wantsSide = side != null && (dx != null || side.trains(Adapter::a) || side.trains(Adapter::b));
+        if (wantsSide) sideBackward(ops, dy, grads, dx, accumulate);
+        else if (dx != null) ops.groupedLinearBackward(dx, accumulate, dy, values(), offsets, null, null);
         if (trainsWeights()) {
             ops.groupedGradient(map(weights, weight -> weight.trainable() ? grads.of(weight) : null), dy, x, offsets, 1f);
         }
@@ -116,29 +120,22 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
     }
 
     /// With dropout the side path's input is made again from x, and its gradient goes back through the same mask.
-    private void sideBackward(TensorOps ops, Tensor dy, Grads grads, Tensor dx) {
-        boolean wantsA = side.trains(Adapter::a);
-        if (side.trains(Adapter::b)) {
-            ops.groupedGradient(side.grads(Adapter::b, grads), dy, side.low, offsets, side.any().scale());
-        }
-        if (dx == null && !wantsA) return;
-        Tensor dLow = grads.like(side.low);
-        ops.groupedMatmul(dLow, dy, side.values(Adapter::b), false, offsets, side.any().scale(), false);
+    private void sideBackward(TensorOps ops, Tensor dy, Grads grads, Tensor dx, boolean accumulate) {
         boolean dropping = side.dropped != null;
-        if (wantsA) {
-            Tensor dropped = dropping ? ops.allocate("dropped " + x.name(), x.dtype(), x.shape()) : null;
-            if (dropping) drop(ops, dropped, x, false);
-            ops.groupedGradient(side.grads(Adapter::a, grads), dLow, dropping ? dropped : x, offsets, 1f);
-            if (dropping) ops.release(dropped);
-        }
-        if (dx != null && !dropping) {
-            ops.groupedMatmul(dx, dLow, side.values(Adapter::a), false, offsets, 1f, true);
-        } else if (dx != null) {
-            Tensor dInput = grads.like(x);
-            ops.groupedMatmul(dInput, dLow, side.values(Adapter::a), false, offsets, 1f, false);
-            drop(ops, dx, dInput, true);
-            ops.release(dInput);
-        }
+        boolean wantsA = side.trains(Adapter::a);
+        Tensor dropped = dropping && wantsA ? ops.allocate("dropped " + x.name(), x.dtype(), x.shape()) : null;
+        if (dropped != null) drop(ops, dropped, x, false);
+        Tensor dInput = dropping && dx != null ? grads.like(x) : null;
+        Tensor dLow = grads.like(side.low);
+        GroupedLowRank path = side.path(x);
+        GroupedLowRank again = new GroupedLowRank(dropped == null ? x : dropped, path.a(), path.b(), path.low(), path.scale());
+        ops.groupedLinearBackward(dx, accumulate, dy, values(), offsets, again, new GroupedLowRankGrads(
+                wantsA ? side.grads(Adapter::a, grads) : null,
+                side.trains(Adapter::b) ? side.grads(Adapter::b, grads) : null, dLow, dInput));
         ops.release(dLow);
+        if (dropped != null) ops.release(dropped);
+        if (dInput == null) return;
+        drop(ops, dx, dInput, true);
+        ops.release(dInput);
     }
 }

@@ -103,6 +103,43 @@ abstract sealed class CountingOps extends PooledOps permits NullOps {
         count("groupedGradient", 2L * a.size() * b.cols(), bytes(a, b, offsets) + 2 * bytes(dw.toArray(Tensor[]::new)));
     }
 
+    @Override
+    public void groupedLinearForward(Tensor y, Tensor x, List<Tensor> w, Tensor offsets, GroupedLowRank side) {
+        ExpertChecks.groupedLinearForward(y, x, w, offsets, side);
+        long flops = 0;
+        long bytes = bytes(offsets);
+        if (side != null) {
+            flops += 2L * side.input().size() * side.low().cols();
+            bytes += bytes(side.input(), side.low()) + bytes(side.a().toArray(Tensor[]::new));
+        }
+        if (y != null) {
+            boolean xIsRead = side == null || side.input() != x;
+            flops += 2L * x.size() * y.cols() + (side == null ? 0 : 2L * side.low().size() * y.cols());
+            bytes += bytes(y, xIsRead ? x : null) + bytes(w.toArray(Tensor[]::new));
+            if (side != null) bytes += bytes(side.b().toArray(Tensor[]::new));
+        }
+        count("groupedLinearForward", flops, bytes);
+    }
+
+    @Override
+    public void groupedLinearBackward(Tensor dx, boolean accumulate, Tensor dy, List<Tensor> w, Tensor offsets,
+                                      GroupedLowRank side, GroupedLowRankGrads sideGrads) {
+        ExpertChecks.groupedLinearBackward(dx, dy, w, offsets, side, sideGrads);
+        long flops = dx == null ? 0 : 2L * dy.size() * dx.cols();
+        long bytes = bytes(dy, offsets) + (dx == null ? 0 : result(dx, accumulate) + bytes(w.toArray(Tensor[]::new)));
+        if (side != null) {
+            boolean intoInput = sideGrads.dInput() != null || dx != null;
+            long up = 2L * dy.size() * side.low().cols();
+            long down = 2L * side.input().size() * side.low().cols();
+            flops += up + (sideGrads.dA() == null ? 0 : down) + (sideGrads.dB() == null ? 0 : up) + (intoInput ? down : 0);
+            bytes += bytes(sideGrads.dLow(), sideGrads.dInput()) + bytes(side.b().toArray(Tensor[]::new));
+            if (intoInput) bytes += bytes(side.a().toArray(Tensor[]::new));
+            if (sideGrads.dA() != null) bytes += bytes(side.input()) + 2 * bytes(sideGrads.dA().toArray(Tensor[]::new));
+            if (sideGrads.dB() != null) bytes += bytes(side.low()) + 2 * bytes(sideGrads.dB().toArray(Tensor[]::new));
+        }
+        count("groupedLinearBackward", flops, bytes);
+    }
+
     // ---- updates ----
 
     @Override

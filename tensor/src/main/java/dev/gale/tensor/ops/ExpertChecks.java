@@ -134,6 +134,49 @@ public final class ExpertChecks {
         }
     }
 
+    public static void groupedLinearForward(Tensor y, Tensor x, List<Tensor> w, Tensor offsets, GroupedLowRank side) {
+        String op = "groupedLinearForward";
+        floating(op, "x", x);
+        offsets(op, w, offsets, x);
+        if (y != null) groupedMatmul(y, x, w, true, offsets);
+        if (side != null) side(op, side, x, w, offsets);
+    }
+
+    public static void groupedLinearBackward(Tensor dx, Tensor dy, List<Tensor> w, Tensor offsets, GroupedLowRank side,
+                                             GroupedLowRankGrads sideGrads) {
+        String op = "groupedLinearBackward";
+        floating(op, "dy", dy);
+        offsets(op, w, offsets, dy);
+        if (dx != null) groupedMatmul(dx, dy, w, false, offsets);
+        if ((side == null) != (sideGrads == null)) throw wrong(op, "side and sideGrads go together", "dy", dy);
+        if (side == null) return;
+        side(op, side, dy, w, offsets);
+        Checks.sameMatrix(op, "dLow", sideGrads.dLow(), "low", side.low());
+        groupedMatmul(sideGrads.dLow(), dy, side.b(), false, offsets);
+        if (sideGrads.dA() != null) groupedGradient(sideGrads.dA(), sideGrads.dLow(), side.input(), offsets);
+        if (sideGrads.dB() != null) groupedGradient(sideGrads.dB(), dy, side.low(), offsets);
+        if (sideGrads.dInput() != null) groupedMatmul(sideGrads.dInput(), sideGrads.dLow(), side.a(), false, offsets);
+        if (sideGrads.dInput() == null && dx != null) groupedMatmul(dx, sideGrads.dLow(), side.a(), false, offsets);
+    }
+
+    /// @param rows x or dy
+    private static void side(String op, GroupedLowRank side, Tensor rows, List<Tensor> w, Tensor offsets) {
+        groupedMatmul(side.low(), side.input(), side.a(), true, offsets);
+        if (side.input().rows() != rows.rows()) throw wrong(op, "numbers of rows differ", "input", side.input(), "rows", rows);
+        if (side.b().size() != w.size()) {
+            throw wrong(op, "there must be a b or null for each of the %d experts".formatted(w.size()), "offsets", offsets);
+        }
+        for (int e = 0; e < w.size(); e++) {
+            Tensor a = side.a().get(e);
+            Tensor b = side.b().get(e);
+            if ((a == null) != (b == null)) throw wrong(op, "a and b go together", a == null ? "b" : "a", a == null ? b : a);
+            if (b == null || w.get(e) == null) continue;
+            if (b.rows() != w.get(e).rows() || b.cols() != side.low().cols()) {
+                throw wrong(op, "b must be [%d, %d]".formatted(w.get(e).rows(), side.low().cols()), "b", b, "w", w.get(e));
+            }
+        }
+    }
+
     private static void offsets(String op, List<Tensor> experts, Tensor offsets, Tensor a) {
         dtype(op, "offsets", offsets, DType.I32);
         if (offsets.size() != experts.size() + 1) {

@@ -60,4 +60,31 @@ public interface ExpertOps {
     /// `dw[e] += alpha * sum_j a[j]ᵀ b[j]` over the rows j of expert e.
     /// Shapes: a `[N, m]`, b `[N, n]`, dw[e] F32 `[m, n]`, or null for those not wanted. Writes: `+=`.
     void groupedGradient(List<Tensor> dw, Tensor a, Tensor b, Tensor offsets, float alpha);
+
+    /// `y[j] = x[j] w[e]ᵀ + side` for each row j of expert e; without a side (null) there is none.
+    /// A null y is not computed: only `side.low` is. Shapes: x `[N, in]`, w[e] `[out, in]`, perhaps quantized, y `[N, out]`;
+    /// offsets I32 `[E + 1]`. Writes: `y =`, `side.low =`.
+    default void groupedLinearForward(Tensor y, Tensor x, List<Tensor> w, Tensor offsets, GroupedLowRank side) {
+        ExpertChecks.groupedLinearForward(y, x, w, offsets, side);
+        if (y != null) groupedMatmul(y, x, w, true, offsets, 1f, false);
+        if (side == null) return;
+        groupedMatmul(side.low(), side.input(), side.a(), true, offsets, 1f, false);
+        if (y != null) groupedMatmul(y, side.low(), side.b(), true, offsets, side.scale(), true);
+    }
+
+    /// Gradient of `groupedLinearForward` with respect to x and to the side paths (not to w: that is a `groupedGradient`).
+    /// `dx[j] = dy[j] w[e] + (side's share)`; a null dx is not computed.
+    /// Writes: dx `=` or, with accumulate, `+=`; the components of sideGrads as its Javadoc says.
+    default void groupedLinearBackward(Tensor dx, boolean accumulate, Tensor dy, List<Tensor> w, Tensor offsets,
+                                       GroupedLowRank side, GroupedLowRankGrads sideGrads) {
+        ExpertChecks.groupedLinearBackward(dx, dy, w, offsets, side, sideGrads);
+        if (dx != null) groupedMatmul(dx, dy, w, false, offsets, 1f, accumulate);
+        if (side == null) return;
+        Tensor dLow = sideGrads.dLow();
+        if (sideGrads.dB() != null) groupedGradient(sideGrads.dB(), dy, side.low(), offsets, side.scale());
+        groupedMatmul(dLow, dy, side.b(), false, offsets, side.scale(), false);
+        if (sideGrads.dA() != null) groupedGradient(sideGrads.dA(), dLow, side.input(), offsets, 1f);
+        if (sideGrads.dInput() != null) groupedMatmul(sideGrads.dInput(), dLow, side.a(), false, offsets, 1f, false);
+        else if (dx != null) groupedMatmul(dx, dLow, side.a(), false, offsets, 1f, true);
+    }
 }

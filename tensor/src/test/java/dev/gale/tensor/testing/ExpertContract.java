@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.GroupedLowRank;
+import dev.gale.tensor.ops.GroupedLowRankGrads;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.RouteSpec;
 import dev.gale.tensor.ops.TensorOps;
@@ -17,6 +19,7 @@ import dev.gale.tensor.quant.Quantization;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,7 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// `routeForward`, `routeBackward`, `balanceForward`, `balanceBackward`, `groupByExpert`, `combineForward`, `combineBackward`,
-/// `groupedMatmul`, `groupedGradient`.
+/// `groupedMatmul`, `groupedGradient`, `groupedLinearForward`, `groupedLinearBackward`.
 public interface ExpertContract extends Trials {
 
     private static Trial route(int rows, int count, RouteSpec spec, float[] logits) {
@@ -268,6 +271,59 @@ public interface ExpertContract extends Trials {
         for (int e = 0; e < count; e++) if (e != missing) comparison.within("dw" + e, bounds);
     }
 
+    /// @param missing the expert without an adapter
+    private static GroupedLowRank side(TensorOps ops, Map<String, Tensor> t, int in, int out, int r, int missing) {
+        return new GroupedLowRank(t.get("x"), matrices(ops, 4, r, in, DType.F32, 60, missing), matrices(ops, 4, out, r,
+                DType.F32, 70, missing), t.get("low"), 1.5f);
+    }
+
+    @ParameterizedTest(name = "{0} rows of 4 experts, {1} to {2}, rank {3}, without adapter {4}")
+    @CsvSource({"0,4,4,2,-1", "9,5,7,3,-1", "70,36,68,16,2", "140,8,4,64,0"})
+    default void groupedLinearMatches(int rows, int in, int out, int r, int missing) {
+        Trial forward = new Trial((ops, t) -> {
+            List<Tensor> w = matrices(ops, 4, out, in, DType.F32, 20, -1);
+            ops.groupedLinearForward(null, t.get("x"), w, t.get("offsets"), side(ops, t, in, out, r, missing));
+            ops.copy(t.get("alone"), t.get("low"));
+            ops.groupedLinearForward(t.get("y"), t.get("x"), w, t.get("offsets"), side(ops, t, in, out, r, missing));
+            ops.groupedLinearForward(t.get("bare"), t.get("x"), w, t.get("offsets"), null);
+        }).output("y", rows, out).output("low", rows, r).output("alone", rows, r).output("bare", rows, out)
+                .input("x", uniform(rows * in, 1), rows, in).ints("offsets", offsets(rows, 4));
+        Comparison comparison = compare(forward);
+        double[] lows = new double[rows * r];
+        fill(lows, (in + 4) * ULP * in);                                          // no term is larger than 1
+        double[] sums = new double[rows * out];
+        fill(sums, (in + r + 8) * ULP * (in + 1.5 * in * r));
+        comparison.within("low", lows).within("alone", lows).within("y", sums).within("bare", sums);
+        for (boolean dropping : new boolean[] {false, true}) {
+            Trial backward = new Trial((ops, t) -> {
+                List<Tensor> dA = matrices(ops, 4, r, in, DType.F32, 80, missing);
+                List<Tensor> dB = matrices(ops, 4, out, r, DType.F32, 90, missing);
+                ops.groupedLinearBackward(t.get("dx"), true, t.get("dy"), matrices(ops, 4, out, in, DType.F32, 20, -1),
+                        t.get("offsets"), side(ops, t, in, out, r, missing), new GroupedLowRankGrads(dA, dB, t.get("dLow"),
+                                dropping ? t.get("dInput") : null));
+                if (!dropping) ops.fill(t.get("dInput"), 0f);
+                for (int e = 0; e < 4; e++) {
+                    if (e == missing) continue;
+                    ops.copy(t.get("dA" + e), dA.get(e));
+                    ops.copy(t.get("dB" + e), dB.get(e));
+                }
+            }).inout("dx", uniform(rows * in, 3), rows, in).output("dLow", rows, r).output("dInput", rows, in)
+                    .input("x", uniform(rows * in, 1), rows, in).input("dy", uniform(rows * out, 2), rows, out)
+                    .input("low", uniform(rows * r, 4), rows, r).ints("offsets", offsets(rows, 4));
+            for (int e = 0; e < 4; e++) if (e != missing) backward.output("dA" + e, r, in).output("dB" + e, out, r);
+            double[] dLows = new double[rows * r];
+            fill(dLows, (out + 4) * ULP * 1.5 * out);
+            double[] dInputs = new double[rows * in];
+            fill(dInputs, (out + r + 8) * ULP * (out + 1 + 1.5 * out * r));
+            double[] dAs = new double[r * in];
+            fill(dAs, (rows + out + 8) * ULP * (1 + 1.5 * out * rows));
+            double[] dBs = new double[out * r];
+            fill(dBs, (rows + 8) * ULP * (1 + 1.5 * rows));
+            Comparison back = compare(backward).within("dLow", dLows).within("dx", dInputs).within("dInput", dInputs);
+            for (int e = 0; e < 4; e++) if (e != missing) back.within("dA" + e, dAs).within("dB" + e, dBs);
+        }
+    }
+
     @Test
     default void operandsOfExpertsMustFit() {
         assertThrows(IllegalArgumentException.class, () -> new RouteSpec(0, true, 1));
@@ -304,6 +360,14 @@ public interface ExpertContract extends Trials {
             r.expect("groupedGradient",
                     () -> ops.groupedGradient(List.of(r.f(4, 5)), r.f(3, 5), r.f(3, 4), r.i(2), 1),
                     () -> ops.groupedGradient(List.of(r.half(5, 4)), r.f(3, 5), r.f(3, 4), r.i(2), 1));
+            GroupedLowRank side = new GroupedLowRank(r.f(3, 5), List.of(r.f(2, 5)), List.of(r.f(4, 2)), r.f(3, 2), 1f);
+            GroupedLowRank narrow = new GroupedLowRank(r.f(3, 5), List.of(r.f(2, 5)), List.of(r.f(4, 3)), r.f(3, 2), 1f);
+            r.expect("groupedLinearForward",
+                    () -> ops.groupedLinearForward(null, r.f(3, 5), List.of(r.f(4, 5)), r.i(2), narrow));
+            r.expect("groupedLinearBackward",
+                    () -> ops.groupedLinearBackward(r.f(3, 5), false, r.f(3, 4), List.of(r.f(4, 5)), r.i(2), side, null),
+                    () -> ops.groupedLinearBackward(null, false, r.f(3, 4), List.of(r.f(4, 5)), r.i(2), side,
+                            new GroupedLowRankGrads(null, null, r.f(3, 3), null)));
         }
     }
 }
