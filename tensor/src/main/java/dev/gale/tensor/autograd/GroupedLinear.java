@@ -1,6 +1,7 @@
 package dev.gale.tensor.autograd;
 
 import dev.gale.tensor.Parameter;
+import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.ArrayList;
@@ -8,15 +9,16 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
 
-/// Node of `ExpertOps.groupedMatmul` with the weights of experts, and their low-rank paths. side may be null.
-record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor offsets, Side side) implements Op {
+/// Node of `ExpertOps.groupedMatmul` with the weights of experts, and their low-rank paths.
+record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor offsets, List<Side> sides) implements Op {
 
-    /// The low-rank paths of one call.
+    /// The low-rank paths of experts that are multiplied together.
     ///
-    /// @param adapters one per expert, null for those without; alike in rank, scale and dropout
+    /// @param adapters one per expert, null for those without; alike in rank, scale and dropout, with a bias or without
     /// @param low      `[N, R]`
     /// @param dropped  x after dropout, or null when there is none
-    record Side(List<Adapter> adapters, Tensor low, Tensor dropped, Tensor rng) {
+    /// @param ones     F32 `[N, 1]`, which biases are multiplied with as columns; null when there is none
+    record Side(List<Adapter> adapters, Tensor low, Tensor dropped, Tensor ones, Tensor rng) {
         Adapter any() {
             return adapters.stream().filter(Objects::nonNull).findFirst().orElseThrow();
         }
@@ -33,6 +35,12 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
         private List<Tensor> grads(Function<Adapter, Parameter> part, Grads grads) {
             return map(adapters, adapter -> adapter == null || !part.apply(adapter).trainable() ? null
                     : grads.of(part.apply(adapter)));
+        }
+
+        /// Biases `[out]` or their gradients as weights `[out, 1]`.
+        private static List<Tensor> columns(List<Tensor> vectors) {
+            return map(vectors, vector -> vector == null ? null
+                    : new Tensor(vector.name(), vector.dtype(), Shape.of(Math.toIntExact(vector.size()), 1), vector.storage()));
         }
 
         private boolean trains(Function<Adapter, Parameter> part) {
@@ -55,9 +63,10 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
     @Override
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>(weights);
-        if (side != null) {
+        for (Side side : sides) {
             parameters.addAll(side.parameters(Adapter::a));
             parameters.addAll(side.parameters(Adapter::b));
+            if (side.ones != null) parameters.addAll(side.parameters(Adapter::bias));
         }
         return parameters;
     }
@@ -69,8 +78,11 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
     @Override
     public List<Tensor> saved(Grads grads) {
         List<Tensor> saved = new ArrayList<>(List.of(offsets));
-        if (trainsWeights() || side != null && side.trains(Adapter::a)) saved.add(x);
-        if (side != null && side.trains(Adapter::b)) saved.add(side.low);
+        if (trainsWeights() || sides.stream().anyMatch(side -> side.trains(Adapter::a))) saved.add(x);
+        for (Side side : sides) {
+            if (side.trains(Adapter::b)) saved.add(side.low);
+            if (side.ones != null && side.trains(Adapter::bias)) saved.add(side.ones);
+        }
         return saved;
     }
 
@@ -81,22 +93,29 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
     @Override
     public void forward(TensorOps ops) {
         ops.groupedMatmul(output, x, values(), true, offsets, 1f, false);
-        if (side == null) return;
-        low(ops);
-        ops.groupedMatmul(output, side.low, side.values(Adapter::b), true, offsets, side.any().scale(), true);
+        for (Side side : sides) {
+            low(ops, side);
+            ops.groupedMatmul(output, side.low, side.values(Adapter::b), true, offsets, side.any().scale(), true);
+            if (side.ones == null) continue;
+            ops.fill(side.ones, 1f);
+            ops.groupedMatmul(output, side.ones, Side.columns(side.values(Adapter::bias)), true, offsets, side.any().scale(), true);
+        }
     }
 
     @Override
     public void forwardForBackward(TensorOps ops) {
-        if (side != null && side.trains(Adapter::b)) low(ops);
+        for (Side side : sides) {
+            if (side.trains(Adapter::b)) low(ops, side);
+            if (side.ones != null) ops.fill(side.ones, 1f);
+        }
     }
 
-    private void low(TensorOps ops) {
-        if (side.dropped != null) drop(ops, side.dropped, x, false);
+    private void low(TensorOps ops, Side side) {
+        if (side.dropped != null) drop(ops, side, side.dropped, x, false);
         ops.groupedMatmul(side.low, side.dropped == null ? x : side.dropped, side.values(Adapter::a), true, offsets, 1f, false);
     }
 
-    private void drop(TensorOps ops, Tensor y, Tensor from, boolean accumulate) {
+    private static void drop(TensorOps ops, Side side, Tensor y, Tensor from, boolean accumulate) {
         ops.dropout(y, from, side.any().dropout(), side.rng, side.any().stream(), accumulate);
     }
 
@@ -108,7 +127,7 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
             dx = sink.tensor();
             ops.groupedMatmul(dx, dy, values(), false, offsets, 1f, sink.accumulate());
         }
-        if (side != null) sideBackward(ops, dy, grads, dx);
+        for (Side side : sides) sideBackward(ops, side, dy, grads, dx);
         if (trainsWeights()) {
             ops.groupedGradient(map(weights, weight -> weight.trainable() ? grads.of(weight) : null), dy, x, offsets, 1f);
         }
@@ -116,8 +135,11 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
     }
 
     /// With dropout the side path's input is made again from x, and its gradient goes back through the same mask.
-    private void sideBackward(TensorOps ops, Tensor dy, Grads grads, Tensor dx) {
+    private void sideBackward(TensorOps ops, Side side, Tensor dy, Grads grads, Tensor dx) {
         boolean wantsA = side.trains(Adapter::a);
+        if (side.ones != null && side.trains(Adapter::bias)) {
+            ops.groupedGradient(Side.columns(side.grads(Adapter::bias, grads)), dy, side.ones, offsets, side.any().scale());
+        }
         if (side.trains(Adapter::b)) {
             ops.groupedGradient(side.grads(Adapter::b, grads), dy, side.low, offsets, side.any().scale());
         }
@@ -127,7 +149,7 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
         boolean dropping = side.dropped != null;
         if (wantsA) {
             Tensor dropped = dropping ? ops.allocate("dropped " + x.name(), x.dtype(), x.shape()) : null;
-            if (dropping) drop(ops, dropped, x, false);
+            if (dropping) drop(ops, side, dropped, x, false);
             ops.groupedGradient(side.grads(Adapter::a, grads), dLow, dropping ? dropped : x, offsets, 1f);
             if (dropping) ops.release(dropped);
         }
@@ -136,7 +158,7 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
         } else if (dx != null) {
             Tensor dInput = grads.like(x);
             ops.groupedMatmul(dInput, dLow, side.values(Adapter::a), false, offsets, 1f, false);
-            drop(ops, dx, dInput, true);
+            drop(ops, side, dx, dInput, true);
             ops.release(dInput);
         }
         ops.release(dLow);
