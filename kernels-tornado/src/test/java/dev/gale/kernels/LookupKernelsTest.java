@@ -55,8 +55,8 @@ class LookupKernelsTest {
     @CsvSource({"1,1,F32", "5,300,F32", "70,33,BF16"})
     void columnsAreThoseThatAreNamed(int rows, int cols, DType dtype) {
         int[] chosen = {cols - 1, 0, cols / 2, cols};
-        KernelOperands o = new KernelOperands(output("y", dtype, rows, 4), input("x", dtype, uniform(rows * cols, 1), rows, cols),
-                ints("ids", chosen));
+        KernelOperands o = new KernelOperands(output("y", dtype, rows, 4),
+                input("x", dtype, uniform(rows * cols, 1), rows, cols), ints("ids", chosen));
         int n = 4 * rows;
         o.run(Math.ceilDiv(n, Elements.GROUP), ctx -> LookupKernels.gatherColumns(ctx, o.table, SLOT, o.floats, o.halves,
                 o.floats, o.halves, o.type(1), o.ints, n, 4, cols));

@@ -18,7 +18,9 @@ import java.util.stream.IntStream;
 ///                  whole batch, the others for parts of it
 /// @param length    one more than the largest position: what must fit into the model's context
 /// @param windows   where keys begin for layers with a sliding window
-public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length, KeyWindows windows) {
+/// @param slots     which of the tokens that learn each token is
+public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length, KeyWindows windows,
+                         TokenSlots slots) {
 
     /// Sequences packed side by side: each token sees its own sequence up to itself.
     /// Throws: InputException when there is no token at all.
@@ -42,7 +44,8 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
         int length = IntStream.of(positions).max().orElseThrow() + 1;
         return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
-                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop));
+                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop),
+                new TokenSlots(ops, ids));
     }
 
     private static Tensor upload(TensorOps ops, String name, int[] values) {
@@ -71,7 +74,7 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     ///
     /// @param number from 0 to `ActivationMemory.MOST_SHARDS` - 1
     ModelInput part(TensorOps ops, int number) {
-        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length, windows);
+        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length, windows, slots);
     }
 
     /// First key row that each token sees in a layer with that window; 0 is none.
@@ -88,5 +91,6 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     public void release(TensorOps ops) {
         List.of(ids, positions, start, stop, rng).forEach(ops::release);
         windows.release();
+        slots.release();
     }
 }

@@ -187,7 +187,9 @@ class FamilyTest {
     @Test
     void deepseekLeavesNormTopkProbAlone(@TempDir Path dir) throws IOException {
         Path source = Fixtures.folder("deepseek");
-        for (String file : List.of("model.safetensors", "expected.safetensors")) Files.copy(source.resolve(file), dir.resolve(file));
+        for (String file : List.of("model.safetensors", "expected.safetensors")) {
+            Files.copy(source.resolve(file), dir.resolve(file));
+        }
         String config = Files.readString(source.resolve("config.json"));
         String changed = config.replace("\"norm_topk_prob\": false", "\"norm_topk_prob\": true");
         assertNotEquals(config, changed);

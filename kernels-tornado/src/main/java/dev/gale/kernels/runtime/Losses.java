@@ -33,8 +33,8 @@ final class Losses {
             int from = (int) ((long) rows * i / chunks);
             int count = (int) ((long) rows * (i + 1) / chunks) - from;
             chunk(stats, slice(tokenLoss, from, count), slice(dx, from, count), dw, dBias, slice(x, from, count), w, bias,
-                    slice(targets, from, count), first(logits, count), first(hidden, count), first(wanted, count), losses, gradScale,
-                    spec);
+                    slice(targets, from, count), first(logits, count), first(hidden, count), first(wanted, count),
+                    losses, gradScale, spec);
         }
         ops.release(losses);
         if (wanted != null) ops.release(wanted);
@@ -102,9 +102,9 @@ final class Losses {
         int n = Math.toIntExact(y.size());
         int count = y.cols();
         int cols = x.cols();
-        ops.launch("gatherColumns", Grid.threads(n, LossKernels.GROUP), List.of(n, count, cols), (graph, id, a) -> graph.task(id,
-                LookupKernels::gatherColumns, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.floats(1), a.halves(1),
-                a.type(1), a.ints(2), n, count, cols), y, x, ids);
+        ops.launch("gatherColumns", Grid.threads(n, LossKernels.GROUP), List.of(n, count, cols),
+                (graph, id, a) -> graph.task(id, LookupKernels::gatherColumns, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.halves(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), n, count, cols), y, x, ids);
     }
 
     private Tensor slice(Tensor tensor, int from, int count) {

@@ -73,8 +73,8 @@ public final class Experts {
     /// `x[j] wᵀ` with the weight of the row's expert, plus its adapter's path.
     /// Shapes: x `[N, in]`, weights `[out, in]`, the result `[N, out]`.
     ///
-    /// @param adapters one per expert, null for those without; none has a magnitude, and all or none a bias. Those that are alike in
-    ///                 rank, scale and dropout are multiplied together
+    /// @param adapters one per expert, null for those without; none has a magnitude, and all or none a bias. Those that are
+    ///                 alike in rank, scale and dropout are multiplied together
     /// @param rng      state of the random numbers; may be null when no adapter has dropout
     public static Tensor linear(Tape tape, Tensor x, List<Parameter> weights, List<Adapter> adapters, Order order, Tensor rng) {
         String name = weights.getFirst().name();
@@ -106,7 +106,7 @@ public final class Experts {
         for (int e = 0; e < adapters.size(); e++) {
             Adapter adapter = adapters.get(e);
             if (adapter == null) continue;
-            if (adapter.magnitude() != null) throw new IllegalArgumentException("adapters of experts have no magnitude: " + adapter.a());
+            if (adapter.magnitude() != null) throw new IllegalArgumentException(adapter.a() + " may have no magnitude");
             Kind kind = new Kind(adapter.a().value().shape(), adapter.scale(), adapter.dropout());
             byKind.computeIfAbsent(kind, k -> new ArrayList<>(Collections.nCopies(adapters.size(), null))).set(e, adapter);
         }

@@ -189,8 +189,8 @@ public final class F {
     /// The same, where some rows of the head learn apart from it.
     ///
     /// @param learns `[n, D]`, which stand in the weight in the spec's rows; or the weight
-    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight, Parameter learns,
-            Parameter bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
+            Parameter learns, Parameter bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         Tensor dx = tape.wantsGradient(x) ? tape.rootGradient(x) : null;
         Tensor dw = tape.isRecording() && learns.trainable() ? learns.grad(tape.ops()) : null;
         Tensor dBias = tape.isRecording() && bias != null && bias.trainable() ? bias.grad(tape.ops()) : null;

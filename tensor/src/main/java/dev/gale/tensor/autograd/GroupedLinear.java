@@ -98,7 +98,8 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
             ops.groupedMatmul(output, side.low, side.values(Adapter::b), true, offsets, side.any().scale(), true);
             if (side.ones == null) continue;
             ops.fill(side.ones, 1f);
-            ops.groupedMatmul(output, side.ones, Side.columns(side.values(Adapter::bias)), true, offsets, side.any().scale(), true);
+            List<Tensor> biases = Side.columns(side.values(Adapter::bias));
+            ops.groupedMatmul(output, side.ones, biases, true, offsets, side.any().scale(), true);
         }
     }
 

@@ -66,7 +66,7 @@ final class CrossEntropy {
         for (int i = 0; i < chunks; i++) {
             int from = (int) ((long) trained.length * i / chunks);
             int rows = (int) ((long) trained.length * (i + 1) / chunks) - from;
-            chunk(first(logits, rows), first(hidden, rows), wanted == null ? null : first(wanted, rows), from, dx, dw, dBias, x);
+            chunk(first(logits, rows), first(hidden, rows), first(wanted, rows), from, dx, dw, dBias, x);
         }
         if (wanted != null) ops.release(wanted);
         ops.release(hidden);
@@ -74,8 +74,9 @@ final class CrossEntropy {
         report(stats, tokenLoss);
     }
 
-    /// The first rows of a matrix.
+    /// The first rows of a matrix; null stays so.
     private static Tensor first(Tensor matrix, int rows) {
+        if (matrix == null) return null;
         return new Tensor(matrix.name(), DType.F32, Shape.of(rows, matrix.cols()), matrix.storage());
     }
 
