@@ -119,7 +119,8 @@ public final class PeftModel implements AutoCloseable {
         LoraTargets targets = new LoraTargets(config, model);
         LoraConfig resolved = config.toBuilder().targetModules(targets.resolved()).build();
         Eva.Found found = Eva.find(model, resolved, targets.adapted(), batches);
-        return new PeftModel(model, found.config(), targets, seed, true, Set.of(), found.starts());
+        LoraTargets left = new LoraTargets(found.config(), model);
+        return new PeftModel(model, found.config(), left, seed, true, Set.of(), found.starts());
     }
 
     /// Puts an adapter that PEFT or Gale wrote into the model it was made for. One that brings an embedding for more tokens
