@@ -47,6 +47,9 @@ FAMILIES = {
     "phi": lambda: (T.PhiConfig(**BASE, tie_word_embeddings=False,
                                 **rope(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)),
                     T.PhiForCausalLM, ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"]),
+    "phi-norms": lambda: (T.PhiConfig(**BASE, tie_word_embeddings=False, qk_layernorm=True,
+                                      **rope(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)),
+                          T.PhiForCausalLM, ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"]),
     "phi3": lambda: (T.Phi3Config(**{**BASE, "num_attention_heads": 2, "num_key_value_heads": 1}, tie_word_embeddings=False,
                                   original_max_position_embeddings=16, sliding_window=9,
                                   **rope(rope_type="longrope", rope_theta=10000.0, partial_rotary_factor=0.75,
@@ -132,6 +135,8 @@ def lora(base, out, targets, batch, **extra):
         for name, p in model.named_parameters():
             if "lora_B" in name:
                 p.normal_(0, 0.1)
+            if "trainable_tokens_delta" in name:
+                p.add_(0.1 * torch.randn_like(p))
     model.save_pretrained(out)
     os.remove(os.path.join(out, "README.md"))
     path = os.path.join(out, "adapter_config.json")
@@ -157,7 +162,8 @@ def lora(base, out, targets, batch, **extra):
         steps.append([float(now), float(norm)])
     tensors |= {"after5." + name: p.detach().clone() for name, p in trained.items()}
     with torch.no_grad():
-        tensors["merged_logits"] = model.merge_and_unload()(input_ids=ids, attention_mask=mask).logits
+        if not extra.get("lora_bias"):                 # which PEFT merges into biases alone
+            tensors["merged_logits"] = model.merge_and_unload()(input_ids=ids, attention_mask=mask).logits
     save(out, "expected.safetensors", tensors)
     router = {} if aux is None else {"aux_loss": float(aux), "router_aux_loss_coef": AUX_COEF}
     return {"loss": float(loss), **router, "adamw_lr1e-2_wd0.01_clip1.0_steps_[loss,grad_norm]": steps}

@@ -58,6 +58,21 @@ public final class LookupKernels {
         }
     }
 
+    /// `y[r,i] = x[r, ids[i]]`. Shapes: y `[rows, count]`, x `[rows, cols]`, of one type, F32 or BF16; ids I32 `[count]`.
+    /// Launch: one thread an element of y. An id outside x gives NaN. Writes: `=`.
+    public static void gatherColumns(KernelContext context, IntArray table, int slot, FloatArray y, ShortArray yHalf,
+            FloatArray x, ShortArray xHalf, int type, IntArray ids, int n, int count, int cols) {
+        int i = context.globalIdx;
+        if (i < n) {
+            int row = i / count;
+            int id = ids.get(table.get(slot + 2) + i - row * count);
+            int col = TornadoMath.max(0, TornadoMath.min(id, cols - 1));
+            float value = Elements.get(x, xHalf, type, table.get(slot + 1) + row * cols + col);
+            if (col != id) value = TornadoMath.sqrt(-1f - col);
+            Elements.set(y, yHalf, type, table.get(slot) + i, value);
+        }
+    }
+
     /// Chains equal ids: `links[i]` = the next position after i with the same id, or -1;
     /// `links[rows + i]` = 1 where no earlier position has that id, else 0.
     /// Shapes: links I32 `[2 * rows]`, ids I32 `[rows]`.

@@ -51,6 +51,20 @@ class LookupKernelsTest {
         for (int i = 0; i < 4 * cols; i++) assertEquals(i / cols != 1, Float.isNaN(y[i]));
     }
 
+    @ParameterizedTest
+    @CsvSource({"1,1,F32", "5,300,F32", "70,33,BF16"})
+    void columnsAreThoseThatAreNamed(int rows, int cols, DType dtype) {
+        int[] chosen = {cols - 1, 0, cols / 2, cols};
+        KernelOperands o = new KernelOperands(output("y", dtype, rows, 4),
+                input("x", dtype, uniform(rows * cols, 1), rows, cols), ints("ids", chosen));
+        int n = 4 * rows;
+        o.run(Math.ceilDiv(n, Elements.GROUP), ctx -> LookupKernels.gatherColumns(ctx, o.table, SLOT, o.floats, o.halves,
+                o.floats, o.halves, o.type(1), o.ints, n, 4, cols));
+        float[] x = o.values("x");
+        float[] y = o.values("y");
+        for (int i = 0; i < n; i++) assertEquals(i % 4 == 3 ? Float.NaN : x[i / 4 * cols + chosen[i % 4]], y[i]);
+    }
+
     private static KernelOperands scattered(int rows, int vocab, int cols, DType dtype, int... ids) {
         KernelOperands o = new KernelOperands(inout("dTable", DType.F32, uniform(vocab * cols, 1), vocab, cols),
                 input("dy", dtype, uniform(rows * cols, 2), rows, cols), ints("ids", ids), scratch("links", 2 * rows));

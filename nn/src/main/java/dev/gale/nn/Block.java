@@ -1,6 +1,5 @@
 package dev.gale.nn;
 
-import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Tape;
 import java.util.List;
@@ -15,11 +14,6 @@ interface Block {
 
     /// Its projections in the order of the files.
     List<ProjectionSlot> projections();
-
-    /// Weights that belong to no projection and no norm.
-    default List<Parameter> weights() {
-        return List.of();
-    }
 
     /// Norms inside.
     default List<Norm> norms() {

@@ -9,7 +9,6 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Checkpointing;
-import dev.gale.tensor.autograd.EmbeddingAdapter;
 import dev.gale.tensor.autograd.F;
 import dev.gale.tensor.autograd.Tape;
 import dev.gale.tensor.ops.CrossEntropySpec;
@@ -48,7 +47,8 @@ public final class CausalLm implements AutoCloseable {
     private final Norm norm;
     private Parameter head;
     private Parameter headBias;                      // null when there is none
-    private EmbeddingAdapter embeddingAdapter;       // null when there is none
+    private final EmbeddingAdapters embeddingAdapters = new EmbeddingAdapters();
+    private boolean resized;
     private final RopeTables ropes;
     private final RopeTables slidingRopes;           // those of layers with a window; often the same
     private final HostWeights onHost;
@@ -226,7 +226,7 @@ public final class CausalLm implements AutoCloseable {
                     + "max_seq_length").formatted(in.length(), maxSeqLen));
         }
         if (config.variant().kinds().hasWindow()) in.start(config.variant().kinds().window());
-        Tensor x = F.embedding(tape, embedding, in.ids(), embeddingAdapter);
+        Tensor x = embeddingAdapters.lookUp(tape, embedding, in);
         float factor = (float) config.variant().multipliers().embedding();
         if (factor == 1) return x;
         Tensor scaled = F.scale(tape, x, factor);
@@ -305,7 +305,7 @@ public final class CausalLm implements AutoCloseable {
     public void loss(Tape tape, Tensor stats, Tensor tokenLoss, Tensor hidden, Tensor targets, Tensor gradScale,
                      CrossEntropySpec spec) {
         headStream().enter(0);
-        F.linearCrossEntropy(tape, stats, tokenLoss, hidden, head, headBias, targets, gradScale, spec);
+        embeddingAdapters.loss(tape, stats, tokenLoss, hidden, head, headBias, targets, gradScale, spec);
         headStream().leave();
     }
 
@@ -329,17 +329,19 @@ public final class CausalLm implements AutoCloseable {
 
     /// Gives the embedding and a head of its own another number of rows, for tokens that are added: new ones are the mean of
     /// those that were there. Both are other parameters then, and so is the head's bias. Before there are adapters.
-    /// Throws: InputException when they stay on the host, where nothing is trained.
     public void resizeEmbedding(int rows) {
-        if (onHost.embedding()) {
-            throw new InputException("offload_embedding keeps embedding and head as they are, but tokens are added: leave it out");
-        }
         boolean tied = head == embedding;
         embedding = TokenRows.resized(ops, embedding, rows, owned);
         head = tied ? embedding : TokenRows.resized(ops, head, rows, owned);
         if (headBias != null) headBias = TokenRows.resized(ops, headBias, rows, owned);
+        resized = true;
         config = config.withVocabSize(rows);
         ModelFolder.languageModel(this, configJson).put("vocab_size", rows);
+    }
+
+    /// Whether `resizeEmbedding` was called.
+    public boolean isResized() {
+        return resized;
     }
 
     /// Lets sequences end with another token, too; folders that are saved say so.
@@ -351,9 +353,9 @@ public final class CausalLm implements AutoCloseable {
         if (generationJson != null) ids.forEach(generationJson.putArray("eos_token_id")::add);
     }
 
-    /// Puts an adapter beside the embedding, or with null takes it away.
-    public void adaptEmbedding(EmbeddingAdapter adapter) {
-        embeddingAdapter = adapter;
+    /// What adapters do to embedding and head.
+    public EmbeddingAdapters embeddingAdapters() {
+        return embeddingAdapters;
     }
 
     /// The projections of all layers by module path; the head is not among them.
@@ -386,10 +388,9 @@ public final class CausalLm implements AutoCloseable {
     public List<Parameter> parameters() {
         SequencedSet<Parameter> all = new LinkedHashSet<>();
         all.add(embedding);
-        if (embeddingAdapter != null) all.addAll(List.of(embeddingAdapter.a(), embeddingAdapter.b()));
+        all.addAll(embeddingAdapters.parameters());
         for (DecoderLayer layer : layers) {
             all.addAll(layer.norms());
-            all.addAll(layer.weights());
             for (Projection projection : layer.projections()) all.addAll(projection.parameters());
         }
         all.addAll(norm.parameters());
@@ -476,9 +477,6 @@ public final class CausalLm implements AutoCloseable {
     }
 
     private Map<String, Tensor> weights() {
-        if (embeddingAdapter != null) {
-            throw new IllegalStateException("the embedding is no plain weight; merge or remove the adapter first");
-        }
         return ModelFolder.weights(this);
     }
 

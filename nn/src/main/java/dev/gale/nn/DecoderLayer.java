@@ -71,7 +71,6 @@ final class DecoderLayer {
         List<Parameter> parameters = new ArrayList<>(mlpNorm.parameters());
         if (afterMlp != null) parameters.addAll(afterMlp.parameters());
         for (ProjectionSlot slot : mlp.projections()) parameters.addAll(slot.projection().parameters());
-        parameters.addAll(mlp.weights());
         return parameters;
     }
 
@@ -101,11 +100,6 @@ final class DecoderLayer {
         norms.addAll(mlp.norms());
         norms.forEach(norm -> parameters.addAll(norm.parameters()));
         return parameters;
-    }
-
-    /// Weights that belong to no projection and no norm.
-    List<Parameter> weights() {
-        return Stream.of(attention, mlp).flatMap(block -> block.weights().stream()).toList();
     }
 
     /// Whether a module path begins with that of this layer.

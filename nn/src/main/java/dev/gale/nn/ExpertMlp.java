@@ -14,8 +14,7 @@ import java.util.List;
 final class ExpertMlp implements Block {
     private final Mixture mixture;
     private final Activation activation;
-    private final ProjectionSlot router;             // null when it is no module
-    private final Parameter routerWeight;            // `[E, D]` then, else null
+    private final ProjectionSlot router;
     private final List<ProjectionSlot> gates = new ArrayList<>();
     private final List<ProjectionSlot> ups = new ArrayList<>();
     private final List<ProjectionSlot> downs = new ArrayList<>();
@@ -29,8 +28,7 @@ final class ExpertMlp implements Block {
         mixture = config.variant().mixture();
         activation = config.activation();
         int count = mixture.numExperts();
-        router = mixture.linearGate() ? ProjectionSlot.router(weights, path + ".gate", count, hidden) : null;
-        routerWeight = router == null ? DecoderLayer.parameter(weights, path + ".gate.weight", count, hidden) : null;
+        router = ProjectionSlot.router(weights, path + ".gate", count, hidden);
         for (int e = 0; e < count; e++) {
             String expert = path + ".experts." + e + ".";
             gates.add(ProjectionSlot.linear(weights, expert + names.expertGate(), mixture.width(), hidden, false));
@@ -45,8 +43,7 @@ final class ExpertMlp implements Block {
     public Tensor forward(Tape tape, Tensor x, Tensor residual, LayerInput in) {
         Tensor base = residual;
         if (base == null) throw new IllegalStateException("experts are added to the residual stream");
-        Tensor logits = router != null ? router.forward(tape, x, null, in.batch())
-                : F.linear(tape, x, routerWeight, null, null, null, null);           // [M, E]
+        Tensor logits = router.forward(tape, x, null, in.batch());                   // [M, E]
         Experts.Choice choice = Experts.route(tape, logits, mixture.route());
         if (in.batch().balance() != null) Experts.balance(tape, logits, choice, in.batch().balance());
         tape.done(logits);
@@ -111,15 +108,10 @@ final class ExpertMlp implements Block {
     @Override
     public List<ProjectionSlot> projections() {
         List<ProjectionSlot> all = new ArrayList<>();
-        if (router != null) all.add(router);
+        all.add(router);
         all.addAll(experts());
         if (shared != null) all.addAll(shared.projections());
         if (sharedGate != null) all.add(sharedGate);
         return all;
-    }
-
-    @Override
-    public List<Parameter> weights() {
-        return routerWeight == null ? List.of() : List.of(routerWeight);
     }
 }

@@ -84,7 +84,7 @@ final class HfFamilies {
                     .with(gemmaKinds(fields, layers, 2, null));
             case GEMMA3 -> Variant.of(LayerForm.GEMMA3).with(gemma(fields, hidden, dtype, 256, 0, 0))
                     .with(gemmaKinds(fields, layers, fields.positive("sliding_window_pattern", 6), HfRope.sliding(fields)));
-            case PHI -> phi(fields);
+            case PHI -> Variant.of(fields.flag("qk_layernorm") ? LayerForm.PHI_NORMS : LayerForm.PHI);
             case PHI3 -> Variant.of(LayerForm.PHI3).with(LayerKinds.sliding(window(fields, 0)));
             case SMOLLM3 -> Variant.LLAMA.with(smolLmKinds(fields, layers));
             case MIXTRAL -> Variant.LLAMA.with(LayerKinds.sliding(window(fields, 0))).with(HfMixtures.mixtral(fields));
@@ -102,11 +102,6 @@ final class HfFamilies {
         double value = fields.number(name, 1);
         if (value == 0) throw fields.bad(name + " must not be 0");
         return value;
-    }
-
-    private static Variant phi(Fields fields) {
-        if (fields.flag("qk_layernorm")) throw fields.bad("qk_layernorm is not supported");
-        return Variant.of(LayerForm.PHI);
     }
 
     /// A window that is written as null is none; one that is absent is `otherwise`.
@@ -196,7 +191,9 @@ final class HfFamilies {
             IntStream.range(0, config.numLayers()).mapToObj(layer -> kinds.slides(layer) ? SLIDING : "full_attention")
                     .forEach(json.putArray(LAYER_TYPES)::add);
         }
-        if (family == Family.PHI) json.put("layer_norm_eps", config.rmsNormEps());
+        if (family == Family.PHI) {
+            json.put("layer_norm_eps", config.rmsNormEps()).put("qk_layernorm", config.variant().form().headNorms());
+        }
         if (family == Family.SMOLLM3) {
             IntStream.range(0, config.numLayers()).map(layer -> kinds.rotates(layer) ? 1 : 0)
                     .forEach(json.putArray("no_rope_layers")::add);

@@ -48,13 +48,13 @@ final class HfMixtures {
                         .mapToObj(layer -> (layer + 1) % step == 0 && !dense.contains(layer))), auxLoss(fields));
     }
 
+    /// `norm_topk_prob` stands in these files, but Transformers has never read it.
     static Variant deepseek(Fields fields, int layers) {
         String method = fields.text("topk_method", "greedy");
         boolean grouped = method.equals("group_limited_greedy");
         if (!grouped && !method.equals("greedy")) {
             throw fields.bad("topk_method '%s' is unknown; known are greedy, group_limited_greedy".formatted(method));
         }
-        if (fields.flag("norm_topk_prob")) throw fields.bad("norm_topk_prob of this family is not supported");
         int experts = fields.positive("n_routed_experts", 64);
         RouteSpec route = route(fields, experts, fields.positive("num_experts_per_tok"), false,
                 fields.number("routed_scaling_factor", 1), grouped ? fields.positive("n_group") : 1,

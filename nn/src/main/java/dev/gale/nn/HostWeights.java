@@ -1,6 +1,9 @@
 package dev.gale.nn;
 
 import dev.gale.tensor.InputException;
+import dev.gale.tensor.Storage;
+import dev.gale.tensor.Tensor;
+import dev.gale.tensor.ops.TensorOps;
 
 /// Which weights of a model stay in host memory and come to a device when they are needed. Where a model computes on the host, that
 /// is where they are anyway.
@@ -13,6 +16,11 @@ public record HostWeights(boolean embedding, int layers) {
 
     public HostWeights {
         if (layers < 0) throw new InputException("streamed_layers must be at least 0, got " + layers);
+    }
+
+    /// Whether a weight lies in host memory, or in a plan would, where ops do not compute.
+    public static boolean waits(TensorOps ops, Tensor weight) {
+        return !ops.onHost() && (weight.storage() instanceof Storage.Host || weight.storage() instanceof Storage.None);
     }
 
     /// How many layers of so many stay on the device.

@@ -10,7 +10,7 @@ import java.util.List;
 /// @param route       how tokens choose
 /// @param sharedWidth F inside the MLP beside them that every token goes through; 0 for none
 /// @param sharedGate  whether its result is multiplied by a sigmoid of the token
-/// @param linearGate  whether the router is a module that adapters reach
+/// @param linearGate  whether the router is a linear layer, which `target_modules` of adapters reach
 /// @param sparse      per layer whether it has experts; empty for all
 /// @param auxLoss     what config.json says of the load-balancing loss; null in families for which Transformers has none
 public record Mixture(int numExperts, int width, RouteSpec route, int sharedWidth, boolean sharedGate, boolean linearGate,

@@ -65,6 +65,9 @@ public final class ModelFolder {
     ///
     /// Throws: IllegalStateException while adapters are in place.
     static Map<String, Tensor> weights(CausalLm model) {
+        if (!model.embeddingAdapters().isEmpty()) {
+            throw new IllegalStateException("the embedding is no plain weight; merge or remove the adapter first");
+        }
         for (Projection projection : model.projections().values()) {
             if (!(projection instanceof Linear)) {
                 throw new IllegalStateException(projection.path()

@@ -19,9 +19,10 @@ import java.util.stream.IntStream;
 ///                  whole batch, the others for parts of it
 /// @param length    one more than the largest position: what must fit into the model's context
 /// @param windows   where keys begin for layers with a sliding window
+/// @param slots     which of the tokens that learn each token is
 /// @param balance   where the choices of experts are added up, or null: see `RouterLoss`
 public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop, Tensor rng, int length, KeyWindows windows,
-                         Experts.Balance balance) {
+                         TokenSlots slots, Experts.Balance balance) {
 
     /// Sequences packed side by side: each token sees its own sequence up to itself.
     /// Throws: InputException when there is no token at all.
@@ -45,7 +46,7 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
         int length = IntStream.of(positions).max().orElseThrow() + 1;
         return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
-                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop), null);
+                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop), new TokenSlots(ops, ids), null);
     }
 
     private static Tensor upload(TensorOps ops, String name, int[] values) {
@@ -77,11 +78,11 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     ModelInput part(TensorOps ops, int number, int from, int count) {
         Experts.Balance own = balance == null ? null
                 : new Experts.Balance(balance.sums(), balance.factor(), ops.rows(balance.present(), from, count));
-        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length, windows, own);
+        return new ModelInput(ids, positions, start, stop, ops.rows(rng, number, 1), length, windows, slots, own);
     }
 
     ModelInput with(Experts.Balance other) {
-        return new ModelInput(ids, positions, start, stop, rng, length, windows, other);
+        return new ModelInput(ids, positions, start, stop, rng, length, windows, slots, other);
     }
 
     /// First key row that each token sees in a layer with that window; 0 is none.
@@ -98,5 +99,6 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
     public void release(TensorOps ops) {
         List.of(ids, positions, start, stop, rng).forEach(ops::release);
         windows.release();
+        slots.release();
     }
 }

@@ -34,8 +34,13 @@ final class SelfAttention implements Block {
                         ProjectionSlot.linear(weights, path + ".v_proj", keys, hidden, bias));
         output = ProjectionSlot.linear(weights, path + "." + Family.of(config).names.output(), hidden, queries,
                 bias && form.outputBias());
-        qNorm = form.headNorms() ? Norm.of(form.norm(), weights, path + ".q_norm", spec.headDim(), config.rmsNormEps()) : null;
-        kNorm = form.headNorms() ? Norm.of(form.norm(), weights, path + ".k_norm", spec.headDim(), config.rmsNormEps()) : null;
+        qNorm = form.headNorms() ? headNorm(config, weights, path + ".q") : null;
+        kNorm = form.headNorms() ? headNorm(config, weights, path + ".k") : null;
+    }
+
+    private static Norm headNorm(ModelConfig config, WeightSource weights, String path) {
+        return Norm.of(config.variant().form().norm(), weights, path + Family.of(config).names.headNorm(),
+                config.attention().headDim(), config.rmsNormEps());
     }
 
     @Override

@@ -31,19 +31,27 @@ final class TokenRows {
     /// Source: `resize_token_embeddings` of huggingface/transformers, whose new rows scatter around the mean by 1e-9 of the
     /// covariance.
     private static Tensor resized(TensorOps ops, Tensor table, int rows) {
-        boolean vector = table.shape().rank() == 1;
-        Tensor resized = ops.allocate(table.name(), table.dtype(), vector ? Shape.of(rows) : Shape.of(rows, table.cols()));
+        boolean waits = HostWeights.waits(ops, table);
+        Shape shape = table.shape().rank() == 1 ? Shape.of(rows) : Shape.of(rows, table.cols());
+        Tensor resized = waits ? ops.allocateOnHost(table.name(), table.dtype(), shape)
+                : ops.allocate(table.name(), table.dtype(), shape);
         if (!ops.computes()) return resized;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bytes = arena.allocate(Math.max(resized.byteSize(), table.byteSize()));
-            ops.readBytes(bytes.asSlice(0, table.byteSize()), table);
-            float[] mean = mean(table, bytes, vector ? 1 : table.cols());
-            for (long i = table.size(); i < resized.size(); i++) {
-                Convert.set(bytes, resized.dtype(), i, mean[(int) (i % mean.length)]);
-            }
-            ops.writeBytes(resized, bytes.asSlice(0, resized.byteSize()));
+            MemorySegment old = bytes.asSlice(0, table.byteSize());
+            if (waits) old.copyFrom(table.segment().asSlice(0, table.byteSize()));
+            else ops.readBytes(old, table);
+            fill(bytes, table, resized.size());
+            if (waits) resized.segment().copyFrom(bytes.asSlice(0, resized.byteSize()));
+            else ops.writeBytes(resized, bytes.asSlice(0, resized.byteSize()));
         }
         return resized;
+    }
+
+    /// The mean of the table's rows behind them, up to so many elements.
+    private static void fill(MemorySegment bytes, Tensor table, long size) {
+        float[] mean = mean(table, bytes, table.shape().rank() == 1 ? 1 : table.cols());
+        for (long i = table.size(); i < size; i++) Convert.set(bytes, table.dtype(), i, mean[(int) (i % mean.length)]);
     }
 
     private static float[] mean(Tensor table, MemorySegment bytes, int cols) {

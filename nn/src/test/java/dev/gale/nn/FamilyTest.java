@@ -2,6 +2,7 @@ package dev.gale.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -22,6 +23,7 @@ import dev.gale.tensor.ops.CrossEntropySpec;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -45,7 +47,10 @@ class FamilyTest {
     }
 
     private static void assertLogits(String name, TensorOps implementation, double bound) {
-        Path dir = Fixtures.folder(name);
+        assertLogits(Fixtures.folder(name), implementation, bound);
+    }
+
+    private static void assertLogits(Path dir, TensorOps implementation, double bound) {
         try (TensorOps ops = implementation; CausalLm model = CausalLm.load(dir, OPTIONS, ops);
              Safetensors expected = Safetensors.open(dir.resolve("expected.safetensors"))) {
             int[][] sequences = Fixtures.sequences(expected, "input_ids", 2);
@@ -274,5 +279,19 @@ class FamilyTest {
     void aWrittenConfigurationReadsBackEqual(String name) {
         ModelConfig config = HfConfig.read(Fixtures.folder(name));
         assertEquals(config.languageModel(), HfConfig.parse(HfConfig.toJson(config), "written"));
+    }
+
+    /// Transformers does not read it either: the goldens of the model without it are those of the model with it.
+    @Test
+    void deepseekLeavesNormTopkProbAlone(@TempDir Path dir) throws IOException {
+        Path source = Fixtures.folder("deepseek");
+        for (String file : List.of("model.safetensors", "expected.safetensors")) {
+            Files.copy(source.resolve(file), dir.resolve(file));
+        }
+        String config = Files.readString(source.resolve("config.json"));
+        String changed = config.replace("\"norm_topk_prob\": false", "\"norm_topk_prob\": true");
+        assertNotEquals(config, changed);
+        Files.writeString(dir.resolve("config.json"), changed);
+        assertLogits(dir, new CpuOps(), 2e-5);
     }
 }

@@ -36,11 +36,13 @@ final class AdapterFactory implements AutoCloseable {
     /// @param start null when what it began with changes nothing
     record Made(LoraLinear layer, LoraInit.Values start) {}
 
+    /// @param name by which patterns of rank and alpha know the layer
     /// @param init random numbers of the layer's own
-    Made make(Linear base, LoraInit init) {
-        int r = config.rankOf(base.path());
+    Made make(Linear base, String name, LoraInit init) {
+        int r = config.rankOf(name);
+        float scale = config.scaleOf(name);
         LoraInit.Values values = switch (config.initLoraWeights().method()) {
-            case PISSA, OLORA, LOFTQ -> fromWeight(base.weight(), r, config.scaleOf(base.path()));
+            case PISSA, OLORA, LOFTQ -> fromWeight(base.weight(), r, scale);
             case EVA -> new LoraInit.Values(starts.getOrDefault(base.path(), new float[r * base.inFeatures()]),
                     new float[base.outFeatures() * r]);
             default -> init.values(config.initLoraWeights().method(), r, base.inFeatures(), base.outFeatures());
@@ -50,7 +52,7 @@ final class AdapterFactory implements AutoCloseable {
         Parameter bias = config.loraBias()
                 ? parameter(base.path() + ".lora_B.bias", init.bias(config.initLoraWeights().method(), r, base.outFeatures()),
                         base.outFeatures()) : null;
-        Adapter adapter = new Adapter(a, b, bias, null, config.scaleOf(base.path()), (float) config.loraDropout(), init.module());
+        Adapter adapter = new Adapter(a, b, bias, null, scale, (float) config.loraDropout(), init.module());
         if (config.useDora()) adapter = decomposed(base, adapter);
         return new Made(new LoraLinear(base, adapter), weights == null ? null : values);
     }

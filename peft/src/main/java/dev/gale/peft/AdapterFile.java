@@ -11,6 +11,7 @@ import dev.gale.tensor.ops.TensorOps;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -20,6 +21,7 @@ final class AdapterFile {
     static final String CONFIG = "adapter_config.json";
     static final String WEIGHTS = "adapter_model.safetensors";
     private static final String PREFIX = "base_model.model.";
+    private static final System.Logger LOG = System.getLogger(PeftModel.class.getName());
 
     private AdapterFile() {}
 
@@ -48,14 +50,20 @@ final class AdapterFile {
         config.write(dir.resolve(CONFIG));
     }
 
-    /// Fills tensors of an adapter from a file, by their names in it. Every tensor on both sides must have its match.
+    /// Fills tensors of an adapter from a file, by their names in it. Every tensor on both sides must have its match, but for
+    /// modules of which the file has nothing: they stay as they began, which changes nothing, and a warning says so, as with
+    /// PEFT.
     ///
-    /// @param known shapes of the base's parameters, by their names in a file, to tell a wrong shape from a stranger
+    /// @param repeated names of tensors that may be there, too, and say nothing new
+    /// @param known    shapes of the base's parameters, by their names in a file, to tell a wrong shape from a stranger
     /// Throws: InputException naming file, tensor and what is wrong: missing, left over, another shape, NaN, infinite.
-    static void read(Safetensors file, Map<String, Tensor> own, Map<String, Shape> known, LoraConfig config,
-                     TensorOps ops) {
+    static void read(Safetensors file, Map<String, Tensor> own, Set<String> repeated, Map<String, Shape> known,
+                     LoraConfig config, TensorOps ops) {
         Set<String> strangers = new HashSet<>(file.names());
+        strangers.removeAll(repeated);
+        Set<String> untrained = untrained(file, own.keySet(), config);
         own.forEach((name, tensor) -> {
+            if (untrained.contains(module(name))) return;
             String stored = stored(file, name, tensor);
             strangers.remove(stored);
             requireShape(file, stored, tensor.shape(), config);
@@ -66,14 +74,37 @@ final class AdapterFile {
             throw new InputException("%s: tensor %s %s has no place in this model as %s describes it; %s"
                     .formatted(file.file(), name, file.shape(name), CONFIG, madeFor(config)));
         }
-        own.forEach((name, tensor) -> copy(file, stored(file, name, tensor), tensor, ops));
+        own.forEach((name, tensor) -> {
+            if (!untrained.contains(module(name))) copy(file, stored(file, name, tensor), tensor, ops);
+        });
+    }
+
+    /// The module of a low-rank tensor; another tensor itself.
+    private static String module(String name) {
+        int at = name.indexOf(".lora_");
+        return at < 0 ? name : name.substring(0, at);
+    }
+
+    /// Modules without any tensor in a file that has those of others.
+    private static Set<String> untrained(Safetensors file, Set<String> own, LoraConfig config) {
+        if (config.initLoraWeights().method() == InitLoraWeights.Method.RANDOM) return Set.of();      // would change the model
+        Set<String> present = new HashSet<>();
+        for (String name : own) if (file.has(name)) present.add(module(name));
+        Set<String> missing = new LinkedHashSet<>();
+        for (String name : own) if (name.contains(".lora_") && !present.contains(module(name))) missing.add(module(name));
+        boolean some = own.stream().anyMatch(name -> name.contains(".lora_") && present.contains(module(name)));
+        if (missing.isEmpty() || !some) return Set.of();
+        String names = String.join(", ", missing.stream().map(name -> name.replace(PREFIX, "")).toList());
+        LOG.log(System.Logger.Level.WARNING, "{0} has nothing for {1} adapted modules, which stay as the base has them: {2}",
+                file.file(), missing.size(), names);
+        return missing;
     }
 
     /// Releases of PEFT before 0.6 did not wrap the layer, and so had shorter names.
     private static String stored(Safetensors file, String name, Tensor own) {
         if (file.has(name)) return name;
         String shorter = name.replace(".base_layer.", ".");
-        if (file.has(shorter)) return shorter;
+        if (!name.contains(".lora_") && file.has(shorter)) return shorter;
         throw new InputException("%s lacks tensor %s of shape %s, which %s asks for; save the adapter again"
                 .formatted(file.file(), name, own.shape(), CONFIG));
     }

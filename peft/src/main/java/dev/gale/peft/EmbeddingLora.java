@@ -60,11 +60,4 @@ record EmbeddingLora(EmbeddingAdapter adapter) {
         for (int i = 0; i < values.length; i++) transposed[i % cols * rows + i / cols] = values[i];
         return transposed;
     }
-
-    void release(TensorOps ops) {
-        for (Parameter parameter : own()) {
-            parameter.releaseGrad(ops);
-            ops.release(parameter.value());
-        }
-    }
 }

@@ -16,6 +16,8 @@ import java.util.regex.Pattern;
 /// @param loraDropout         probability in [0, 1), applied to the adapter's input only
 /// @param targetModules       modules to adapt; null is `q_proj` and `v_proj`
 /// @param excludeModules      modules to leave out; null is none
+/// @param targetParameters    ends of names of parameters to adapt, as Transformers 5 has them, e.g. `experts.down_proj`, the
+///                            experts of a layer in one
 /// @param bias                which biases are trained
 /// @param useRslora           whether the scale is `alpha / sqrt(r)` (arXiv 2312.03732)
 /// @param useDora             whether length and direction of W's rows are trained apart (arXiv 2402.09353)
@@ -28,15 +30,16 @@ import java.util.regex.Pattern;
 /// @param layersPattern       names of the list of layers, e.g. `layers`; empty is any
 /// @param rankPattern         ranks of modules whose path ends in a match of the key; first match counts
 /// @param alphaPattern        alphas, likewise
+/// @param trainableTokenIndices tokens whose rows of embedding and head are trained
 /// @param taskType            `CAUSAL_LM`; kept for other readers
 /// @param baseModelNameOrPath the base model, for people and other readers; null when unknown
 /// @param revision            of the base model; null when unknown
 public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleNames targetModules,
-                         ModuleNames excludeModules, Bias bias, boolean useRslora, boolean useDora, boolean loraBias,
-                         List<String> modulesToSave, InitLoraWeights initLoraWeights, LoftqConfig loftqConfig,
-                         EvaConfig evaConfig, List<Integer> layersToTransform, List<String> layersPattern,
-                         Map<String, Integer> rankPattern, Map<String, Double> alphaPattern, String taskType,
-                         String baseModelNameOrPath, String revision) {
+                         ModuleNames excludeModules, List<String> targetParameters, Bias bias, boolean useRslora,
+                         boolean useDora, boolean loraBias, List<String> modulesToSave, InitLoraWeights initLoraWeights,
+                         LoftqConfig loftqConfig, EvaConfig evaConfig, List<Integer> layersToTransform,
+                         List<String> layersPattern, Map<String, Integer> rankPattern, Map<String, Double> alphaPattern,
+                         TokenIndices trainableTokenIndices, String taskType, String baseModelNameOrPath, String revision) {
 
     /// Which biases are trained: none, every one, or those of adapted layers. Names as PEFT's in upper case.
     public enum Bias { NONE, ALL, LORA_ONLY }
@@ -46,7 +49,10 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
         require(r >= 1, "r must be at least 1, got " + r);
         require(loraAlpha > 0 && Double.isFinite(loraAlpha), "lora_alpha must be a positive number, got " + loraAlpha);
         require(loraDropout >= 0 && loraDropout < 1, "lora_dropout must be in [0, 1), got " + loraDropout);
-        require(targetModules == null || !targetModules.isEmpty(), "target_modules is empty: nothing would be adapted");
+        targetParameters = List.copyOf(targetParameters);
+        require(targetModules == null || !targetModules.isEmpty() || !targetParameters.isEmpty(),
+                "target_modules is empty: nothing would be adapted");
+        requireOfParameters(targetParameters, loraDropout, useDora, loraBias, initLoraWeights.method());
         requireFitting(initLoraWeights.method(), r, rankPattern.values(), useDora, loraBias);
         modulesToSave = List.copyOf(modulesToSave);
         layersToTransform = List.copyOf(layersToTransform);
@@ -74,6 +80,17 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, ModuleName
         boolean drawn = init == InitLoraWeights.Method.KAIMING || init == InitLoraWeights.Method.RANDOM;
         require(!loraBias || drawn, "lora_bias needs init_lora_weights true or false");
         require(!loraBias || !useDora, "lora_bias and use_dora exclude each other; leave out one of them");
+    }
+
+    /// What PEFT can do with a parameter: a delta of its value, from the start as it is.
+    private static void requireOfParameters(List<String> parameters, double dropout, boolean useDora, boolean loraBias,
+                                            InitLoraWeights.Method init) {
+        if (parameters.isEmpty()) return;
+        String other = dropout > 0 ? "lora_dropout" : useDora ? "use_dora" : loraBias ? "lora_bias" : null;
+        require(other == null, "target_parameters and %s exclude each other; leave out one of them", other);
+        boolean plain = init == InitLoraWeights.Method.KAIMING || init == InitLoraWeights.Method.RANDOM
+                || init == InitLoraWeights.Method.GAUSSIAN;
+        require(plain, "target_parameters needs init_lora_weights true, false or gaussian");
     }
 
     private static void require(boolean condition, String message, Object... args) {

@@ -10,6 +10,7 @@ public final class LoraConfigBuilder {
     private double loraDropout;
     private ModuleNames targetModules;
     private ModuleNames excludeModules;
+    private List<String> targetParameters = List.of();
     private LoraConfig.Bias bias = LoraConfig.Bias.NONE;
     private boolean useRslora;
     private boolean useDora;
@@ -22,6 +23,7 @@ public final class LoraConfigBuilder {
     private List<String> layersPattern = List.of();
     private Map<String, Integer> rankPattern = Map.of();
     private Map<String, Double> alphaPattern = Map.of();
+    private TokenIndices trainableTokenIndices = TokenIndices.NONE;
     private String taskType = "CAUSAL_LM";
     private String baseModelNameOrPath;
     private String revision;
@@ -34,6 +36,7 @@ public final class LoraConfigBuilder {
         loraDropout = from.loraDropout();
         targetModules = from.targetModules();
         excludeModules = from.excludeModules();
+        targetParameters = from.targetParameters();
         bias = from.bias();
         useRslora = from.useRslora();
         useDora = from.useDora();
@@ -46,6 +49,7 @@ public final class LoraConfigBuilder {
         layersPattern = from.layersPattern();
         rankPattern = from.rankPattern();
         alphaPattern = from.alphaPattern();
+        trainableTokenIndices = from.trainableTokenIndices();
         taskType = from.taskType();
         baseModelNameOrPath = from.baseModelNameOrPath();
         revision = from.revision();
@@ -79,6 +83,11 @@ public final class LoraConfigBuilder {
 
     public LoraConfigBuilder excludeModules(ModuleNames value) {
         excludeModules = value;
+        return this;
+    }
+
+    public LoraConfigBuilder targetParameters(String... names) {
+        targetParameters = List.of(names);
         return this;
     }
 
@@ -142,6 +151,11 @@ public final class LoraConfigBuilder {
         return this;
     }
 
+    public LoraConfigBuilder trainableTokenIndices(TokenIndices value) {
+        trainableTokenIndices = value;
+        return this;
+    }
+
     public LoraConfigBuilder taskType(String value) {
         taskType = value;
         return this;
@@ -159,8 +173,8 @@ public final class LoraConfigBuilder {
 
     /// Throws: InputException naming the option that is wrong.
     public LoraConfig build() {
-        return new LoraConfig(r, loraAlpha, loraDropout, targetModules, excludeModules, bias, useRslora, useDora, loraBias,
-                modulesToSave, initLoraWeights, loftqConfig, evaConfig, layersToTransform, layersPattern, rankPattern,
-                alphaPattern, taskType, baseModelNameOrPath, revision);
+        return new LoraConfig(r, loraAlpha, loraDropout, targetModules, excludeModules, targetParameters, bias, useRslora,
+                useDora, loraBias, modulesToSave, initLoraWeights, loftqConfig, evaConfig, layersToTransform, layersPattern,
+                rankPattern, alphaPattern, trainableTokenIndices, taskType, baseModelNameOrPath, revision);
     }
 }

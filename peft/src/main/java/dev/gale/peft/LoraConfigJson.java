@@ -25,8 +25,8 @@ final class LoraConfigJson {
 
     /// Keys of variants that compute something other than plain LoRA when they are set.
     private static final List<String> OTHER_COMPUTATION = List.of("use_qalora", "use_bdlora", "layer_replication",
-            "trainable_token_indices", "target_parameters", "alora_invocation_tokens",
-            "velora_config", "kasa_config", "monteclora_config", "arrow_config", "ensure_weight_tying");
+            "alora_invocation_tokens", "velora_config", "kasa_config", "monteclora_config", "arrow_config",
+            "ensure_weight_tying");
 
     private final JsonNode json;
     private final String source;
@@ -64,6 +64,7 @@ final class LoraConfigJson {
                     .loraDropout(number("lora_dropout", json.get("lora_dropout"), 0))
                     .targetModules(modules("target_modules"))
                     .excludeModules(modules("exclude_modules"))
+                    .targetParameters(texts("target_parameters").toArray(String[]::new))
                     .bias(bias())
                     .useRslora(flag("use_rslora"))
                     .useDora(flag("use_dora"))
@@ -76,6 +77,7 @@ final class LoraConfigJson {
                     .layersPattern(texts("layers_pattern"))
                     .rankPattern(pattern("rank_pattern", (value) -> whole("rank_pattern", value, 0)))
                     .alphaPattern(pattern("alpha_pattern", (value) -> number("alpha_pattern", value, 0)))
+                    .trainableTokenIndices(tokenIndices())
                     .taskType(text("task_type", null))
                     .baseModelNameOrPath(text("base_model_name_or_path", null))
                     .revision(text("revision", null))
@@ -191,12 +193,25 @@ final class LoraConfigJson {
     }
 
     private List<Integer> layers() {
-        if (!has("layers_to_transform")) return List.of();
-        JsonNode value = json.get("layers_to_transform");
-        if (!value.isArray()) return List.of(whole("layers_to_transform", value, 0));
-        List<Integer> layers = new ArrayList<>();
-        for (JsonNode element : value) layers.add(whole("layers_to_transform", element, 0));
-        return layers;
+        return has("layers_to_transform") ? wholes("layers_to_transform", json.get("layers_to_transform")) : List.of();
+    }
+
+    /// A list of whole numbers; a single one counts as a list.
+    private List<Integer> wholes(String key, JsonNode value) {
+        if (!value.isArray()) return List.of(whole(key, value, 0));
+        List<Integer> wholes = new ArrayList<>();
+        for (JsonNode element : value) wholes.add(whole(key, element, 0));
+        return wholes;
+    }
+
+    private TokenIndices tokenIndices() {
+        String key = "trainable_token_indices";
+        if (!has(key)) return TokenIndices.NONE;
+        JsonNode value = json.get(key);
+        if (!value.isObject()) return new TokenIndices(wholes(key, value), Map.of());
+        Map<String, List<Integer>> byModule = new LinkedHashMap<>();
+        value.properties().forEach(entry -> byModule.put(entry.getKey(), wholes(key, entry.getValue())));
+        return new TokenIndices(List.of(), byModule);
     }
 
     private <T> Map<String, T> pattern(String key, Function<JsonNode, T> convert) {
@@ -237,7 +252,10 @@ final class LoraConfigJson {
         config.rankPattern().forEach(ranks::put);
         json.put("revision", config.revision());
         putModules(json, "target_modules", config.targetModules());
+        if (config.targetModules() != null && config.targetModules().isEmpty()) json.putArray("target_modules");
+        putList(json, "target_parameters", config.targetParameters());
         json.put("task_type", config.taskType());
+        putTokens(json, config.trainableTokenIndices());
         json.put("use_dora", config.useDora());
         json.put("use_rslora", config.useRslora());
         return json;
@@ -263,6 +281,16 @@ final class LoraConfigJson {
     private static void putModules(ObjectNode json, String key, ModuleNames modules) {
         if (modules != null && modules.pattern() != null) json.put(key, modules.pattern());
         else putList(json, key, modules == null ? List.of() : modules.names());
+    }
+
+    private static void putTokens(ObjectNode json, TokenIndices indices) {
+        String key = "trainable_token_indices";
+        if (indices.isEmpty()) json.putNull(key);
+        else if (indices.byModule().isEmpty()) indices.ofEmbedding().forEach(json.putArray(key)::add);
+        else {
+            ObjectNode byModule = json.putObject(key);
+            indices.byModule().forEach((module, ids) -> ids.forEach(byModule.putArray(module)::add));
+        }
     }
 
     private static void putList(ObjectNode json, String key, List<String> texts) {

@@ -1,6 +1,7 @@
 package dev.gale.peft;
 
 import dev.gale.nn.CausalLm;
+import dev.gale.nn.Mixture;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.Parameter;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /// Which modules of a model a configuration means, by PEFT's rules.
 /// Source: peft `tuners/tuners_utils.py` (`check_target_module_exists`), `utils/other.py` (`_set_trainable`).
@@ -22,30 +24,63 @@ final class LoraTargets {
     private final LoraConfig config;
     private final CausalLm model;
     private final ModuleNames targets;
+    private final ParameterTargets parameters;
+    private final boolean fused;
+    private final Set<String> modules;               // paths of projections that target_modules reaches
 
     LoraTargets(LoraConfig config, CausalLm model) {
-        this.config = config;
-        this.model = model;
-        this.targets = config.targetModules() != null ? config.targetModules()
-                : model.config().architecture().equals("PhiForCausalLM") ? DEFAULT_OF_PHI : DEFAULT;
+        this(config, model, !config.targetParameters().isEmpty());
     }
 
-    /// Paths of the projections to adapt, in the model's order.
+    /// @param fused whether the experts of a layer are parameters of one module, as in Transformers 5, and no modules
+    LoraTargets(LoraConfig config, CausalLm model, boolean fused) {
+        this.config = config;
+        this.model = model;
+        this.fused = fused;
+        targets = config.targetModules() != null ? config.targetModules() : byDefault();
+        parameters = new ParameterTargets(config, model);
+        modules = model.projections().keySet().stream().filter(this::isModule)
+                .collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    private ModuleNames byDefault() {
+        if (fused && model.config().variant().mixture() != null) return ModuleNames.NONE;
+        return model.config().architecture().equals("PhiForCausalLM") ? DEFAULT_OF_PHI : DEFAULT;
+    }
+
+    private boolean isModule(String path) {
+        Mixture mixture = model.config().variant().mixture();
+        boolean bareRouter = mixture != null && !mixture.linearGate() && path.endsWith(".gate");
+        return !bareRouter && !(fused && model.isExpert(path));
+    }
+
+    /// The parameters that are adapted.
+    ParameterTargets parameters() {
+        return parameters;
+    }
+
+    /// Whether experts are one module a layer.
+    boolean fused() {
+        return fused;
+    }
+
+    /// Paths of the projections to adapt, in the model's order, without those that have a parameter in common.
     /// Throws: InputException when there is nothing to adapt, a name fits nothing, or the head is meant.
     List<String> adapted() {
-        Set<String> projections = model.projections().keySet();
         requireNoHead();
         for (String name : targets.names()) {
             if (ModuleNames.endsWith(EmbeddingLora.PATH, name)) continue;
-            if (projections.stream().noneMatch(path -> ModuleNames.endsWith(path, name))) {
-                throw InputException.unknown("module in target_modules of the adapter", name, lastParts(projections));
+            if (modules.stream().noneMatch(path -> ModuleNames.endsWith(path, name))) {
+                throw InputException.unknown("module in target_modules of the adapter", name, lastParts(modules));
             }
         }
-        List<String> adapted = projections.stream().filter(this::isAdapted).toList();
-        if (adapted.isEmpty() && !adaptsEmbedding()) {
+        Set<String> matrices = parameters.matrices().keySet();
+        List<String> adapted = model.projections().keySet().stream()
+                .filter(path -> modules.contains(path) && isAdapted(path) || matrices.contains(path)).toList();
+        if (adapted.isEmpty() && parameters.isEmpty() && !adaptsEmbedding()) {
             throw new InputException("target_modules %s chooses no module of this model after exclude_modules, "
                     .formatted(targets) + "modules_to_save and layers_to_transform; its modules are "
-                    + String.join(", ", lastParts(projections)));
+                    + String.join(", ", lastParts(modules)));
         }
         return adapted;
     }
@@ -89,13 +124,18 @@ final class LoraTargets {
     /// The target modules as a list, so that readers need not know this model to resolve a default or `all-linear`.
     ModuleNames resolved() {
         if (config.targetModules() != null && !targets.isAllLinear()) return targets;
-        return new ModuleNames(List.copyOf(lastParts(adapted())), null);
+        return new ModuleNames(List.copyOf(lastParts(modules.stream().filter(this::isAdapted).toList())), null);
     }
 
     private static Set<String> lastParts(Iterable<String> paths) {
         Set<String> parts = new LinkedHashSet<>();
         for (String path : paths) parts.add(path.substring(path.lastIndexOf('.') + 1));
         return parts;
+    }
+
+    /// Name of a projection's parameter by which patterns of rank and alpha know it, or its path.
+    String patternName(String path) {
+        return parameters.matrices().getOrDefault(path, path);
     }
 
     /// Names of the parameters that are trained and saved whole.

@@ -15,6 +15,9 @@ public record ModuleNames(List<String> names, String pattern) {
     /// Every linear layer except the output head.
     public static final ModuleNames ALL_LINEAR = new ModuleNames(List.of(), EVERY_LINEAR);
 
+    /// No module.
+    static final ModuleNames NONE = new ModuleNames(List.of(), null);
+
     public ModuleNames {
         names = List.copyOf(names);
         if (pattern != null && !isAllLinear(pattern)) compile(pattern);

@@ -12,7 +12,6 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.autograd.Adapter;
 import dev.gale.tensor.ops.TensorOps;
-import dev.gale.tensor.quant.Nf4;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -20,22 +19,27 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /// A model with a LoRA adapter in it. The base is frozen; initializations that need other weights (`pissa`, `olora`,
 /// `loftq`) put new tensors in their place. Closing the adapter gives the base back as it was. Close it before the model.
 /// Not thread-safe.
 public final class PeftModel implements AutoCloseable {
     private static final List<String> EMBEDDINGS = List.of("model.embed_tokens.weight", "lm_head.weight");
-    private static final System.Logger LOG = System.getLogger(PeftModel.class.getName());
+    private static final Pattern EXPERT = Pattern.compile(".*\\.experts\\.\\d+\\..*");
 
     private final CausalLm model;
     private final TensorOps ops;
     private final LoraConfig config;
+    private final boolean fused;                                                  // as experts in Transformers 5
     private final Map<String, LoraLinear> adapters = new LinkedHashMap<>();
+    private final List<FusedLora> experts = new ArrayList<>();
     private final List<WholeParameter> whole = new ArrayList<>();
     private final List<WholeParameter> changed = new ArrayList<>();               // base weights that the start replaced
     private final Map<String, LoraInit.Values> firsts = new LinkedHashMap<>();     // by path, where the base is changed
     private final EmbeddingLora embedding;                                        // null when it is not adapted
+    private final TrainedTokens tokens;
     private final boolean untied;
     private State state = State.ACTIVE;
     private LoraMerge merge;
@@ -50,36 +54,49 @@ public final class PeftModel implements AutoCloseable {
 
     /// @param extra names of base parameters that the adapter brings beside those of its configuration, frozen
     /// @param starts A by path, for `eva`
-    private PeftModel(CausalLm model, LoraConfig given, long seed, boolean trainable, Set<String> extra,
+    private PeftModel(CausalLm model, LoraConfig given, LoraTargets targets, long seed, boolean trainable, Set<String> extra,
                       Map<String, float[]> starts) {
         this.model = model;
         this.ops = model.ops();
-        LoraTargets targets = new LoraTargets(given, model);
-        requireBare();
+        fused = targets.fused();
+        AdapterChecks.requireBare(model);
         List<String> adapted = targets.adapted();
         config = given.toBuilder().targetModules(targets.resolved()).build();
         Set<String> trained = new LinkedHashSet<>(targets.savedWhole());
         trained.addAll(targets.trainedBiases(adapted));
-        requireDisjoint(adapted, trained);
-        requireRanks(adapted);
-        requirePlainExperts(adapted);
-        warnOfUnusedPatterns(adapted);
+        AdapterChecks.requireDisjoint(adapted, trained);
+        AdapterChecks.requireRanks(model, config, adapted);
+        AdapterChecks.requirePlainExperts(model, config, adapted);
+        Set<String> brought = new LinkedHashSet<>(trained);
+        brought.addAll(extra);
+        AdapterChecks.requireHere(model, brought);
+        AdapterChecks.warnOfUnusedPatterns(config, patternNames(targets, adapted));
+        boolean adaptsEmbedding = targets.adaptsEmbedding();
+        tokens = new TrainedTokens(model, config, trained, adaptsEmbedding);
         for (Parameter parameter : model.parameters()) {
             parameter.setTrainable(false);
             parameter.releaseGrad(ops);
         }
-        Set<String> brought = new LinkedHashSet<>(trained);
-        brought.addAll(extra);
-        boolean adaptsEmbedding = targets.adaptsEmbedding();
-        untied = model.config().tieWordEmbeddings()
-                && (adaptsEmbedding || brought.contains("lm_head.weight") || brought.contains("model.embed_tokens.weight"));
+        boolean brings = brought.contains("lm_head.weight") || brought.contains("model.embed_tokens.weight");
+        untied = model.config().tieWordEmbeddings() && (adaptsEmbedding || tokens.parts() || brings && !tokens.shared());
         if (untied) model.untieHead();
         for (String name : brought) {
-            whole.add(WholeParameter.of(model.parameter(name), trainable && trained.contains(name), ops));
+            Parameter parameter = model.parameter(name);
+            DType dtype = trained.contains(name) ? DType.F32 : parameter.value().dtype();
+            whole.add(WholeParameter.of(parameter, dtype, trainable && trained.contains(name), ops));
         }
         embedding = adaptsEmbedding
                 ? EmbeddingLora.make(model, config, new LoraInit(seed, model.projections().size()), trainable) : null;
-        addAdapters(adapted, seed, trainable, starts);
+        tokens.make(trainable);
+        addAdapters(adapted, targets, seed, trainable, starts);
+    }
+
+    private static List<String> patternNames(LoraTargets targets, List<String> adapted) {
+        List<String> names = new ArrayList<>(adapted.stream().map(targets::patternName).toList());
+        for (ParameterTargets.Experts each : targets.parameters().experts()) {
+            names.addAll(List.of(each.gateUpName(), each.downName()));
+        }
+        return names;
     }
 
     /// Freezes a model and puts fresh adapters into it.
@@ -90,7 +107,7 @@ public final class PeftModel implements AutoCloseable {
     public static PeftModel inject(CausalLm model, LoraConfig config, long seed) {
         boolean blind = config.initLoraWeights().method() == InitLoraWeights.Method.EVA && model.ops().computes();
         if (blind) throw new InputException("LoRA: init_lora_weights eva needs batches to look at; give them to inject");
-        return new PeftModel(model, config, seed, true, Set.of(), Map.of());
+        return new PeftModel(model, config, new LoraTargets(config, model), seed, true, Set.of(), Map.of());
     }
 
     /// As `inject`, for initializations that look at what goes into the layers.
@@ -100,8 +117,10 @@ public final class PeftModel implements AutoCloseable {
         boolean looks = config.initLoraWeights().method() == InitLoraWeights.Method.EVA && model.ops().computes();
         if (!looks) return inject(model, config, seed);
         LoraTargets targets = new LoraTargets(config, model);
-        Eva.Found found = Eva.find(model, config.toBuilder().targetModules(targets.resolved()).build(), targets.adapted(), batches);
-        return new PeftModel(model, found.config(), seed, true, Set.of(), found.starts());
+        LoraConfig resolved = config.toBuilder().targetModules(targets.resolved()).build();
+        Eva.Found found = Eva.find(model, resolved, targets.adapted(), batches);
+        LoraTargets left = new LoraTargets(found.config(), model);
+        return new PeftModel(model, found.config(), left, seed, true, Set.of(), found.starts());
     }
 
     /// Puts an adapter that PEFT or Gale wrote into the model it was made for. One that brings an embedding for more tokens
@@ -129,11 +148,11 @@ public final class PeftModel implements AutoCloseable {
             known.put(AdapterFile.name(parameter.name()), parameter.value().shape());
         }
         known.putIfAbsent(AdapterFile.name("lm_head.weight"), model.head().value().shape());
-        PeftModel peft = empty(model, config, trainable, embeddings(file, known), dir);
+        PeftModel peft = empty(model, config, trainable, file, known, dir);
         try {
             Map<String, Tensor> tensors = peft.tensors();
-            AdapterFile.read(file, tensors, known, config, peft.ops);
-            if (peft.embedding != null) peft.embedding.take(tensors, peft.ops);
+            AdapterFile.read(file, tensors, peft.tokens.repeated(), known, config, peft.ops);
+            peft.take(tensors);
         } catch (RuntimeException e) {
             peft.close();
             throw e;
@@ -149,9 +168,14 @@ public final class PeftModel implements AutoCloseable {
                 .formatted(dir.resolve(AdapterFile.CONFIG), config.initLoraWeights().value()));
     }
 
-    private static PeftModel empty(CausalLm model, LoraConfig config, boolean trainable, Set<String> extra, Path dir) {
+    private static PeftModel empty(CausalLm model, LoraConfig config, boolean trainable, Safetensors file,
+                                   Map<String, Shape> known, Path dir) {
+        boolean mixture = model.config().variant().mixture() != null;
+        boolean separate = config.targetParameters().isEmpty()
+                && (!mixture || file.names().stream().anyMatch(name -> EXPERT.matcher(name).matches()));
         try {
-            return new PeftModel(model, config, 0, trainable, extra, Map.of());
+            return new PeftModel(model, config, new LoraTargets(config, model, !separate), 0, trainable,
+                    embeddings(model, file, known), Map.of());
         } catch (InputException e) {
             throw new InputException("%s: %s; give the base model it was made for"
                     .formatted(dir.resolve(AdapterFile.CONFIG), e.getMessage()), e);
@@ -161,7 +185,7 @@ public final class PeftModel implements AutoCloseable {
     private static void addRows(CausalLm model, Safetensors file) {
         Shape own = model.parameter(EmbeddingLora.PATH + ".weight").value().shape();
         for (String parameter : EMBEDDINGS) {
-            for (String stored : List.of(AdapterFile.name(parameter), AdapterFile.wrapped(parameter))) {
+            for (String stored : tables(parameter)) {
                 if (!file.has(stored)) continue;
                 Shape shape = file.shape(stored);
                 boolean more = shape.rank() == 2 && shape.dim(1) == own.dim(1) && shape.dim(0) > model.config().vocabSize();
@@ -170,87 +194,33 @@ public final class PeftModel implements AutoCloseable {
         }
     }
 
-    /// Whole embeddings that PEFT saves unasked, e.g. after tokens were added.
-    private static Set<String> embeddings(Safetensors file, Map<String, Shape> known) {
+    /// What a table may be called in a file.
+    private static List<String> tables(String parameter) {
+        return List.of(AdapterFile.name(parameter), AdapterFile.wrapped(parameter), TrainedTokens.wrapped(parameter));
+    }
+
+    /// Whole embeddings that PEFT saves unasked, e.g. after tokens were added; not again the one that a tied head is.
+    private static Set<String> embeddings(CausalLm model, Safetensors file, Map<String, Shape> known) {
         Set<String> present = new LinkedHashSet<>();
+        boolean tied = model.config().tieWordEmbeddings();
         for (String parameter : EMBEDDINGS) {
-            String name = AdapterFile.name(parameter);
-            for (String stored : List.of(name, AdapterFile.wrapped(parameter))) {
-                if (file.has(stored) && file.shape(stored).equals(known.get(name))) present.add(parameter);
+            for (String stored : tables(parameter)) {
+                boolean again = tied && parameter.equals("lm_head.weight") && stored.equals(TrainedTokens.wrapped(parameter));
+                if (again || !file.has(stored)) continue;
+                if (file.shape(stored).equals(known.get(AdapterFile.name(parameter)))) present.add(parameter);
             }
         }
         return present;
     }
 
-    private void requireBare() {
-        for (Projection projection : model.projections().values()) {
-            if (!(projection instanceof Linear)) {
-                throw new IllegalStateException(projection.path() + " is no plain layer; close its adapter first");
-            }
-        }
-    }
-
-    private static void requireDisjoint(List<String> adapted, Set<String> trained) {
-        for (String path : adapted) {
-            if (trained.contains(path + ".weight")) {
-                throw new InputException(path + " is in target_modules and in modules_to_save; take it out of one");
-            }
-        }
-    }
-
-    /// Parts of a weight are no more than its rows or columns, and blocks of a quantized one fill it.
-    private void requireRanks(List<String> adapted) {
-        InitLoraWeights init = config.initLoraWeights();
-        if (!init.changesBase()) return;
-        for (Projection projection : model.projections().values()) {
-            String path = projection.path();
-            if (!adapted.contains(path)) continue;
-            int most = Math.min(projection.inFeatures(), projection.outFeatures());
-            if (config.rankOf(path) > most) {
-                throw new InputException("LoRA: r is %d, but init_lora_weights %s takes at most %d for %s"
-                        .formatted(config.rankOf(path), init.value(), most, path));
-            }
-            long size = (long) projection.inFeatures() * projection.outFeatures();
-            if (init.method() == InitLoraWeights.Method.LOFTQ && size % Nf4.BLOCK != 0) {
-                throw new InputException("LoRA: init_lora_weights loftq needs weights of a multiple of %d elements, %s has %d"
-                        .formatted(Nf4.BLOCK, path, size));
-            }
-        }
-    }
-
-    /// Experts are multiplied together: what makes one of them unlike the others of its layer, or needs it alone, is refused.
-    private void requirePlainExperts(List<String> adapted) {
-        Map<String, String> first = new LinkedHashMap<>();
-        for (String path : adapted) {
-            if (!model.isExpert(path)) continue;
-            boolean eva = config.initLoraWeights().method() == InitLoraWeights.Method.EVA;
-            if (config.useDora() || config.loraBias() || eva) {
-                throw new InputException(("LoRA: %s does not reach %s, an expert of a mixture; leave it out, or the experts out of "
-                        + "target_modules").formatted(config.useDora() ? "use_dora" : eva ? "init_lora_weights eva" : "lora_bias", path));
-            }
-            String other = first.putIfAbsent(path.replaceFirst("\\.\\d+\\.(?=[^.]*$)", "."), path);
-            if (other == null || config.rankOf(path) == config.rankOf(other) && config.scaleOf(path) == config.scaleOf(other)) continue;
-            throw new InputException(("LoRA: rank_pattern and alpha_pattern must treat the experts of a layer alike, but %s and %s "
-                    + "differ").formatted(other, path));
-        }
-    }
-
-    private void warnOfUnusedPatterns(List<String> adapted) {
-        List<String> patterns = new ArrayList<>(config.rankPattern().keySet());
-        patterns.addAll(config.alphaPattern().keySet());
-        for (String pattern : patterns) {
-            if (adapted.stream().noneMatch(path -> LoraConfig.endsInMatch(pattern, path))) {
-                LOG.log(System.Logger.Level.WARNING, "rank or alpha pattern {0} fits no adapted module", pattern);
-            }
-        }
-    }
-
-    private void addAdapters(List<String> adapted, long seed, boolean trainable, Map<String, float[]> starts) {
+    private void addAdapters(List<String> adapted, LoraTargets targets, long seed, boolean trainable,
+                             Map<String, float[]> starts) {
         int number = 0;
         try (AdapterFactory factory = new AdapterFactory(model, config, trainable, starts)) {
             for (Projection projection : model.projections().values()) {
                 if (adapted.contains(projection.path())) {
-                    AdapterFactory.Made made = factory.make((Linear) projection, new LoraInit(seed, number));
+                    AdapterFactory.Made made = factory.make((Linear) projection, targets.patternName(projection.path()),
+                            new LoraInit(seed, number));
                     adapters.put(projection.path(), made.layer());
                     if (made.start() != null) firsts.put(projection.path(), made.start());
                 }
@@ -258,7 +228,22 @@ public final class PeftModel implements AutoCloseable {
             }
             changed.addAll(factory.changed());
         }
+        for (ParameterTargets.Experts each : targets.parameters().experts()) addExperts(each, seed, trainable);
         putIn();
+    }
+
+    /// PEFT wraps a module once for each of its parameters that is adapted, the last one outermost.
+    private void addExperts(ParameterTargets.Experts each, long seed, boolean trainable) {
+        String inner = each.down() ? each.path() + ".base_layer" : each.path();
+        if (each.gateUp()) {
+            List<List<String>> both = List.of(each.gates(), each.ups());
+            experts.add(FusedLora.make(model, config, inner, each.gateUpName(), both, seed, trainable));
+        }
+        if (each.down()) {
+            List<List<String>> one = List.of(each.downs());
+            experts.add(FusedLora.make(model, config, each.path(), each.downName(), one, seed, trainable));
+        }
+        experts.forEach(parameter -> adapters.putAll(parameter.layers()));
     }
 
     /// The model that computes with the adapter.
@@ -273,12 +258,18 @@ public final class PeftModel implements AutoCloseable {
 
     /// Everything that training changes: those of every adapted module, then what is trained whole.
     public List<Parameter> trainableParameters() {
-        List<Parameter> trainable = new ArrayList<>();
-        for (LoraLinear lora : adapters.values()) trainable.addAll(lora.own());
-        if (embedding != null) trainable.addAll(embedding.own());
+        Set<Parameter> trainable = own();
         whole.forEach(parameter -> trainable.add(parameter.parameter()));
-        trainable.removeIf(parameter -> !parameter.trainable());
-        return trainable;
+        return trainable.stream().filter(Parameter::trainable).toList();
+    }
+
+    /// Parameters that are the adapter's and not the base's, each once.
+    private Set<Parameter> own() {
+        Set<Parameter> own = new LinkedHashSet<>();
+        for (LoraLinear lora : adapters.values()) own.addAll(lora.own());
+        if (embedding != null) own.addAll(embedding.own());
+        own.addAll(tokens.own());
+        return own;
     }
 
     /// How much is trained, as PEFT's `print_trainable_parameters` says it.
@@ -286,23 +277,34 @@ public final class PeftModel implements AutoCloseable {
         return TrainableReport.of(model.parameters());
     }
 
-    /// Every tensor of the adapter by the name that PEFT gives it in files. The tensors are the live ones, but for a copy of
-    /// an embedding's A, which lies otherwise in files.
+    /// Every tensor of the adapter by the name that PEFT gives it in files. The tensors are the live ones, but for copies of
+    /// an embedding's A and of what experts have together, which lie otherwise in files.
     public Map<String, Tensor> tensors() {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
-        for (LoraLinear lora : adapters.values()) {
+        adapters.forEach((path, lora) -> {
+            if (fused && model.isExpert(path)) return;
             for (Parameter parameter : lora.own()) {
-                tensors.put(AdapterFile.name(parameter.name()), parameter.value());
+                String name = fused ? ParameterTargets.inTransformers5(parameter.name()) : parameter.name();
+                tensors.put(AdapterFile.name(name), parameter.value());
             }
-        }
+        });
+        experts.forEach(parameter -> parameter.addTo(tensors, ops));
         if (embedding != null) embedding.addTo(tensors, ops);
+        tokens.addTo(tensors);
         for (WholeParameter parameter : whole) {
             String name = parameter.parameter().name();
             String path = name.substring(0, name.lastIndexOf('.'));
             boolean adapted = adapters.containsKey(path) || embedding != null && path.equals(EmbeddingLora.PATH);
-            tensors.put(adapted ? AdapterFile.wrapped(name) : AdapterFile.name(name), parameter.own());
+            tensors.put(adapted ? AdapterFile.wrapped(name) : tokens.fileName(name), parameter.own());
         }
+        tensors.putAll(tokens.grown(whole.stream().map(parameter -> parameter.parameter().name()).collect(Collectors.toSet())));
         return tensors;
+    }
+
+    /// Takes over what `tensors` gave copies of.
+    private void take(Map<String, Tensor> tensors) {
+        if (embedding != null) embedding.take(tensors, ops);
+        experts.forEach(parameter -> parameter.take(tensors, ops));
     }
 
     /// Writes `adapter_model.safetensors` and `adapter_config.json`, which PEFT reads. Each file is replaced at once or
@@ -351,12 +353,12 @@ public final class PeftModel implements AutoCloseable {
             }
             mine.forEach((name, tensor) -> {
                 if (!tensor.shape().equals(saved.shape(name))) {
-                    throw new InputException("%s: %s has shape %s, this adapter's has %s: resume with the LoRA options the run began with"
-                            .formatted(saved.file(), name, saved.shape(name), tensor.shape()));
+                    throw new InputException(("%s: %s has shape %s, this adapter's has %s: resume with the LoRA options "
+                            + "the run began with").formatted(saved.file(), name, saved.shape(name), tensor.shape()));
                 }
             });
             mine.forEach((name, tensor) -> AdapterFile.copy(saved, name, tensor, ops));
-            if (embedding != null) embedding.take(mine, ops);
+            take(mine);
         }
     }
 
@@ -365,6 +367,7 @@ public final class PeftModel implements AutoCloseable {
     public Scope disableAdapter() {
         require(State.ACTIVE);
         takeOut();
+        tokens.disable();
         whole.forEach(WholeParameter::disable);
         changed.forEach(WholeParameter::disable);
         state = State.DISABLED;
@@ -378,17 +381,19 @@ public final class PeftModel implements AutoCloseable {
     }
 
     private void takeOut() {
-        if (embedding != null) model.adaptEmbedding(null);
+        if (embedding != null) model.embeddingAdapters().set(null);
+        tokens.takeOut();
         adapters.forEach((path, lora) -> model.replace(path, adapted -> lora.base()));
     }
 
     private void putIn() {
-        if (embedding != null) model.adaptEmbedding(embedding.adapter());
+        if (embedding != null) model.embeddingAdapters().set(embedding.adapter());
+        tokens.putIn();
         adapters.forEach((path, lora) -> model.replace(path, base -> lora));
     }
 
-    /// Adds the adapter to the weights, `W' = W + scale * B A` (times `m / norm` with DoRA), in F32 and rounded once to W's dtype, so that the model
-    /// computes with it and is a plain model, e.g. for `CausalLm.save`.
+    /// Adds the adapter to the weights, `W' = W + scale * B A` (times `m / norm` with DoRA), in F32 and rounded once to W's
+    /// dtype, so that the model computes with it and is a plain model, e.g. for `CausalLm.save`.
     /// Throws: InputException when a weight would hold NaN or infinite values, or is quantized; nothing is merged then.
     public void merge() {
         for (LoraLinear lora : adapters.values()) requireDense(lora.base().weight().value());
@@ -419,6 +424,7 @@ public final class PeftModel implements AutoCloseable {
             for (WholeParameter parameter : whole) merge.add(parameter);         // biases, to which B's may be added
             for (LoraLinear lora : adapters.values()) merge.add(lora);
             if (embedding != null) merge.add(model.parameter(EmbeddingLora.PATH + ".weight"), embedding.adapter());
+            tokens.merge();
         } catch (RuntimeException e) {
             merge.undo();
             throw e;
@@ -450,15 +456,17 @@ public final class PeftModel implements AutoCloseable {
         if (state == State.MERGED) merge.undo();
         if (state == State.ACTIVE) takeOut();
         state = State.CLOSED;
+        tokens.release();
         for (WholeParameter parameter : whole) parameter.release(ops);
         for (WholeParameter parameter : changed) parameter.release(ops);
         if (untied) model.tieHead();
-        if (embedding != null) embedding.release(ops);
+        Set<Parameter> own = own();
+        tokens.own().forEach(own::remove);
+        for (Parameter parameter : own) {
+            parameter.releaseGrad(ops);
+            ops.release(parameter.value());
+        }
         for (LoraLinear lora : adapters.values()) {
-            for (Parameter parameter : lora.own()) {
-                parameter.releaseGrad(ops);
-                ops.release(parameter.value());
-            }
             if (lora.adapter().magnitude() != null) ops.release(lora.adapter().magnitude().baseNorm());
         }
     }

@@ -5,8 +5,8 @@ import dev.gale.tensor.Parameter;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 
-/// A parameter of the base that has another value with an adapter than without: trained whole, in F32, or changed by the
-/// adapter's initialization. The original stays as it is; it may be mapped from a file.
+/// A parameter of the base that has another value with an adapter than without: trained whole, in F32, brought by a
+/// file, or changed by the adapter's initialization. The original stays as it is; it may be mapped from a file.
 ///
 /// @param parameter the model's
 /// @param original  its value without the adapter
@@ -15,9 +15,11 @@ import dev.gale.tensor.ops.TensorOps;
 record WholeParameter(Parameter parameter, Tensor original, Tensor own, boolean trainable) {
 
     /// Copies a parameter's value and puts the copy in its place.
-    static WholeParameter of(Parameter parameter, boolean trainable, TensorOps ops) {
+    ///
+    /// @param dtype of the copy
+    static WholeParameter of(Parameter parameter, DType dtype, boolean trainable, TensorOps ops) {
         Tensor original = parameter.value();
-        Tensor own = ops.allocate(parameter.name(), DType.F32, original.shape());
+        Tensor own = ops.allocate(parameter.name(), dtype, original.shape());
         if (original.dtype().quantized()) ops.dequantize(own, original);
         else ops.copy(own, original);
         WholeParameter whole = new WholeParameter(parameter, original, own, trainable);

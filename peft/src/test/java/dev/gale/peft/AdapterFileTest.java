@@ -169,6 +169,30 @@ class AdapterFileTest {
                 "lm_head.weight has shape [5, 8], but this model needs [16, 8]");
     }
 
+    /// As PEFT, which warns and leaves them as they began.
+    @Test
+    void modulesOfWhichTheFileHasNothingStayAsTheBaseHasThem() {
+        float[] want;
+        LoraConfig config = LoraConfig.builder().r(2).targetModules("q_proj", "v_proj").build();
+        try (CausalLm model = Trained.small(true, DType.F32, ops); PeftModel peft = PeftModel.inject(model, config, 1)) {
+            for (Parameter p : peft.trainableParameters()) ops.fill(p.value(), p.name().contains("v_proj.lora_B") ? 0f : 0.3f);
+            want = Trained.logits(model, TOKENS);
+            peft.save(dir);
+            Map<String, Tensor> tensors = new LinkedHashMap<>(peft.tensors());
+            tensors.keySet().removeIf(name -> name.contains("v_proj"));
+            new SafetensorsWriter(ops, null).write(dir.resolve(AdapterFile.WEIGHTS), tensors);
+        }
+        try (CausalLm model = Trained.small(true, DType.F32, ops); PeftModel peft = PeftModel.load(model, dir, true)) {
+            assertArrayEquals(want, Trained.logits(model, TOKENS));
+            assertEquals(8, peft.trainableParameters().size());
+        }
+        config.toBuilder().initLoraWeights(InitLoraWeights.RANDOM).build().write(dir.resolve(AdapterFile.CONFIG));
+        try (CausalLm model = Trained.small(true, DType.F32, ops)) {
+            String message = assertThrows(InputException.class, () -> PeftModel.load(model, dir, true)).getMessage();
+            assertContains(message, "lacks tensor");                              // it would begin with numbers of its own
+        }
+    }
+
     @Test
     void missingAndLeftoverTensorsAreRefused() {
         assertContains(refusal(tensors -> tensors.remove(Q + "lora_B.weight")),

@@ -136,8 +136,8 @@ final class Layers {
 
     void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
         if (x.size() == 0) return;
-        int cols = x.cols();
-        ops.launch("layerNormForward", rows(x.rows()), List.of(cols, eps), (graph, id, a) -> graph.task(id,
+        int cols = size(w);
+        ops.launch("layerNormForward", rows(size(rstd)), List.of(cols, eps), (graph, id, a) -> graph.task(id,
                 LayerKernels::layerNormForward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
                 a.floats(1), a.floats(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), a.floats(5), a.halves(5),
                 a.type(4), cols, eps), y, mean, rstd, x, w, bias);
@@ -145,8 +145,8 @@ final class Layers {
 
     void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd) {
         if (x.size() == 0) return;
-        int rows = x.rows();
-        int cols = x.cols();
+        int rows = size(rstd);
+        int cols = size(w);
         int adds = flag(accumulate);
         if (dw != null) {                                         // first: dx may be dy
             ops.launch("layerNormBackwardWeight", columns(cols), List.of(rows, cols), (graph, id, a) -> graph.task(id,

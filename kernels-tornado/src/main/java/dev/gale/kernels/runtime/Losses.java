@@ -1,5 +1,6 @@
 package dev.gale.kernels.runtime;
 
+import dev.gale.kernels.LookupKernels;
 import dev.gale.kernels.LossKernels;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
@@ -25,21 +26,24 @@ final class Losses {
         DType dtype = products.prefersBf16(x, w) ? DType.BF16 : DType.F32;
         Tensor logits = ops.allocate("logits", dtype, shapes.get(0));
         Tensor hidden = ops.allocate("trained rows", dtype, shapes.get(1));
+        Tensor wanted = shapes.size() > 2 ? ops.allocate("wanted logits", dtype, shapes.get(2)) : null;
         Tensor losses = ops.allocate("losses", DType.F32, Shape.of(2, logits.rows()));
         int chunks = Math.ceilDiv(rows, logits.rows());
         for (int i = 0; i < chunks; i++) {
             int from = (int) ((long) rows * i / chunks);
             int count = (int) ((long) rows * (i + 1) / chunks) - from;
             chunk(stats, slice(tokenLoss, from, count), slice(dx, from, count), dw, dBias, slice(x, from, count), w, bias,
-                    slice(targets, from, count), first(logits, count), first(hidden, count), losses, gradScale, spec);
+                    slice(targets, from, count), first(logits, count), first(hidden, count), first(wanted, count),
+                    losses, gradScale, spec);
         }
         ops.release(losses);
+        if (wanted != null) ops.release(wanted);
         ops.release(hidden);
         ops.release(logits);
     }
 
     private void chunk(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w, Tensor bias,
-                       Tensor targets, Tensor logits, Tensor hidden, Tensor losses, Tensor gradScale,
+                       Tensor targets, Tensor logits, Tensor hidden, Tensor wanted, Tensor losses, Tensor gradScale,
                        CrossEntropySpec spec) {
         masked(hidden, x, targets);
         if (bias != null) products.forward(logits, hidden, w, bias, null, null);
@@ -49,7 +53,9 @@ final class Losses {
         ops.launch("addLosses", Grid.groups(2, LossKernels.GROUP), List.of(count), (graph, id, a) -> graph.task(id,
                 LossKernels::addLosses, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), count), stats, losses);
         if (dBias != null) ops.columnSum(dBias, logits);
-        if (dw != null) products.matmul(dw, new Products.Operand(logits, true), new Products.Operand(hidden, false), 1f, true);
+        if (dw != null && wanted != null) columns(wanted, logits, spec.rows());
+        Tensor dLogits = wanted == null ? logits : wanted;
+        if (dw != null) products.matmul(dw, new Products.Operand(dLogits, true), new Products.Operand(hidden, false), 1f, true);
         if (dx == null) return;
         products.matmul(dx, new Products.Operand(logits, false), new Products.Operand(w, false), 1f, false);
         masked(dx, dx, targets);                                   // a weight that is not finite must not reach rows not trained
@@ -90,6 +96,15 @@ final class Losses {
         ops.launch("maskedRows", Grid.threads((long) rows * cols, LossKernels.GROUP), List.of(rows, cols),
                 (graph, id, a) -> graph.task(id, LossKernels::maskedRows, a.context(), a.table(), a.slot(), a.floats(0),
                         a.halves(0), a.floats(1), a.halves(1), a.ints(2), yType, xType, rows, cols), y, x, targets);
+    }
+
+    private void columns(Tensor y, Tensor x, Tensor ids) {
+        int n = Math.toIntExact(y.size());
+        int count = y.cols();
+        int cols = x.cols();
+        ops.launch("gatherColumns", Grid.threads(n, LossKernels.GROUP), List.of(n, count, cols),
+                (graph, id, a) -> graph.task(id, LookupKernels::gatherColumns, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.halves(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), n, count, cols), y, x, ids);
     }
 
     private Tensor slice(Tensor tensor, int from, int count) {

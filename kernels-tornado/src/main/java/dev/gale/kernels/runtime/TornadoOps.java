@@ -308,7 +308,9 @@ public final class TornadoOps extends DeviceOps {
     public void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w,
                                   Tensor mean, Tensor rstd) {
         LayerChecks.layerNormBackward(dx, dw, dBias, dy, x, w, mean, rstd);
-        if (dBias != null) columnSum(dBias, dy);                  // first: dx may be dy
+        if (dBias != null) {                                      // first: dx may be dy
+            columnSum(dBias, new Tensor(dy.name(), dy.dtype(), Shape.of(size(rstd), size(w)), dy.storage()));
+        }
         layers.layerNormBackward(dx, accumulate, dw, dy, x, w, mean, rstd);
     }
 

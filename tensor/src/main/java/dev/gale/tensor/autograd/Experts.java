@@ -6,7 +6,11 @@ import dev.gale.tensor.Shape;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.RouteSpec;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /// What `F` is, for mixtures of experts. Formulas and shapes stand at `ExpertOps`.
@@ -83,31 +87,43 @@ public final class Experts {
     /// `x[j] wᵀ` with the weight of the row's expert, plus its adapter's path.
     /// Shapes: x `[N, in]`, weights `[out, in]`, the result `[N, out]`.
     ///
-    /// @param adapters one per expert, null for those without; alike in rank, scale and dropout, without bias and magnitude
+    /// @param adapters one per expert, null for those without; none has a magnitude, and all or none a bias. Those that are
+    ///                 alike in rank, scale and dropout are multiplied together
     /// @param rng      state of the random numbers; may be null when no adapter has dropout
     public static Tensor linear(Tape tape, Tensor x, List<Parameter> weights, List<Adapter> adapters, Order order, Tensor rng) {
         String name = weights.getFirst().name();
         Tensor y = tape.allocate(name + " output", Shape.of(x.rows(), weights.getFirst().value().rows()));     // [N, out]
-        Adapter any = adapters.stream().filter(Objects::nonNull).findFirst().orElse(null);
-        if (any == null) return tape.run(new GroupedLinear(y, x, weights, order.offsets, null));
-        requireAlike(adapters, any);
-        Tensor low = tape.allocate(any.a().name() + " output", DType.F32, Shape.of(x.rows(), any.a().value().rows()));
-        boolean dropping = tape.isTraining() && any.dropout() > 0;
-        Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;                    // [N, in]
-        tape.run(new GroupedLinear(y, x, weights, order.offsets, new GroupedLinear.Side(adapters, low, dropped, rng)));
-        if (dropping) tape.done(dropped);
-        tape.done(low);
+        List<GroupedLinear.Side> sides = new ArrayList<>();
+        for (List<Adapter> alike : alike(adapters)) sides.add(side(tape, x, alike, rng));
+        tape.run(new GroupedLinear(y, x, weights, order.offsets, sides));
+        for (GroupedLinear.Side side : sides) {
+            if (side.dropped() != null) tape.done(side.dropped());
+            if (side.ones() != null) tape.done(side.ones());
+            tape.done(side.low());
+        }
         return y;
     }
 
-    private static void requireAlike(List<Adapter> adapters, Adapter any) {
-        for (Adapter adapter : adapters) {
+    private static GroupedLinear.Side side(Tape tape, Tensor x, List<Adapter> adapters, Tensor rng) {
+        Adapter any = adapters.stream().filter(Objects::nonNull).findFirst().orElseThrow();
+        Tensor low = tape.allocate(any.a().name() + " output", DType.F32, Shape.of(x.rows(), any.a().value().rows())); // [N, R]
+        boolean dropping = tape.isTraining() && any.dropout() > 0;
+        Tensor dropped = dropping ? tape.allocate("dropped " + x.name(), x.shape()) : null;                    // [N, in]
+        Tensor ones = any.bias() == null ? null : tape.allocate("ones", DType.F32, Shape.of(x.rows(), 1));     // [N, 1]
+        return new GroupedLinear.Side(adapters, low, dropped, ones, rng);
+    }
+
+    /// For each rank, scale and dropout the adapters that have it, null in the places of others.
+    private static List<List<Adapter>> alike(List<Adapter> adapters) {
+        record Kind(Shape down, float scale, float dropout) {}
+        Map<Kind, List<Adapter>> byKind = new LinkedHashMap<>();
+        for (int e = 0; e < adapters.size(); e++) {
+            Adapter adapter = adapters.get(e);
             if (adapter == null) continue;
-            boolean alike = adapter.scale() == any.scale() && adapter.dropout() == any.dropout()
-                    && adapter.a().value().shape().equals(any.a().value().shape());
-            if (!alike || adapter.bias() != null || adapter.magnitude() != null) {
-                throw new IllegalArgumentException("the adapters of experts must be alike and plain: " + adapter.a().name());
-            }
+            if (adapter.magnitude() != null) throw new IllegalArgumentException(adapter.a() + " may have no magnitude");
+            Kind kind = new Kind(adapter.a().value().shape(), adapter.scale(), adapter.dropout());
+            byKind.computeIfAbsent(kind, k -> new ArrayList<>(Collections.nCopies(adapters.size(), null))).set(e, adapter);
         }
+        return List.copyOf(byKind.values());
     }
 }

@@ -34,6 +34,15 @@ public final class F {
         return y;
     }
 
+    /// As `embedding`, of a table of which some rows learn.
+    ///
+    /// @param rows  `[n, D]`, which the table has
+    /// @param slots I32 `[M]`, which of them each id means, or -1
+    public static Tensor embedding(Tape tape, Parameter table, Tensor ids, Parameter rows, Tensor slots) {
+        Tensor y = tape.allocate("embedding", Shape.of(Math.toIntExact(ids.size()), table.value().cols()));    // [M, D]
+        return tape.run(new PartlyTrainedEmbedding(y, table, ids, rows, slots));
+    }
+
     /// RMSNorm of x `[M, D]`.
     public static Tensor rmsNorm(Tape tape, Tensor x, Parameter weight, float eps) {
         return rmsNorm(tape, x, weight, eps, 0f);
@@ -49,11 +58,12 @@ public final class F {
         return y;
     }
 
-    /// LayerNorm of x `[M, D]`.
+    /// LayerNorm of each D elements of a row of x `[M, n * D]`.
     public static Tensor layerNorm(Tape tape, Tensor x, Parameter weight, Parameter bias, float eps) {
-        Tensor y = tape.allocate(weight.name() + " output", x.shape());                                        // [M, D]
-        Tensor mean = tape.allocate("mean", DType.F32, Shape.of(x.rows()));                                    // [M]
-        Tensor rstd = tape.allocate("rstd", DType.F32, Shape.of(x.rows()));                                    // [M]
+        int rows = Math.toIntExact(x.size() / weight.value().size());
+        Tensor y = tape.allocate(weight.name() + " output", x.shape());                                        // [M, n*D]
+        Tensor mean = tape.allocate("mean", DType.F32, Shape.of(rows));                                        // [M * n]
+        Tensor rstd = tape.allocate("rstd", DType.F32, Shape.of(rows));                                        // [M * n]
         tape.run(new LayerNorm(y, mean, rstd, x, weight, bias, eps));
         tape.done(mean);
         tape.done(rstd);
@@ -173,8 +183,16 @@ public final class F {
     /// @param gradScale F32 `[1]` or null
     public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight, Parameter bias,
             Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+        linearCrossEntropy(tape, stats, tokenLoss, x, weight, weight, bias, targets, gradScale, spec);
+    }
+
+    /// The same, where some rows of the head learn apart from it.
+    ///
+    /// @param learns `[n, D]`, which stand in the weight in the spec's rows; or the weight
+    public static void linearCrossEntropy(Tape tape, Tensor stats, Tensor tokenLoss, Tensor x, Parameter weight,
+            Parameter learns, Parameter bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         Tensor dx = tape.wantsGradient(x) ? tape.rootGradient(x) : null;
-        Tensor dw = tape.isRecording() && weight.trainable() ? weight.grad(tape.ops()) : null;
+        Tensor dw = tape.isRecording() && learns.trainable() ? learns.grad(tape.ops()) : null;
         Tensor dBias = tape.isRecording() && bias != null && bias.trainable() ? bias.grad(tape.ops()) : null;
         tape.ops().linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, weight.value(), bias == null ? null : bias.value(),
                 targets, gradScale, spec);

@@ -61,23 +61,26 @@ final class CrossEntropy {
         List<Shape> shapes = spec.scratch(x, w);
         Tensor logits = ops.allocate("logits", DType.F32, shapes.get(0));
         Tensor hidden = ops.allocate("trained rows", DType.F32, shapes.get(1));
+        Tensor wanted = shapes.size() > 2 ? ops.allocate("wanted logits", DType.F32, shapes.get(2)) : null;
         int chunks = trained.length == 0 ? 0 : Math.ceilDiv(trained.length, logits.rows());
         for (int i = 0; i < chunks; i++) {
             int from = (int) ((long) trained.length * i / chunks);
             int rows = (int) ((long) trained.length * (i + 1) / chunks) - from;
-            chunk(first(logits, rows), first(hidden, rows), from, dx, dw, dBias, x);
+            chunk(first(logits, rows), first(hidden, rows), first(wanted, rows), from, dx, dw, dBias, x);
         }
+        if (wanted != null) ops.release(wanted);
         ops.release(hidden);
         ops.release(logits);
         report(stats, tokenLoss);
     }
 
-    /// The first rows of a matrix.
+    /// The first rows of a matrix; null stays so.
     private static Tensor first(Tensor matrix, int rows) {
+        if (matrix == null) return null;
         return new Tensor(matrix.name(), DType.F32, Shape.of(rows, matrix.cols()), matrix.storage());
     }
 
-    private void chunk(Tensor logits, Tensor hidden, int from, Tensor dx, Tensor dw, Tensor dBias, Tensor x) {
+    private void chunk(Tensor logits, Tensor hidden, Tensor wanted, int from, Tensor dx, Tensor dw, Tensor dBias, Tensor x) {
         int width = w.cols();
         team.rows(hidden.rows(), width, (r, scratch) -> {
             float[] row = scratch.get(Use.A, width);
@@ -89,13 +92,27 @@ final class CrossEntropy {
         boolean backward = dx != null || dw != null || dBias != null;
         team.rows(logits.rows(), w.rows(), (r, scratch) -> row(logits, r, trained[from + r], backward, scratch));
         if (dBias != null) addColumnSums(dBias, logits);
-        if (dw != null) gemm.run(dw, Start.OLD, new Term(new Operand(logits, true), new Operand(hidden, false), gradScale));
+        if (dw != null && wanted != null) pick(wanted, logits);
+        Tensor dLogits = wanted == null ? logits : wanted;
+        if (dw != null) gemm.run(dw, Start.OLD, new Term(new Operand(dLogits, true), new Operand(hidden, false), gradScale));
         if (dx == null) return;
         gemm.run(hidden, Start.ZERO, new Term(new Operand(logits, false), new Operand(w, false), gradScale));
         team.rows(hidden.rows(), width, (r, scratch) -> {
             float[] row = scratch.get(Use.A, width);
             Lanes.load(row, 0, hidden, (long) r * width, width);
             Lanes.store(dx, (long) trained[from + r] * width, row, 0, width);
+        });
+    }
+
+    /// The columns of some rows of w.
+    private void pick(Tensor wanted, Tensor logits) {
+        int[] ids = ops.toInts(spec.rows());
+        for (int id : ids) Objects.checkIndex(id, w.rows());
+        team.rows(logits.rows(), ids.length, (r, scratch) -> {
+            for (int i = 0; i < ids.length; i++) {
+                float value = Convert.get(logits.segment(), DType.F32, (long) r * w.rows() + ids[i]);
+                Convert.set(wanted.segment(), DType.F32, (long) r * ids.length + i, value);
+            }
         });
     }
 

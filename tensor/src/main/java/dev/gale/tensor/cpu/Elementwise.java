@@ -126,11 +126,12 @@ final class Elementwise {
     /// Threads share the columns, so that each row of the table is summed in order of ids.
     void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids) {
         int cols = dy.cols();
-        for (int r = 0; r < dy.rows(); r++) Objects.checkIndex(Convert.getInt(ids.segment(), r), dTable.rows());
+        for (int r = 0; r < dy.rows(); r++) Objects.checkIndex(Convert.getInt(ids.segment(), r) + 1, dTable.rows() + 1);
         team.columns(cols, dy.rows(), (from, to, scratch) -> {
             float[] total = scratch.get(Use.A, Team.BLOCK);
             float[] row = scratch.get(Use.B, Team.BLOCK);
             for (int r = 0; r < dy.rows(); r++) {
+                if (Convert.getInt(ids.segment(), r) < 0) continue;
                 long at = (long) Convert.getInt(ids.segment(), r) * cols + from;
                 Lanes.load(total, 0, dTable, at, to - from);
                 Lanes.load(row, 0, dy, (long) r * cols + from, to - from);

@@ -35,11 +35,11 @@ final class LayerNorms {
     }
 
     void forward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
-        int cols = x.cols();
+        int cols = Math.toIntExact(w.size());
         int padded = Lanes.roundUp(cols);
         float[] weights = vector(w);
         float[] shifts = vector(bias);
-        team.rows(x.rows(), cols, (r, scratch) -> {
+        team.rows(Math.toIntExact(mean.size()), cols, (r, scratch) -> {
             float[] values = scratch.get(Use.A, padded);
             float[] one = scratch.get(Use.B, Lanes.WIDTH);
             row(values, x, r, cols);
@@ -62,10 +62,10 @@ final class LayerNorms {
                   Tensor rstd) {
         if (dw != null || dBias != null) parameterGradients(dw, dBias, dy, x, mean, rstd);
         if (dx == null) return;
-        int cols = x.cols();
+        int cols = Math.toIntExact(w.size());
         int padded = Lanes.roundUp(cols);
         float[] weights = vector(w);
-        team.rows(x.rows(), cols, (r, scratch) -> {
+        team.rows(Math.toIntExact(mean.size()), cols, (r, scratch) -> {
             float[] values = scratch.get(Use.A, padded);
             float[] upstream = scratch.get(Use.B, padded);
             float[] before = scratch.get(Use.C, padded);
@@ -95,8 +95,9 @@ final class LayerNorms {
     }
 
     private void parameterGradients(Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor mean, Tensor rstd) {
-        int cols = x.cols();
-        team.columns(cols, x.rows(), (from, to, scratch) -> {
+        int rows = Math.toIntExact(mean.size());
+        int cols = x.size() == 0 ? 0 : Math.toIntExact(x.size() / rows);
+        team.columns(cols, rows, (from, to, scratch) -> {
             int count = to - from;
             float[] sums = scratch.get(Use.A, 2 * Team.BLOCK);
             float[] values = scratch.get(Use.B, Team.BLOCK);
@@ -104,7 +105,7 @@ final class LayerNorms {
             float[] one = scratch.get(Use.D, Lanes.WIDTH);
             if (dw != null) Lanes.load(sums, 0, dw, from, count);
             if (dBias != null) Lanes.load(sums, Team.BLOCK, dBias, from, count);
-            for (int r = 0; r < x.rows(); r++) {
+            for (int r = 0; r < rows; r++) {
                 float center = load(mean, r, one);
                 float inverse = load(rstd, r, one);
                 Lanes.load(values, 0, x, (long) r * cols + from, count);

@@ -284,7 +284,7 @@ public final class Checks {
         }
     }
 
-    private static void norms(String op, Tensor x, Tensor w, Tensor rstd) {
+    static void norms(String op, Tensor x, Tensor w, Tensor rstd) {
         floating(op, "w", w);
         if (w.size() == 0 || x.cols() % w.size() != 0) throw wrong(op, "w must divide the columns of x", "w", w, "x", x);
         f32Vector(op, "rstd", rstd, Math.toIntExact(x.size() / w.size()), "x", x);

@@ -36,10 +36,13 @@ public final class LayerChecks {
         floating(op, "y", y);
         floating(op, "x", x);
         alike(op, "y", y, "x", x);
-        vector(op, "w", w, x.cols(), "x", x);
-        vector(op, "bias", bias, x.cols(), "x", x);
-        f32Vector(op, "mean", mean, x.rows(), "x", x);
-        f32Vector(op, "rstd", rstd, x.rows(), "x", x);
+        layerNorms(op, x, w, mean, rstd);
+        vector(op, "bias", bias, Math.toIntExact(w.size()), "w", w);
+    }
+
+    private static void layerNorms(String op, Tensor x, Tensor w, Tensor mean, Tensor rstd) {
+        Checks.norms(op, x, w, rstd);
+        f32Vector(op, "mean", mean, Math.toIntExact(rstd.size()), "x", x);
     }
 
     public static void layerNormBackward(Tensor dx, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w, Tensor mean,
@@ -48,11 +51,9 @@ public final class LayerChecks {
         floating(op, "dy", dy);
         floating(op, "x", x);
         alike(op, "dy", dy, "x", x);
-        vector(op, "w", w, x.cols(), "x", x);
-        f32Vector(op, "mean", mean, x.rows(), "x", x);
-        f32Vector(op, "rstd", rstd, x.rows(), "x", x);
-        if (dw != null) f32Vector(op, "dw", dw, x.cols(), "x", x);
-        if (dBias != null) f32Vector(op, "dBias", dBias, x.cols(), "x", x);
+        layerNorms(op, x, w, mean, rstd);
+        if (dw != null) f32Vector(op, "dw", dw, Math.toIntExact(w.size()), "w", w);
+        if (dBias != null) f32Vector(op, "dBias", dBias, Math.toIntExact(w.size()), "w", w);
         if (dx == null) return;
         floating(op, "dx", dx);
         alike(op, "dx", dx, "x", x);
@@ -70,7 +71,8 @@ public final class LayerChecks {
         if (stats.size() != 2) throw wrong(op, "stats must have 2 elements", "stats", stats);
         if (tokenLoss != null) f32Vector(op, "tokenLoss", tokenLoss, x.rows(), "x", x);
         if (gradScale != null) f32Vector(op, "gradScale", gradScale, 1, "x", x);
-        if (dw != null) sameF32(op, "dw", dw, "w", w);
+        if (dw != null && spec.rows() == null) sameF32(op, "dw", dw, "w", w);
+        if (dw != null && spec.rows() != null) rowsOfHead(op, dw, w, spec.rows());
         if (bias != null) vector(op, "bias", bias, w.rows(), "w", w);
         if (bias != null && spec.scale() != 1) throw wrong(op, "with a bias scale must be 1, not " + spec.scale(), "bias", bias);
         if (dBias != null) f32Vector(op, "dBias", dBias, w.rows(), "w", w);
@@ -79,5 +81,12 @@ public final class LayerChecks {
             floating(op, "dx", dx);
             sameMatrix(op, "dx", dx, "x", x);
         }
+    }
+
+    private static void rowsOfHead(String op, Tensor dw, Tensor w, Tensor rows) {
+        dtype(op, "rows", rows, DType.I32);
+        dtype(op, "dw", dw, DType.F32);
+        if (dw.rows() != rows.size()) throw wrong(op, "dw must have one row for each of rows", "dw", dw, "rows", rows);
+        if (dw.cols() != w.cols()) throw wrong(op, "widths differ", "dw", dw, "w", w);
     }
 }

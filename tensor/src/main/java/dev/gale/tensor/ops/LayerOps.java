@@ -16,7 +16,7 @@ public interface LayerOps {
     void copyColumns(Tensor dst, Tensor src, Columns columns, boolean accumulate);
 
     /// `y[r,c] = (x[r,c] - mean[r]) * rstd[r] * w[c] + bias[c]`, `rstd[r] = 1 / sqrt(mean_c((x[r,c] - mean[r])^2) + eps)`.
-    /// Shapes: x, y `[M, D]`, w, bias `[D]`, mean, rstd F32 `[M]`, kept for backward. Writes: `=`.
+    /// Shapes: x, y `[M, n * D]`, seen as `[M * n, D]`, w, bias `[D]`, mean, rstd F32 `[M * n]`, for backward. Writes: `=`.
     /// Source: Ba et al. 2016, arXiv 1607.06450.
     void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps);
 

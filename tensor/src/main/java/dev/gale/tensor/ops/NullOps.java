@@ -374,8 +374,8 @@ public final class NullOps extends CountingOps {
         LayerChecks.linearCrossEntropy(stats, tokenLoss, dx, dw, dBias, x, w, bias, targets, gradScale, spec);
         List<Tensor> scratch = spec.scratch(x, w).stream().map(shape -> allocate("scratch", DType.F32, shape)).toList();
         scratch.reversed().forEach(this::release);
-        int products = 1 + (dx == null ? 0 : 1) + (dw == null ? 0 : 1);
-        count("linearCrossEntropy", products * 2 * trainedRows(x, targets) * w.size(),
+        long multiplied = w.size() * (dx == null ? 1 : 2) + (dw == null ? 0 : dw.size());
+        count("linearCrossEntropy", 2 * trainedRows(x, targets) * multiplied,
                 result(stats, true) + result(dw, true) + result(dBias, true) + bytes(tokenLoss, dx, x, w, bias, targets));
     }
 

@@ -3,6 +3,7 @@ package dev.gale.tensor.ops;
 import static dev.gale.tensor.ops.ReferenceOps.load;
 import static dev.gale.tensor.ops.ReferenceOps.store;
 
+import dev.gale.tensor.Convert;
 import dev.gale.tensor.Tensor;
 import java.util.Objects;
 
@@ -49,8 +50,17 @@ final class ReferenceCrossEntropy {
         store(stats, totals, true);
         if (tokenLoss != null) store(tokenLoss, losses, false);
         if (dx != null) store(dx, inputGrad, false);
-        if (dw != null) store(dw, weightGrad, true);
+        if (dw != null) store(dw, spec.rows() == null ? weightGrad : chosen(weightGrad), true);
         if (dBias != null) store(dBias, biasGrad, true);
+    }
+
+    private double[] chosen(double[] weightGrad) {
+        double[] some = new double[Math.toIntExact(spec.rows().size()) * width];
+        for (int i = 0; i < some.length; i++) {
+            int row = Objects.checkIndex(Convert.getInt(spec.rows().segment(), i / width), vocab);
+            some[i] = weightGrad[row * width + i % width];
+        }
+        return some;
     }
 
     private double[] logits(int r) {

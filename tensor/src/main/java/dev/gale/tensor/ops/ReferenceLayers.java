@@ -73,12 +73,12 @@ final class ReferenceLayers {
     }
 
     static void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
-        int width = x.cols();
+        int width = Math.toIntExact(w.size());
         double[] values = load(x);
         double[] weight = load(w);
         double[] shift = load(bias);
-        double[] means = new double[x.rows()];
-        double[] scales = new double[x.rows()];
+        double[] means = new double[Math.toIntExact(x.size() / width)];
+        double[] scales = new double[Math.toIntExact(x.size() / width)];
         for (int r = 0; r < means.length; r++) {
             double squares = 0;
             for (int c = 0; c < width; c++) means[r] += values[r * width + c] / width;
@@ -95,7 +95,7 @@ final class ReferenceLayers {
 
     static void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dBias, Tensor dy, Tensor x, Tensor w,
                                   Tensor mean, Tensor rstd) {
-        int width = x.cols();
+        int width = Math.toIntExact(w.size());
         double[] normed = load(x);
         double[] upstream = load(dy);
         double[] weight = load(w);

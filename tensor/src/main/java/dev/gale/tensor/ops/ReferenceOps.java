@@ -103,7 +103,9 @@ public final class ReferenceOps extends HostOps {
         double[] total = load(dTable);
         double[] share = load(dy);
         for (int i = 0; i < dy.rows(); i++) {
-            int to = Objects.checkIndex(Convert.getInt(ids.segment(), i), dTable.rows()) * width;
+            int id = Convert.getInt(ids.segment(), i);
+            if (id == -1) continue;
+            int to = Objects.checkIndex(id, dTable.rows()) * width;
             for (int c = 0; c < width; c++) total[to + c] += share[i * width + c];
         }
         store(dTable, total, false);

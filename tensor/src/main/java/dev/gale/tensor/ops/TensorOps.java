@@ -198,7 +198,7 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
     /// Throws: IndexOutOfBoundsException on implementations that can see ids on the host.
     void gatherRows(Tensor y, Tensor table, Tensor ids);
 
-    /// `table[ids[i]] += dy[i]`, in order of i for each row. Shapes as `gatherRows`; dTable F32.
+    /// `table[ids[i]] += dy[i]`, in order of i for each row; an id of -1 names no row. Shapes as `gatherRows`; dTable F32.
     void scatterAddRows(Tensor dTable, Tensor dy, Tensor ids);
 
     // ---- matrix products ----
@@ -301,7 +301,7 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
     /// For rows with target t >= 0: `z = softcap(scale * x wᵀ + bias)`, loss = `logsumexp(z) - z[t]`; rows with target
     /// `CrossEntropySpec.IGNORE` contribute nothing (their dx is 0).
     /// Shapes: x `[M, D]`, w `[V, D]`, bias `[V]`, targets I32 `[M]`, stats F32 `[2]`, tokenLoss F32 `[M]`, dx `[M, D]`, dw
-    /// F32 `[V, D]`, dBias F32 `[V]`.
+    /// F32 `[V, D]`, or of the spec's rows `[n, D]`, dBias F32 `[V]`.
     /// Writes: `stats[0] +=` sum of losses, `stats[1] +=` number of rows whose largest logit is the target (first one
     /// on ties); `tokenLoss =` each row's loss, 0 when ignored; `dx =`, `dw +=` and `dBias +=` the gradient of the *sum* of
     /// losses. tokenLoss, bias, dx, dw and dBias may be null; with a bias scale is 1.

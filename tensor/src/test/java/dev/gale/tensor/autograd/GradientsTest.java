@@ -125,6 +125,14 @@ class GradientsTest {
     }
 
     @Test
+    void layerNormOfPartsOfRows() {
+        Parameter x = trainable("x", 3, 8);
+        Parameter w = trainable("w", 4);
+        Parameter bias = trainable("bias", 4);
+        GradCheck.ofOutput(ops, List.of(x, w, bias), tape -> F.layerNorm(tape, rows(tape, x), w, bias, 0.1f));
+    }
+
+    @Test
     void scaledAndAddedScaled() {
         Parameter a = trainable("a", 3, 4);
         Parameter b = trainable("b", 3, 4);

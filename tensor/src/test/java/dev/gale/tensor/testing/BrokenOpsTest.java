@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.gale.tensor.DType;
 import dev.gale.tensor.Shape;
+import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
@@ -13,6 +14,7 @@ import dev.gale.tensor.ops.LowRankGrads;
 import dev.gale.tensor.ops.Quantized8;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
+import java.lang.foreign.Arena;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.function.Consumer;
@@ -72,6 +74,15 @@ class BrokenOpsTest {
     private static final UnaryOperator<Object> NEGATED = value -> !(boolean) value;
     private static final double SLIGHTLY = 1 + 1e-4;
 
+    /// Of the first rows instead of the chosen ones.
+    private static Object[] ofOtherRows(Object[] arguments) {
+        Object[] changed = arguments.clone();
+        CrossEntropySpec spec = (CrossEntropySpec) changed[arguments.length - 1];
+        Tensor first = new Tensor("rows", DType.I32, Shape.of(3), new Storage.Host(Arena.ofAuto().allocate(12, 4)));
+        changed[arguments.length - 1] = spec.ofRows(first);
+        return changed;
+    }
+
     static Stream<Arguments> wrongImplementations() {
         return Stream.of(
                 broken("scaled by a little", "addScaled", times(2, SLIGHTLY), c -> c.addScaledAccumulates(7)),
@@ -125,6 +136,8 @@ class BrokenOpsTest {
                         c -> c.attentionForwardSeesItsRange(AttentionContract.Layout.SOFTCAPPED)),
                 broken("scaled by a little", "linearCrossEntropy", with(7, BrokenOpsTest::scaledLoss), c -> loss(c)),
                 broken("without dw", "linearCrossEntropy", with(3, w -> null), c -> loss(c)),
+                broken("of other rows", "linearCrossEntropy", BrokenOpsTest::ofOtherRows,
+                        c -> c.crossEntropyTakesTheGradientOfSomeRows(3, 7, 5, DType.F32, 2)),
                 broken("without token losses", "linearCrossEntropy", with(1, w -> null), c -> loss(c)),
                 broken("with another k", "balanceBackward", with(5, k -> (int) k + 1), c -> c.balanceBackwardMatches(33, 64, 6, true)),
                 broken("that overwrites", "balanceBackward", with(6, NEGATED), c -> c.balanceBackwardMatches(33, 64, 6, true)),

@@ -132,6 +132,14 @@ public interface ElementwiseContract extends Trials {
     }
 
     @Test
+    default void scatterLeavesOutRowsWithoutAnId() {
+        int[] ids = ids(20, 4, 3);
+        for (int i = 0; i < ids.length; i += 3) ids[i] = -1;
+        assertSums(new Trial((ops, t) -> ops.scatterAddRows(t.get("dTable"), t.get("dy"), t.get("ids")))
+                .inout("dTable", uniform(4 * 7, 1), 4, 7).input("dy", uniform(20 * 7, 2), 20, 7).ints("ids", ids), 21);
+    }
+
+    @Test
     default void lookupsSpreadNaN() {
         new Trial((ops, t) -> {
             ops.gatherRows(t.get("y"), t.get("table"), t.get("ids"));

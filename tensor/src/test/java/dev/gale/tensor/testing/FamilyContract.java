@@ -14,6 +14,7 @@ import dev.gale.tensor.ops.Activation;
 import dev.gale.tensor.ops.AttentionSpec;
 import dev.gale.tensor.ops.Columns;
 import dev.gale.tensor.ops.TensorOps;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -131,6 +132,36 @@ public interface FamilyContract extends Trials {
             fill(sums, (rows + 4) * ULP * (1 + 5 * rows));
             compare(layerNormBackward(rows, cols, accumulate)).within("dx", dx).within("dw", sums).within("dBias", sums);
         }
+    }
+
+    /// As rows of their own: the heads of attention.
+    @Test
+    default void layerNormOfPartsOfRowsEqualsThatOfRows() {
+        int rows = 5;
+        int parts = 3;
+        int cols = 20;
+        float[] x = uniform(rows * parts * cols, 1);
+        float[] dy = uniform(rows * parts * cols, 2);
+        Trial.Outputs whole = layerNormOf(x, dy, rows * parts, cols, cols);
+        Trial.Outputs inParts = layerNormOf(x, dy, rows, parts * cols, cols);
+        for (String name : List.of("y", "mean", "rstd", "dx", "dw", "dBias")) {
+            TensorAssert.assertEqual(name, whole.get(name), inParts.get(name));
+        }
+    }
+
+    private Trial.Outputs layerNormOf(float[] x, float[] dy, int rows, int cols, int width) {
+        Trial trial = new Trial((ops, t) -> {
+            ops.layerNormForward(t.get("y"), t.get("mean"), t.get("rstd"), t.get("x"), t.get("w"), t.get("bias"), 1e-5f);
+            ops.layerNormBackward(t.get("dx"), false, t.get("dw"), t.get("dBias"), t.get("dy"), t.get("x"), t.get("w"),
+                    t.get("mean"), t.get("rstd"));
+        }).output("y", rows, cols).output("mean", x.length / width).output("rstd", x.length / width).output("dx", rows, cols)
+                .inout("dw", uniform(width, 3), width).inout("dBias", uniform(width, 4), width).input("x", x, rows, cols)
+                .input("dy", dy, rows, cols).input("w", uniform(width, 5), width).input("bias", uniform(width, 6), width);
+        double[] bound = new double[x.length];
+        fill(bound, 1e-3);
+        double[] sums = new double[width];
+        fill(sums, 1e-3);
+        return compare(trial).within("y", bound).within("dx", bound).within("dw", sums).within("dBias", sums).got();
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.gale.tensor.testing;
 import static dev.gale.tensor.testing.Fixtures.ids;
 import static dev.gale.tensor.testing.Fixtures.uniform;
 import static dev.gale.tensor.testing.Trials.times;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.DType;
 import dev.gale.tensor.ops.CrossEntropySpec;
@@ -39,6 +40,35 @@ public interface LossContract extends Trials {
                 uniform(vocab * width, 4), targets(rows, vocab), spec);
         compare(crossEntropy(rows, vocab, width, dtype, spec)).within("tokenLoss", bounds.tokenLoss())
                 .within("stats", bounds.stats()).within("dx", bounds.dx()).within("dw", bounds.dw());
+    }
+
+    /// The gradient of some rows of the head, in whatever order, is that part of the gradient of all.
+    @ParameterizedTest(name = "{0} rows, {1} x {2} {3}, chunks of {4}")
+    @CsvSource({"0,5,4,F32,8", "3,7,5,F32,2", "17,33,64,BF16,4", "33,257,129,F16,64"})
+    default void crossEntropyTakesTheGradientOfSomeRows(int rows, int vocab, int width, DType dtype, int chunk) {
+        CrossEntropySpec spec = new CrossEntropySpec(chunk, 0.5f, 1.5f);
+        int[] chosen = {vocab - 1, 0, vocab / 2};
+        CrossEntropyBounds bounds = new CrossEntropyBounds(uniform(rows * width, 1), uniform(vocab * width, 2),
+                uniform(vocab * width, 4), targets(rows, vocab), spec);
+        float[] before = uniform(vocab * width, 4);
+        float[] some = new float[3 * width];
+        double[] bound = new double[3 * width];
+        for (int i = 0; i < some.length; i++) {
+            some[i] = before[chosen[i / width] * width + i % width];
+            bound[i] = bounds.dw()[chosen[i / width] * width + i % width];
+        }
+        Trial trial = new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), null, t.get("dx"), t.get("dw"), t.get("x"),
+                t.get("w"), t.get("targets"), spec.ofRows(t.get("rows"))))
+                .inout("stats", new float[] {3, 2}, 2).output("dx", rows, width).inout("dw", some, 3, width)
+                .input("x", uniform(rows * width, 1), rows, width).input("w", dtype, uniform(vocab * width, 2), vocab, width)
+                .ints("targets", targets(rows, vocab)).ints("rows", chosen);
+        float[] all = crossEntropy(rows, vocab, width, dtype, spec).reference().get("dw");
+        Comparison made = compare(trial).within("stats", bounds.stats()).within("dx", bounds.dx()).within("dw", bound);
+        float[] got = made.got().get("dw");
+        for (int i = 0; i < got.length; i++) {
+            double want = all[chosen[i / width] * width + i % width];
+            assertTrue(Math.abs(want - got[i]) <= bound[i] + 2 * ULP, "row " + chosen[i / width] + ": " + want + ", " + got[i]);
+        }
     }
 
     /// Columns [from, to) of a matrix.

@@ -9,6 +9,7 @@ import dev.gale.peft.InitLoraWeights;
 import dev.gale.peft.LoftqConfig;
 import dev.gale.peft.LoraConfig;
 import dev.gale.peft.ModuleNames;
+import dev.gale.peft.TokenIndices;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.tensor.autograd.Checkpointing;
@@ -69,6 +70,7 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
 
     private static final RecordBinder BINDER = new RecordBinder(Map.of(
             ModuleNames.class, TrainConfig::moduleNames, InitLoraWeights.class, TrainConfig::init,
+            TokenIndices.class, TrainConfig::tokenIndices,
             LoftqConfig.class, section(LoftqConfig.DEFAULT), EvaConfig.class, section(EvaConfig.DEFAULT),
             Checkpointing.class, TrainConfig::checkpointing, OptimArgs.class, TrainConfig::optimArgs,
             RopeScaling.class, TrainConfig::ropeScaling, DataFiles.class, TrainConfig::dataFiles));
@@ -90,7 +92,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     /// The adapters, with embedding and head trained whole where tokens are added and `lora` says nothing else of them:
     /// nobody has trained their rows before.
     public LoraConfig adapters() {
-        if (!addsTokens() || lora.modulesToSave().stream().anyMatch(EMBEDDINGS::contains)) return lora;
+        boolean chosen = lora.modulesToSave().stream().anyMatch(EMBEDDINGS::contains);
+        if (!addsTokens() || chosen || !lora.trainableTokenIndices().isEmpty()) return lora;
         List<String> whole = new ArrayList<>(lora.modulesToSave());
         whole.addAll(EMBEDDINGS);
         return lora.toBuilder().modulesToSave(whole.toArray(String[]::new)).build();
@@ -260,6 +263,24 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
             names.add(text);
         }
         return ModuleNames.of(names.toArray(String[]::new));
+    }
+
+    /// A list of token ids, or such lists by module.
+    private static TokenIndices tokenIndices(String key, ConfigValue given) {
+        if (!(given.value() instanceof Map)) return new TokenIndices(tokens(key, given), Map.of());
+        Map<String, List<Integer>> byModule = new LinkedHashMap<>();
+        given.section(key).forEach((module, ids) -> byModule.put(module, tokens(key + "." + module, ids)));
+        return new TokenIndices(List.of(), byModule);
+    }
+
+    private static List<Integer> tokens(String key, ConfigValue given) {
+        List<Integer> ids = new ArrayList<>();
+        for (ConfigValue element : given.list()) {
+            boolean fits = element.value() instanceof Long id && id >= 0 && id <= Integer.MAX_VALUE;
+            if (!fits) throw element.wrong(key, "a list of token ids");
+            ids.add(((Long) element.value()).intValue());
+        }
+        return ids;
     }
 
     /// Text as Transformers takes it, or a section.

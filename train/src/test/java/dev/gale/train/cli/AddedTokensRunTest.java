@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -114,6 +115,38 @@ class AddedTokensRunTest {
         run("train", place.path("run.yaml"), "--set", "overwrite_output_dir=true", "--resume",
                 place.path("out/checkpoint-1"));
         assertArrayEquals(whole, Files.readAllBytes(place.path("out/adapter_model.safetensors")));
+    }
+
+    /// Only the rows of the tokens learn; the tables come along, since the base has none for them.
+    @Test
+    void onlyTheRowsOfTheTokensLearnWhereTheyAreNamed() throws IOException {
+        place.write("run.yaml", CONFIG.formatted(folder).replace("lora: {r: 2}",
+                "lora: {r: 2, trainable_token_indices: {embed_tokens: [320, 321], lm_head: [321]}}"));
+        run("train", place.path("run.yaml"), "--set", "save_strategy=steps", "--set", "save_steps=1");
+        Path out = place.path("out");
+        byte[] whole = Files.readAllBytes(out.resolve("adapter_model.safetensors"));
+        try (Safetensors file = Safetensors.open(out.resolve("adapter_model.safetensors"));
+             Safetensors base = Safetensors.open(place.path("model/model.safetensors"))) {
+            String path = "base_model.model.model.embed_tokens.token_adapter.";
+            assertEquals(Shape.of(2, 64), file.shape(path + "trainable_tokens_delta"));
+            assertEquals(Shape.of(1, 64), file.shape("base_model.model.lm_head.token_adapter.trainable_tokens_delta"));
+            float[] before = base.readFloats("model.embed_tokens.weight");
+            float[] after = file.readFloats(path + "base_layer.weight");
+            assertEquals((ROWS + 2) * 64, after.length);
+            assertArrayEquals(before, Arrays.copyOf(after, before.length));
+            assertNotEquals(after[64 * ROWS - 1], after[64 * (ROWS + 1)]);
+        }
+        JsonNode config = new ObjectMapper().readTree(out.resolve("adapter_config.json").toFile());
+        assertTrue(config.get("modules_to_save").isNull());
+        assertEquals("{\"embed_tokens\":[320,321],\"lm_head\":[321]}", config.get("trainable_token_indices").toString());
+        CommandRun answer = run("generate", "--model", place.path("model"), "--adapter", out, "--chat", "bought two",
+                "--max-new-tokens", 3, "--temperature", 0);
+        run("merge", "--model", place.path("model"), "--adapter", out, "--output", place.path("merged"));
+        CommandRun again = run("generate", "--model", place.path("merged"), "--chat", "bought two", "--max-new-tokens", 3,
+                "--temperature", 0);
+        assertEquals(answer.out(), again.out());
+        run("train", place.path("run.yaml"), "--set", "overwrite_output_dir=true", "--resume", place.path("out/checkpoint-1"));
+        assertArrayEquals(whole, Files.readAllBytes(out.resolve("adapter_model.safetensors")));
     }
 
     @Test

@@ -11,6 +11,7 @@ import dev.gale.peft.InitLoraWeights;
 import dev.gale.peft.LoftqConfig;
 import dev.gale.peft.LoraConfig;
 import dev.gale.peft.ModuleNames;
+import dev.gale.peft.TokenIndices;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig;
@@ -105,6 +106,14 @@ class TrainConfigTest {
         assertEquals(new EvaConfig(1.5, 0.99, true, -100, true, true),
                 parse(DATASET + "lora:\n  init_lora_weights: eva\n  eva_config: {rho: 1.5, whiten: true}\n").lora().evaConfig());
         assertTrue(parse(DATASET + "lora: {lora_bias: true}\n").lora().loraBias());
+        LoraConfig parts = parse(DATASET + "lora:\n  target_parameters: [experts.down_proj]\n"
+                + "  trainable_token_indices: [5, 7]\n").lora();
+        assertEquals(List.of("experts.down_proj"), parts.targetParameters());
+        assertEquals(TokenIndices.of(5, 7), parts.trainableTokenIndices());
+        assertEquals(new TokenIndices(List.of(), Map.of("lm_head", List.of(5))),
+                parse(DATASET + "lora: {trainable_token_indices: {lm_head: [5]}}\n").lora().trainableTokenIndices());
+        assertRefused("run.yaml, line 3: trainable_token_indices must be a list of token ids, found 'x'",
+                "lora:\n  trainable_token_indices: [x]\n");
         assertRefused("run.yaml, line 3: init_lora_weights must be true, false, gaussian, orthogonal, pissa,",
                 "lora:\n  init_lora_weights: pisa\n");
         assertRefused("run.yaml, line 4: unknown key 'lora.loftq_config.loftq_iters', did you mean 'lora.loftq_config.loftq_iter'?",
