@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /// Which rows to train on and how to read them; in YAML the `dataset` section, names in snake_case.
 ///
@@ -115,6 +116,15 @@ public record DatasetConfig(Path path, Optional<String> name, DataFiles dataFile
         if (evalPath.isEmpty() && evalSplit.isEmpty()) return Optional.empty();
         return Optional.of(new ReadOptions(evalPath.orElse(path), name, evalPath.isPresent() ? DataFiles.NONE : dataFiles,
                 evalSplit.orElse("train"), columns, where, sampleBy, maxSamples));
+    }
+
+    /// The same rows at other places.
+    ///
+    /// @param place where a file or folder is, from what the configuration says
+    public DatasetConfig located(UnaryOperator<Path> place) {
+        return new DatasetConfig(place.apply(path), name, dataFiles, split, evalPath.map(place), evalSplit, columns, where,
+                sampleBy, format, textField, promptField, completionField, template, chatTemplate, maxSamples, testSize,
+                shuffleSeed, cacheDir);
     }
 
     /// The same meaning of columns for rows of other files, all of which are read.

@@ -92,7 +92,7 @@ class RealDatasetsTest {
         Dataset gsm8k = read("data/gsm8k", 747, RowFormat.PROMPT_COMPLETION,
                 b -> b.promptField("question").completionField("answer").split("train[:10%]").evalSplit("test"));
         assertEquals(1319, gsm8k.evalRows());
-        refused("data/gsm8k", "has no split 'validation'; set dataset.split to one of: train, test", b ->
+        refused("data/gsm8k", "has no split 'validation'; choose one of: train, test", b ->
                 b.split("validation"));
         refused("data/gsm8k", "it has: question, answer", AS_IS);
     }

@@ -43,7 +43,7 @@ final class RowStudy {
         this.near = near;
         SftConfig training = SftConfig.builder().assistantOnlyLoss(options.assistantOnly()).build();
         this.encoder = tokenizer.map(loaded -> new RowEncoder(new Row(values(first.values()), first.place()),
-                DatasetConfig.of(options.file()), loaded, training));
+                DatasetConfig.of(options.rows().path()), loaded, training));
     }
 
     private static Map<String, Object> values(ObjectNode row) {

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.gale.tensor.InputException;
+import dev.gale.train.data.read.ReadOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ class CleanerTest {
         Files.write(input, List.of(lines));
         Files.deleteIfExists(folder.resolve("out.jsonl"));
         Files.deleteIfExists(folder.resolve("gone.jsonl"));
-        return new Cleaner(options).run(input, folder.resolve("out.jsonl"), folder.resolve("gone.jsonl"));
+        return new Cleaner(options).run(ReadOptions.of(input), folder.resolve("out.jsonl"), folder.resolve("gone.jsonl"));
     }
 
     private List<String> kept() throws IOException {
@@ -135,7 +136,7 @@ class CleanerTest {
         Files.writeString(folder.resolve("out2.jsonl"), "mine");
         Files.write(folder.resolve("in.jsonl"), List.of(text("a")));
         InputException e = assertThrows(InputException.class, () -> new Cleaner(options(0, PersonalData.Action.KEEP, Set.of(), 0, 0))
-                .run(folder.resolve("in.jsonl"), folder.resolve("out2.jsonl"), folder.resolve("gone.jsonl")));
+                .run(ReadOptions.of(folder.resolve("in.jsonl")), folder.resolve("out2.jsonl"), folder.resolve("gone.jsonl")));
         assertTrue(e.getMessage().contains("out2.jsonl is there already"), e.getMessage());
         assertEquals("mine", Files.readString(folder.resolve("out2.jsonl")));
         assertFalse(Files.exists(folder.resolve("gone.jsonl")));

@@ -238,7 +238,7 @@ class RowSourceTest {
         ReadOptions socratic = new ReadOptions(hub, Optional.of("socratic"), DataFiles.NONE, "train", Map.of(),
                 Optional.empty(), SampleBy.LINE, 0);
         assertEquals(List.of("s"), texts0(socratic));
-        assertTrue(refusal(split(hub, "validation")).contains("has no split 'validation'; set dataset.split to one of: "
+        assertTrue(refusal(split(hub, "validation")).contains("has no split 'validation'; choose one of: "
                 + "train, test"));
         assertTrue(refusal(new ReadOptions(hub, Optional.of("mian"), DataFiles.NONE, "train", Map.of(), Optional.empty(),
                 SampleBy.LINE, 0))

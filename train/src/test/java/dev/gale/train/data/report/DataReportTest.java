@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.InputException;
+import dev.gale.train.data.read.ReadOptions;
 import dev.gale.train.testing.TestFiles;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -32,7 +33,8 @@ class DataReportTest {
         Optional<Path> held = validation.map(rows -> folder.resolve("valid.jsonl"));
         if (held.isPresent()) Files.write(held.get(), validation.get());
         Path page = folder.resolve("page.html");
-        findings = DataReport.write(new ReportOptions(file, held, tokenizer, maxLength, false, 0.8, List.of(), 6), page);
+        findings = DataReport.write(new ReportOptions("data.jsonl", ReadOptions.of(file), held.map(ReadOptions::of), tokenizer,
+                maxLength, false, 0.8, List.of(), 6), page);
         return Files.readString(page);
     }
 
