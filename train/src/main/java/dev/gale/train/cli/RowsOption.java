@@ -15,7 +15,8 @@ final class RowsOption {
     private String split;
     @Option(names = "--name", paramLabel = "NAME", description = "Configuration of a folder or dataset that has several.")
     private String name;
-    @Option(names = "--where", paramLabel = "SQL", description = "Condition on the rows, e.g. \"length(output) > 20\"; needs DuckDB.")
+    @Option(names = "--where", paramLabel = "SQL",
+            description = "Condition on the rows, e.g. \"length(output) > 20\"; needs DuckDB.")
     private String where;
 
     /// The rows of a file, a folder, a pattern, or a dataset that was pulled.

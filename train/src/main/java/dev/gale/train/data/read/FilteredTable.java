@@ -44,7 +44,7 @@ final class FilteredTable implements TableReader {
         LocalFile copy = LocalFile.temporary(csv ? ".csv" : ".jsonl");
         Connection connection = null;
         try {
-            connection = DuckDb.open(copy.path(), "dataset.where");
+            connection = DuckDb.open(copy.path(), "a condition on rows");
             try (TableReader rows = source.open();
                  OutputStream out = new BufferedOutputStream(Files.newOutputStream(copy.path()), 1 << 16)) {
                 if (csv) writeCsv(rows, out);
