@@ -42,7 +42,8 @@ public record DatasetConfig(Path path, Optional<String> name, DataFiles dataFile
                             long shuffleSeed, Optional<Path> cacheDir) {
     /// Columns that formats read.
     private static final List<String> KNOWN_COLUMNS = List.of("text", "prompt", "completion", "instruction", "input", "output",
-            "messages", "conversations", "segments", "system", "chosen", "rejected", "label", "tools", "chat_template_kwargs");
+            "messages", "conversations", "segments", "system", "chosen", "rejected", "label", "tools", "documents",
+            "chat_template_kwargs", "input_ids", "labels", "attention_mask", "completion_mask", "assistant_masks");
 
     public DatasetConfig {
         if (maxSamples < 0) throw new InputException("dataset.max_samples must be at least 0, got " + maxSamples);

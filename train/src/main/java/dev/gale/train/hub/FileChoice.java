@@ -17,7 +17,7 @@ public final class FileChoice {
             ".npz");
     private static final List<String> TEXTS = List.of(".json", ".txt", ".jinja", ".md");
     private static final List<String> TABLES = List.of(".parquet", ".arrow", ".jsonl", ".ndjson", ".json", ".csv", ".tsv",
-            ".json.gz", ".jsonl.gz", ".csv.gz", ".json.zst", ".jsonl.zst", ".csv.zst", ".zip", ".md", ".txt");
+            ".json.gz", ".jsonl.gz", ".csv.gz", ".json.zst", ".jsonl.zst", ".csv.zst", ".md", ".txt");
     private static final String WEIGHTS = ".safetensors";
     private static final Set<String> LICENCES = Set.of("license", "notice");
 

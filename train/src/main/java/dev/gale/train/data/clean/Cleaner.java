@@ -2,6 +2,7 @@ package dev.gale.train.data.clean;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.tensor.InputException;
 import dev.gale.train.data.read.RawRow;
 import dev.gale.train.data.read.RawRows;
 import dev.gale.train.data.read.ReadOptions;
@@ -100,6 +101,10 @@ public final class Cleaner {
 
     private Judged judge(RawRow raw, NearDuplicates near) {
         ObjectNode row = raw.values();
+        if (RowText.isTokens(row) && (options.personal() != PersonalData.Action.KEEP || !options.languages().isEmpty())) {
+            throw new InputException(raw.place() + " has token ids, in which neither personal data nor languages are found; clean "
+                    + "the texts that they were made of");
+        }
         RowText text = RowText.of(row, options.columns());
         Optional<Judged> unfit = unfit(raw, text);
         if (unfit.isPresent()) return unfit.get();

@@ -59,6 +59,23 @@ class CleanerTest {
     }
 
     @Test
+    void rowsOfTokensAreComparedByTheirIds() throws IOException {
+        String ids = "{\"input_ids\": [%s]}";
+        String one = ids.formatted("5, 9, 12, 40, 41, 42, 43, 44, 45, 46, 47, 48");
+        clean(options(0.8, PersonalData.Action.KEEP, Set.of(), 1, 0), one, ids.formatted("7, 8"), one,
+                ids.formatted("5, 9, 12, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49"));
+        assertEquals(List.of(one, ids.formatted("7, 8")), kept());
+        assertEquals(List.of("exact_duplicate", "near_duplicate"), gone().stream().map(row -> row.get("reason").asText()).sorted().toList());
+        for (CleanOptions options : List.of(options(0, PersonalData.Action.MASK, Set.of(), 1, 0),
+                options(0, PersonalData.Action.KEEP, Set.of("en"), 1, 0))) {
+            Files.deleteIfExists(folder.resolve("out.jsonl"));
+            Files.deleteIfExists(folder.resolve("gone.jsonl"));
+            InputException e = assertThrows(InputException.class, () -> clean(options, one));
+            assertTrue(e.getMessage().contains("line 1 has token ids"), e.getMessage());
+        }
+    }
+
+    @Test
     void everyRemovedRowHasItsReason() throws IOException {
         String german = "Es war einmal ein kleines Dorf am Meer, in dem ein alter Fischer lebte, der jeden Morgen hinausfuhr.";
         Cleaner.Summary summary = clean(options(0.8, PersonalData.Action.REMOVE, Set.of("en"), 10, 400), text(LONG),
