@@ -33,7 +33,7 @@ class ArchitectureTest {
             "peft", List.of("dev.gale.peft", "dev.gale.nn", "dev.gale.tensor", "com.fasterxml.jackson", "org.ejml"),
             "train", List.of("dev.gale.train", "dev.gale.peft", "dev.gale.optim", "dev.gale.nn", "dev.gale.tensor",
                     "com.fasterxml.jackson", "picocli", "ai.djl.huggingface", "org.slf4j", "opennlp.tools",
-                    "org.graalvm.polyglot", "com.sun.management"),
+                    "org.graalvm.polyglot", "com.sun.management", "io.airlift.compress"),
             "bench", List.of(""));
 
     /// Packages that must not know others of their own module.

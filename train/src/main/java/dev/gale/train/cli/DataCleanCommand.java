@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -26,8 +27,10 @@ final class DataCleanCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FILE", description = "File or folder of rows, as for gale train.")
+    @Parameters(paramLabel = "FILE", description = "File or folder of rows, or org/name after gale pull --dataset.")
     private Path input;
+    @Mixin
+    private RowsOption rows;
 
     @Option(names = "--output", required = true, paramLabel = "FILE.jsonl", description = "New file for the rows that are kept.")
     private Path output;
@@ -89,7 +92,7 @@ final class DataCleanCommand implements Callable<Integer> {
                 new LinkedHashSet<>(languages), minChars, maxChars, emptyAnswers, maxSymbols, maxRepetition, maxBroken);
         Path others = removed != null ? removed
                 : output.resolveSibling(output.getFileName().toString().replaceFirst("\\.jsonl$", "") + ".removed.jsonl");
-        Cleaner.Summary summary = new Cleaner(options).run(input, output, others);
+        Cleaner.Summary summary = new Cleaner(options).run(rows.of(input), output, others);
         PrintWriter out = spec.commandLine().getOut();
         out.printf("%,12d rows read%n", summary.rows());
         for (Reason reason : Reason.values()) {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -19,8 +20,10 @@ final class DataMixCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(arity = "2..*", paramLabel = "FILE:SHARE", description = "e.g. a.jsonl:0.75 b.jsonl:0.25")
+    @Parameters(arity = "2..*", paramLabel = "FILE:SHARE", description = "e.g. a.jsonl:0.75 org/name:0.25")
     private List<String> parts;
+    @Mixin
+    private RowsOption chosen;
 
     @Option(names = "--output", required = true, paramLabel = "FILE.jsonl", description = "New file.")
     private Path output;
@@ -35,10 +38,10 @@ final class DataMixCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (rows < 0) throw new InputException("--rows must be at least 0, got " + rows);
-        List<Mixer.Taken> taken = Mixer.run(parts.stream().map(Mixer.Part::parse).toList(), output, rows, seed);
+        List<Mixer.Taken> taken = Mixer.run(parts.stream().map(part -> Mixer.Part.parse(part, chosen::of)).toList(), output, rows, seed);
         PrintWriter out = spec.commandLine().getOut();
         for (Mixer.Taken part : taken) {
-            out.printf("%,12d rows from the %,d of %s%s%n", part.rows(), part.of(), part.part().file(),
+            out.printf("%,12d rows from the %,d of %s%s%n", part.rows(), part.of(), part.part().name(),
                     part.rows() > part.of() ? ", repeated" : "");
         }
         out.printf("%,12d rows in %s%n", taken.stream().mapToLong(Mixer.Taken::rows).sum(), output);

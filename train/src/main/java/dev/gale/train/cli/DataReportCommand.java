@@ -1,5 +1,6 @@
 package dev.gale.train.cli;
 
+import dev.gale.train.data.read.ReadOptions;
 import dev.gale.train.data.report.DataReport;
 import dev.gale.train.data.report.ReportOptions;
 import java.io.PrintWriter;
@@ -10,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -22,8 +24,10 @@ final class DataReportCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FILE", description = "File or folder of rows, as for gale train.")
+    @Parameters(paramLabel = "FILE", description = "File or folder of rows, or org/name after gale pull --dataset.")
     private Path input;
+    @Mixin
+    private RowsOption rows;
 
     @Option(names = "--output", paramLabel = "FILE.html", description = "The page (default: FILE with .report.html, here).")
     private Path output;
@@ -38,6 +42,9 @@ final class DataReportCommand implements Callable<Integer> {
 
     @Option(names = "--validation", paramLabel = "FILE", description = "Rows to evaluate on, to look for in the others.")
     private Path validation;
+    @Option(names = "--validation-split", paramLabel = "SPLIT",
+            description = "Of --validation (default: train), or, without that, of FILE.")
+    private String validationSplit;
 
     @Option(names = "--assistant-only-loss", description = "Show what is learned with assistant_only_loss.")
     private boolean assistantOnly;
@@ -56,14 +63,19 @@ final class DataReportCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Path page = output != null ? output
-                : Path.of(input.getFileName().toString().replaceFirst("\\.(jsonl?|gz)(\\.gz)?$", "") + ".report.html");
-        ReportOptions options = new ReportOptions(input, Optional.ofNullable(validation), Optional.ofNullable(tokenizer), maxLength,
-                assistantOnly, nearDuplicates, columns, examples);
+                : Path.of(input.getFileName().toString().replaceFirst("\\.(jsonl?|gz|zst)(\\.(gz|zst))?$", "") + ".report.html");
+        ReportOptions options = new ReportOptions(input.getFileName().toString(), rows.of(input), validation(),
+                Optional.ofNullable(tokenizer), maxLength, assistantOnly, nearDuplicates, columns, examples);
         List<String> findings = DataReport.write(options, page);
         PrintWriter out = spec.commandLine().getOut();
         findings.forEach(out::println);
         out.println("report: " + page);
         out.flush();
         return ExitCode.OK;
+    }
+
+    private Optional<ReadOptions> validation() {
+        if (validation == null && validationSplit == null) return Optional.empty();
+        return Optional.of(rows.of(validation == null ? input : validation, validationSplit == null ? "train" : validationSplit));
     }
 }

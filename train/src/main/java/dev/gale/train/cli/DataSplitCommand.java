@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -22,8 +23,10 @@ final class DataSplitCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FILE", description = "File or folder of rows, as for gale train.")
+    @Parameters(paramLabel = "FILE", description = "File or folder of rows, or org/name after gale pull --dataset.")
     private Path input;
+    @Mixin
+    private RowsOption rows;
 
     @Option(names = "--output", required = true, paramLabel = "DIR", description = "Folder for the parts.")
     private Path output;
@@ -60,7 +63,7 @@ final class DataSplitCommand implements Callable<Integer> {
     public Integer call() {
         SplitOptions options = new SplitOptions(testSize, validationSize, Optional.ofNullable(stratify),
                 Optional.ofNullable(byTime), Optional.ofNullable(byGroup), nearDuplicates, columns, seed);
-        Splitter.Summary summary = new Splitter(options).run(input, output);
+        Splitter.Summary summary = new Splitter(options).run(rows.of(input), output);
         PrintWriter out = spec.commandLine().getOut();
         summary.rows().forEach((part, rows) -> out.printf("%,12d rows in %s%n", rows, output.resolve(part + ".jsonl")));
         summary.strata().forEach((value, rows) -> out.printf("%14s%s: %s%n", "", value, rows));

@@ -46,11 +46,12 @@ final class EvalCommand implements Callable<Integer> {
                 description = "Dense Hugging Face model folder, or org/name after gale pull.")
         private Path model;
 
-        @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT adapter folder to measure on each.")
+        @Option(names = "--adapter", paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+                description = "PEFT adapter folder, or org/name after gale pull, to measure on each.")
         private Path adapter;
 
         @Option(names = "--data", required = true, paramLabel = "FILE",
-                description = "File or folder of rows, as for gale train.")
+                description = "File or folder of rows, or org/name after gale pull --dataset.")
         private Path data;
 
         @Option(names = "--split", paramLabel = "SPLIT", defaultValue = "train",
@@ -71,7 +72,7 @@ final class EvalCommand implements Callable<Integer> {
         @Override
         public Integer call() {
             SftConfig config = SftConfig.builder().maxLength(maxLength).perDeviceEvalBatchSize(batchSize).build();
-            DatasetConfigBuilder options = DatasetConfig.builder(data).split(split);
+            DatasetConfigBuilder options = DatasetConfig.builder(HubEnvironment.rows(data)).split(split);
             if (where != null) options.where(where);
             Dataset rows = Dataset.load(options.build());
             BitsAndBytesConfig.requireDense(model);

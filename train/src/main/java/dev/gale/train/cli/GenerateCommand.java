@@ -38,7 +38,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private QuantizationOption quantization;
 
-    @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT adapter folder to put on it.")
+    @Option(names = "--adapter", paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "PEFT adapter folder, or org/name after gale pull, to put on it.")
     private Path adapter;
 
     @ArgGroup(multiplicity = "1")

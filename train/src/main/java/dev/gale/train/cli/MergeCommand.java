@@ -33,7 +33,8 @@ final class MergeCommand implements Callable<Integer> {
             description = "Hugging Face model folder, or org/name after gale pull.")
     private Path model;
 
-    @Option(names = "--adapter", required = true, paramLabel = "DIR", description = "PEFT adapter folder.")
+    @Option(names = "--adapter", required = true, paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "PEFT adapter folder, or org/name after gale pull.")
     private Path adapter;
 
     @Option(names = "--output", required = true, paramLabel = "DIR", description = "New folder for the merged model.")

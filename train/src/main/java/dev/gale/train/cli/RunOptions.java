@@ -35,6 +35,6 @@ final class RunOptions {
         List<String> all = new ArrayList<>(overrides);
         if (where != null) all.add("dataset.where='" + where.replace("'", "''") + "'");
         all.addAll(more);
-        return TrainConfig.load(config, all).withModels(HubEnvironment::model);
+        return TrainConfig.load(config, all).located(HubEnvironment::model, HubEnvironment::rows);
     }
 }

@@ -16,8 +16,8 @@ import picocli.CommandLine.Spec;
 final class TokenizeCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
-    @Option(names = "--tokenizer", required = true, paramLabel = "FILE",
-            description = "tokenizer.json, or the folder that holds it.")
+    @Option(names = "--tokenizer", required = true, paramLabel = "FILE", converter = HubEnvironment.ModelFolder.class,
+            description = "tokenizer.json, the folder that holds it, or org/name after gale pull.")
     private Path tokenizer;
 
     @Option(names = "--cases", required = true, paramLabel = "FILE.json",

@@ -33,7 +33,8 @@ final class VerifyCommand implements Callable<Integer> {
             description = "Hugging Face model folder, or org/name after gale pull.")
     private Path model;
 
-    @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT adapter folder to put on it.")
+    @Option(names = "--adapter", paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
+            description = "PEFT adapter folder, or org/name after gale pull, to put on it.")
     private Path adapter;
 
     @Option(names = "--expected", required = true, paramLabel = "FILE.safetensors",

@@ -118,12 +118,14 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
         }
     }
 
-    /// The same with other places of model and tokenizer.
+    /// The same with other places of model, tokenizer and rows.
     ///
-    /// @param place where it is, from what the file says
-    public TrainConfig withModels(UnaryOperator<Path> place) {
-        return new TrainConfig(place.apply(modelNameOrPath), tokenizerNameOrPath.map(place), torchDtype, fullFinetuning,
-                fromScratch, addTokens, addSpecialTokens, eosToken, ropeScaling, onHost, quantization, training, lora, dataset, scripts);
+    /// @param model where a model or tokenizer is, from what the file says
+    /// @param rows  where a dataset is
+    public TrainConfig located(UnaryOperator<Path> model, UnaryOperator<Path> rows) {
+        return new TrainConfig(model.apply(modelNameOrPath), tokenizerNameOrPath.map(model), torchDtype, fullFinetuning,
+                fromScratch, addTokens, addSpecialTokens, eosToken, ropeScaling, onHost, quantization, training, lora,
+                dataset.located(rows), scripts);
     }
 
     static TrainConfig parse(String text, String file, List<String> overrides) {

@@ -165,6 +165,14 @@ public final class ChatTemplate {
         return rendered != null && rendered.contains(OTHER) && !rendered.contains(PROBE);
     }
 
+    /// Whether documents are left out rather than written or refused.
+    boolean leavesOutDocuments() {
+        Sample.Chat chat = new Sample.Chat(List.of(Map.of("role", "user", "content", OTHER)), 0, null,
+                Map.of("documents", List.of(Map.of("title", PROBE, "text", PROBE))));
+        String rendered = attempt(chat);
+        return rendered != null && rendered.contains(OTHER) && !rendered.contains(PROBE);
+    }
+
     @SafeVarargs
     private static Sample.Chat probe(Map<String, Object>... messages) {
         return new Sample.Chat(List.of(messages), 0, null, Map.of());

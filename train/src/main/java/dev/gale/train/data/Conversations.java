@@ -51,13 +51,9 @@ final class Conversations {
     }
 
     /// A conversation with the tools, the system message and the variables for the template that its row has beside it.
-    @SuppressWarnings("unchecked")
     static Sample.Chat chat(Row row, List<Map<String, Object>> messages, int promptMessages) {
-        Object tools = row.values().get("tools");
-        if (tools instanceof String text) tools = text.isBlank() ? null : new Conversations(row, "tools").parse(text);
-        if (tools instanceof List<?> list && list.isEmpty()) tools = null;
-        Map<String, Object> variables = row.values().get("chat_template_kwargs") instanceof Map<?, ?> map
-                ? (Map<String, Object>) map : Map.of();
+        Object tools = TemplateColumns.tools(row);
+        Map<String, Object> variables = TemplateColumns.variables(row);
         boolean begins = row.values().get("system") instanceof String system && !system.isBlank()
                 && !"system".equals(messages.getFirst().get("role"));
         if (!begins) return new Sample.Chat(messages, promptMessages, tools, variables);
@@ -65,6 +61,15 @@ final class Conversations {
         all.add(new LinkedHashMap<>(Map.of("role", "system", "content", row.text("system"))));
         all.addAll(messages);
         return new Sample.Chat(all, promptMessages == 0 ? 0 : promptMessages + 1, tools, variables);
+    }
+
+    /// The value of a column, null when the row lacks it; text is read as JSON, as CSV has it.
+    ///
+    /// Throws InputException when text is no JSON.
+    static Object json(Row row, String column) {
+        Object value = row.values().get(column);
+        if (!(value instanceof String text)) return value;
+        return text.isBlank() ? null : new Conversations(row, column).parse(text);
     }
 
     private Object parse(String text) {

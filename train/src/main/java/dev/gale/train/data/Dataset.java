@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -20,6 +21,7 @@ import java.util.stream.Stream;
 public final class Dataset {
     private final DatasetConfig config;
     private final RowFormat format;
+    private final Set<String> columns;
     private final RowSet train;
     private final RowSet eval;
 
@@ -29,6 +31,7 @@ public final class Dataset {
         this.eval = eval;
         try (RowReader rows = train.open()) {
             Row first = rows.next();
+            this.columns = first == null ? Set.of() : Set.copyOf(first.values().keySet());
             this.format = config.format().orElseGet(() -> RowFormat.of(first, config));
         }
     }
@@ -91,7 +94,7 @@ public final class Dataset {
         FormatString template = config.template().map(FormatString::parse).orElse(null);
         ExampleEncoder encoder = new ExampleEncoder(tokenizer, format, config, options);
         return tokens(rows, tokenizer).list(List.of(options.completionOnlyLoss(), options.assistantOnlyLoss()),
-                row -> List.of(new Marked(encoder.encode(format.sample(row, config, template), row.place()), 0)))
+                row -> List.of(encoder.marked(format.sample(row, config, template), row.place())))
                 .cut(options.maxLength());
     }
 
@@ -139,6 +142,11 @@ public final class Dataset {
     /// How the rows are read.
     DatasetConfig config() {
         return config;
+    }
+
+    /// Names of the columns of the first row.
+    Set<String> columns() {
+        return columns;
     }
 
     /// What the columns mean.

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /// Which rows to train on and how to read them; in YAML the `dataset` section, names in snake_case.
 ///
@@ -41,7 +42,8 @@ public record DatasetConfig(Path path, Optional<String> name, DataFiles dataFile
                             long shuffleSeed, Optional<Path> cacheDir) {
     /// Columns that formats read.
     private static final List<String> KNOWN_COLUMNS = List.of("text", "prompt", "completion", "instruction", "input", "output",
-            "messages", "conversations", "segments", "system", "chosen", "rejected", "label", "tools", "chat_template_kwargs");
+            "messages", "conversations", "segments", "system", "chosen", "rejected", "label", "tools", "documents",
+            "chat_template_kwargs", "input_ids", "labels", "attention_mask", "completion_mask", "assistant_masks");
 
     public DatasetConfig {
         if (maxSamples < 0) throw new InputException("dataset.max_samples must be at least 0, got " + maxSamples);
@@ -115,6 +117,15 @@ public record DatasetConfig(Path path, Optional<String> name, DataFiles dataFile
         if (evalPath.isEmpty() && evalSplit.isEmpty()) return Optional.empty();
         return Optional.of(new ReadOptions(evalPath.orElse(path), name, evalPath.isPresent() ? DataFiles.NONE : dataFiles,
                 evalSplit.orElse("train"), columns, where, sampleBy, maxSamples));
+    }
+
+    /// The same rows at other places.
+    ///
+    /// @param place where a file or folder is, from what the configuration says
+    public DatasetConfig located(UnaryOperator<Path> place) {
+        return new DatasetConfig(place.apply(path), name, dataFiles, split, evalPath.map(place), evalSplit, columns, where,
+                sampleBy, format, textField, promptField, completionField, template, chatTemplate, maxSamples, testSize,
+                shuffleSeed, cacheDir);
     }
 
     /// The same meaning of columns for rows of other files, all of which are read.

@@ -12,15 +12,20 @@ import java.util.stream.IntStream;
 
 /// Turns samples into token ids with marks of what is trained. May be used from several threads.
 final class ExampleEncoder {
+    /// Mark of a text that begins with the BOS that the tokenizer would have added.
+    static final int BOS_LEFT_OUT = 1;
+
     /// What the loss is taken from.
     private enum Loss { EVERYTHING, COMPLETION, ASSISTANT }
 
     private final Tokenizer tokenizer;
     private final Loss loss;
     private final Optional<ChatTemplate> chatTemplate;
+    private final SftConfig options;
 
     ExampleEncoder(Tokenizer tokenizer, RowFormat format, DatasetConfig data, SftConfig options) {
         this.tokenizer = tokenizer;
+        this.options = options;
         this.loss = loss(format, options);
         this.chatTemplate = template(tokenizer, data);
     }
@@ -37,6 +42,7 @@ final class ExampleEncoder {
     }
 
     private static Loss loss(RowFormat format, SftConfig options) {
+        if (format == RowFormat.TOKENS) return Loss.EVERYTHING;
         String name = format.name().toLowerCase(Locale.ROOT);
         boolean conversations = format == RowFormat.MESSAGES || format == RowFormat.PROMPT_COMPLETION;
         if (options.assistantOnlyLoss() && !conversations) {
@@ -54,10 +60,16 @@ final class ExampleEncoder {
 
     /// @param place where the sample comes from, for messages
     Example encode(Sample sample, String place) {
+        return marked(sample, place).example();
+    }
+
+    /// The same, marked with `BOS_LEFT_OUT` where that is so, else with 0.
+    Dataset.Marked marked(Sample sample, String place) {
         return switch (sample) {
             case Sample.Text text -> text(text, place);
-            case Sample.Chat chat -> chat(chat, place);
-            case Sample.Segments segments -> segments(segments);
+            case Sample.Chat chat -> new Dataset.Marked(chat(chat, place), 0);
+            case Sample.Segments segments -> new Dataset.Marked(segments(segments), 0);
+            case Sample.Tokens tokens -> new Dataset.Marked(tokens(tokens, place), 0);
         };
     }
 
@@ -85,7 +97,7 @@ final class ExampleEncoder {
     }
 
     /// Plain text ends with the end-of-text token, once. A token is part of the completion when any of it is.
-    private Example text(Sample.Text sample, String place) {
+    private Dataset.Marked text(Sample.Text sample, String place) {
         if (loss == Loss.ASSISTANT) {
             throw new InputException(place
                     + ": assistant_only_loss needs messages, but prompt and completion are text");
@@ -107,7 +119,7 @@ final class ExampleEncoder {
             boolean last = i == kept.length - 1 && !covers;
             trained[i] = loss == Loss.EVERYTHING || inside || last;
         }
-        return new Example(kept, trained);
+        return new Dataset.Marked(new Example(kept, trained), first == 1 ? BOS_LEFT_OUT : 0);
     }
 
     /// Segments tokenized one by one, without special tokens but those that they spell out.
@@ -122,6 +134,30 @@ final class ExampleEncoder {
             begin = end;
         }
         return new Example(ids, trained);
+    }
+
+    /// Tokens as they are; trained is what has a label and no mask leaves out.
+    private Example tokens(Sample.Tokens sample, String place) {
+        for (int i = 0; i < sample.ids().length; i++) {
+            int id = sample.ids()[i];
+            if (id >= 0 && id < tokenizer.vocabSize()) continue;
+            throw new InputException(("%s: '%s' has %d at position %d, but %s has the ids 0 to %d; tokenize the rows with this "
+                    + "tokenizer").formatted(place, TokenColumns.IDS, id, i, tokenizer.source(), tokenizer.vocabSize() - 1));
+        }
+        boolean[] trained = sample.labelled().clone();
+        boolean completionOnly = options.completionOnlyLoss().orElse(sample.completion() != null);
+        if (completionOnly) keep(trained, sample.completion(), "completion_only_loss", TokenColumns.COMPLETION, place);
+        boolean assistantOnly = options.assistantOnlyLoss() || sample.assistant() != null;
+        if (assistantOnly) keep(trained, sample.assistant(), "assistant_only_loss", TokenColumns.ASSISTANT, place);
+        return new Example(sample.ids(), trained);
+    }
+
+    private static void keep(boolean[] trained, boolean[] mask, String option, String column, String place) {
+        if (mask == null) {
+            throw new InputException(("%s has no column '%s', which %s takes the loss by; write it, or '%s' and leave out the "
+                    + "option").formatted(place, column, option, TokenColumns.LABELS));
+        }
+        for (int i = 0; i < trained.length; i++) trained[i] &= mask[i];
     }
 
     private String withoutEnd(String text) {

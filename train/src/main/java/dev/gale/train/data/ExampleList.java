@@ -14,9 +14,19 @@ public abstract class ExampleList extends AbstractList<Example> implements Rando
     /// Number of its tokens that some position learns to predict.
     public abstract int trainedTokens(int index);
 
+    /// What was noted beside an example, 0 for nothing.
+    int mark(int index) {
+        return 0;
+    }
+
+    /// Examples in memory with their marks.
+    static ExampleList of(List<Example> examples, int[] marks) {
+        return new InMemory(List.copyOf(examples), marks);
+    }
+
     /// Examples in memory; a list of this kind itself.
     public static ExampleList of(List<Example> examples) {
-        return examples instanceof ExampleList list ? list : new InMemory(List.copyOf(examples));
+        return examples instanceof ExampleList list ? list : new InMemory(List.copyOf(examples), new int[examples.size()]);
     }
 
     /// Number of tokens of the longest one, 0 without any.
@@ -43,9 +53,16 @@ public abstract class ExampleList extends AbstractList<Example> implements Rando
 
     private static final class InMemory extends ExampleList {
         private final List<Example> examples;
+        private final int[] marks;
 
-        InMemory(List<Example> examples) {
+        InMemory(List<Example> examples, int[] marks) {
             this.examples = examples;
+            this.marks = marks;
+        }
+
+        @Override
+        int mark(int index) {
+            return marks[index];
         }
 
         @Override
@@ -78,6 +95,11 @@ public abstract class ExampleList extends AbstractList<Example> implements Rando
             this.whole = whole;
             this.kept = kept;
             this.maxLength = maxLength;
+        }
+
+        @Override
+        int mark(int index) {
+            return whole.mark(kept[index]);
         }
 
         @Override

@@ -2,6 +2,7 @@ package dev.gale.train.data;
 
 import dev.gale.tensor.InputException;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,6 +19,8 @@ public enum RowFormat {
     TEXT,
     /// A text with `{column}` places.
     TEMPLATE,
+    /// `input_ids`: token ids, with `labels`, `attention_mask`, `completion_mask` or `assistant_masks` or without.
+    TOKENS,
     /// `segments`: a list of `{label, text}`; what is labelled true is trained, and nothing is added.
     SEGMENTS,
     /// `chosen` and `rejected`, text or messages, with `prompt` (or a conversation, or an instruction) or without.
@@ -37,6 +40,7 @@ public enum RowFormat {
     static RowFormat of(Row row, DatasetConfig config) {
         Set<String> columns = row.values().keySet();
         if (config.template().isPresent()) return TEMPLATE;
+        if (columns.contains(TokenColumns.IDS) && !asksForText(columns, config)) return TOKENS;
         if (columns.contains("chosen") && columns.contains("rejected")) return PREFERENCE;
         boolean pair = columns.containsAll(List.of(config.promptField(), config.completionField()));
         if ((pair || Conversations.column(row) != null) && ComparisonRows.label(row.values().get("label")) != null) return KTO;
@@ -46,10 +50,20 @@ public enum RowFormat {
         if (columns.contains("instruction") && columns.contains("output")) return ALPACA;
         if (columns.contains(config.textField())) return TEXT;
         throw new InputException(("%s has none of the columns '%s'; '%s' and '%s'; 'messages'; 'instruction' and "
-                + "'output'; 'segments'; 'chosen' and 'rejected'; it has: %s; set text_field, or prompt_field and "
-                + "completion_field, or columns, or template")
+                + "'output'; 'segments'; 'input_ids'; 'chosen' and 'rejected'; it has: %s; set text_field, or "
+                + "prompt_field and completion_field, or columns, or template")
                 .formatted(row.place(), config.textField(), config.promptField(), config.completionField(),
                         String.join(", ", columns)));
+    }
+
+    /// Whether the configuration names columns of text that the row has.
+    private static boolean asksForText(Set<String> columns, DatasetConfig config) {
+        Set<String> named = new LinkedHashSet<>(List.of(config.textField(), config.promptField(), config.completionField()));
+        named.removeAll(List.of("text", "prompt", "completion"));
+        named.addAll(config.columns().keySet());
+        named.removeAll(TokenColumns.ALL);
+        named.retainAll(columns);
+        return !named.isEmpty();
     }
 
     /// Whether prompt and completion are apart.
@@ -71,6 +85,7 @@ public enum RowFormat {
             case MESSAGES -> Conversations.chat(row,
                     Conversations.messages(row, Conversations.column(row) == null ? "messages" : Conversations.column(row)), 0);
             case SEGMENTS -> segments(row);
+            case TOKENS -> TokenColumns.tokens(row);
             case PREFERENCE, KTO -> throw ComparisonRows.notForSupervision(row, this);
         };
     }

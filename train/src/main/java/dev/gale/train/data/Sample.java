@@ -24,6 +24,13 @@ public sealed interface Sample {
     /// Texts side by side, each tokenized for itself, with every mark that the model shall see written out.
     record Segments(List<Segment> segments) implements Sample {}
 
+    /// Token ids that someone else made.
+    ///
+    /// @param labelled   whether a token has a label
+    /// @param completion whether it belongs to the completion, null when the row does not say
+    /// @param assistant  whether the assistant says it, null when the row does not say
+    record Tokens(int[] ids, boolean[] labelled, boolean[] completion, boolean[] assistant) implements Sample {}
+
     /// @param trained whether the model learns it
     record Segment(String text, boolean trained) {}
 }

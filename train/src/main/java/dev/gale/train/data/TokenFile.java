@@ -96,7 +96,7 @@ final class TokenFile extends ExampleList {
         return bytes.get(INT, entry(index) + 12);
     }
 
-    /// What the writer noted beside an example.
+    @Override
     int mark(int index) {
         return bytes.get(INT, entry(index) + 16);
     }

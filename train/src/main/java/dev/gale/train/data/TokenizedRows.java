@@ -38,13 +38,14 @@ final class TokenizedRows {
     /// @param options what else the encoder looks at
     ExampleList list(List<?> options, Function<Row, List<Dataset.Marked>> encoder) {
         if (!rows.isInMemory()) return file(options, encoder);
-        List<Example> examples = new ArrayList<>();
+        List<Dataset.Marked> examples = new ArrayList<>();
         try {
-            encode(encoder, marked -> examples.add(marked.example()));
+            encode(encoder, examples::add);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
-        return ExampleList.of(examples);
+        return ExampleList.of(examples.stream().map(Dataset.Marked::example).toList(),
+                examples.stream().mapToInt(Dataset.Marked::mark).toArray());
     }
 
     /// The examples of the rows in a file.
@@ -54,7 +55,7 @@ final class TokenizedRows {
     }
 
     private String key(List<?> options) {
-        ContentKey key = new ContentKey().add("gale tokens 1", Dataset.class.getPackage().getImplementationVersion());
+        ContentKey key = new ContentKey().add("gale tokens 2", Dataset.class.getPackage().getImplementationVersion());
         rows.describe(key);
         key.add(format, config.textField(), config.promptField(), config.completionField(), config.template(), options);
         Optional<String> own = config.chatTemplate().map(ChatTemplate::source);

@@ -16,8 +16,10 @@ import java.util.stream.Collectors;
 public final class TrainingChecks {
     private final Tokenizer tokenizer;
     private final SftConfig options;
-    private final List<Example> examples;
+    private final ExampleList examples;
     private final boolean chats;
+    private final boolean tokens;
+    private final boolean documents;
     private final boolean turns;
     private final boolean writtenOut;
     private final Optional<ChatTemplate> template;
@@ -25,22 +27,26 @@ public final class TrainingChecks {
     private int without;
     private int cut;
     private int twice;
+    private int leftOut;
+    private int masked;
 
     private TrainingChecks(Tokenizer tokenizer, Dataset dataset, SftConfig options, List<Example> examples) {
         this.tokenizer = tokenizer;
         this.options = options;
-        this.examples = examples;
+        this.examples = ExampleList.of(examples);
         chats = dataset.format() == RowFormat.MESSAGES;
+        tokens = dataset.format() == RowFormat.TOKENS;
         turns = chats || dataset.format().hasPrompt();
-        writtenOut = dataset.format() == RowFormat.SEGMENTS;
+        writtenOut = tokens || dataset.format() == RowFormat.SEGMENTS;
+        documents = dataset.columns().contains("documents");
         template = ExampleEncoder.template(tokenizer, dataset.config());
     }
 
     /// What to know before training on a dataset, a sentence for each thing with what to do about it.
     ///
     /// @param examples the dataset's, tokenized
-    /// Throws InputException when the rows have turns, but in no example the end of one is trained; of segments, which say
-    /// everything themselves, that is a note.
+    /// Throws InputException when the rows have turns, but in no example the end of one is trained; of segments and of
+    /// token ids, which say everything themselves, that is a note.
     public static List<String> check(Tokenizer tokenizer, Dataset dataset, SftConfig options, List<Example> examples) {
         return new TrainingChecks(tokenizer, dataset, options, examples).check();
     }
@@ -51,7 +57,7 @@ public final class TrainingChecks {
         Set<Integer> ends = new HashSet<>(tokenizer.endIds());
         ofTemplate.ifPresent(ends::add);
         count(ends);
-        if (turns) ends(ends, chats ? after : Optional.empty(), ofTemplate);
+        if (turns || masked > 0 && !ends.isEmpty()) ends(ends, chats ? after : Optional.empty(), ofTemplate);
         if (chats && ofTemplate.isPresent() && !tokenizer.endIds().contains(ofTemplate.getAsInt())) {
             String end = text(ofTemplate.getAsInt());
             notes.add("turns end with %s, but generation stops at %s: set eos_token to %s"
@@ -66,6 +72,10 @@ public final class TrainingChecks {
             notes.add("the chat template leaves out system messages: take another one with dataset.chat_template, or put what "
                     + "they say into the user's first message");
         }
+        if (documents && template.filter(ChatTemplate::leavesOutDocuments).isPresent()) {
+            notes.add("the chat template leaves out documents: take another one with dataset.chat_template, or put what they say "
+                    + "into a message");
+        }
         return notes;
     }
 
@@ -79,8 +89,11 @@ public final class TrainingChecks {
     /// Goes through the examples once, which may be in a file.
     private void count(Set<Integer> ends) {
         OptionalInt bos = tokenizer.bosId();
-        for (Example example : examples) {
+        for (int i = 0; i < examples.size(); i++) {
+            Example example = examples.get(i);
             int[] ids = example.ids();
+            if (examples.mark(i) == ExampleEncoder.BOS_LEFT_OUT) leftOut++;
+            if (tokens && example.trainedTokens() < ids.length - 1) masked++;
             if (bos.isPresent() && ids.length > 1 && ids[0] == bos.getAsInt() && ids[1] == ids[0]) twice++;
             if (trains(example, ends)) continue;
             without++;
@@ -91,20 +104,24 @@ public final class TrainingChecks {
     private void ends(Set<Integer> ends, Optional<String> after, OptionalInt ofTemplate) {
         if (without == 0) return;
         if (writtenOut && without == examples.size() && cut < without) {
-            notes.add("no example trains the end of a turn (%s), so the model does not learn to stop: write it into the last segment"
-                    .formatted(texts(ends)));
+            notes.add("no example trains the end of a turn (%s), so the model does not learn to stop: %s"
+                    .formatted(texts(ends), remedyWrittenOut()));
             return;
         }
         String cutOff = "max_length (%d) cuts it off in %d: raise it".formatted(options.maxLength(), cut);
         if (without < examples.size()) {
             notes.add("%d of %d examples do not train the end of a turn (%s)%s".formatted(without, examples.size(), texts(ends),
-                    cut > 0 ? "; " + cutOff : writtenOut ? ": write it into the last segment"
+                    cut > 0 ? "; " + cutOff : writtenOut ? ": " + remedyWrittenOut()
                     : ": let the chat template write it after each answer"));
             return;
         }
         String what = ends.isEmpty() ? "" : " (" + texts(ends) + ")";
         throw new InputException("no example trains the end of a turn%s, so the model would not learn to stop: %s"
                 .formatted(what, cut == without ? cutOff : remedy(ends, after.map(String::strip).orElse(""), ofTemplate)));
+    }
+
+    private String remedyWrittenOut() {
+        return tokens ? "give it its label, and a mask of 1" : "write it into the last segment";
     }
 
     private String remedy(Set<Integer> ends, String after, OptionalInt ofTemplate) {
@@ -124,9 +141,13 @@ public final class TrainingChecks {
     }
 
     private void beginnings() {
+        if (leftOut > 0) {
+            notes.add("%d of %d texts begin with %s, which the tokenizer adds too: only one is kept; take it out of the texts"
+                    .formatted(leftOut, examples.size(), tokenizer.bosToken().orElseThrow()));
+        }
         if (twice == 0) return;
-        notes.add("%d of %d examples begin with %s twice: take it out of the texts, or out of the chat template"
-                .formatted(twice, examples.size(), tokenizer.bosToken().orElseThrow()));
+        notes.add("%d of %d examples begin with %s twice: take it out of %s".formatted(twice, examples.size(),
+                tokenizer.bosToken().orElseThrow(), tokens ? "input_ids" : "the texts, or out of the chat template"));
     }
 
     private String texts(Set<Integer> ids) {

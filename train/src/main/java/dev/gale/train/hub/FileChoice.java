@@ -16,8 +16,8 @@ public final class FileChoice {
     private static final List<String> PICKLED = List.of(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy",
             ".npz");
     private static final List<String> TEXTS = List.of(".json", ".txt", ".jinja", ".md");
-    private static final List<String> TABLES = List.of(".parquet", ".jsonl", ".json", ".csv", ".json.gz", ".jsonl.gz",
-            ".csv.gz", ".md", ".txt");
+    private static final List<String> TABLES = List.of(".parquet", ".arrow", ".jsonl", ".ndjson", ".json", ".csv", ".tsv",
+            ".json.gz", ".jsonl.gz", ".csv.gz", ".json.zst", ".jsonl.zst", ".csv.zst", ".md", ".txt");
     private static final String WEIGHTS = ".safetensors";
     private static final Set<String> LICENCES = Set.of("license", "notice");
 

@@ -158,7 +158,7 @@ class BadInputCommandTest {
                         "set dataset.columns to {completion: chosen}"),
                 rows("zero bytes", "{\"prompt\": \"a\0\", \"completion\": \"b\"}\n", "data.jsonl, line 1 has a zero byte"),
                 option("a split that is not there", List.of("--set", "dataset.split=test"), "has no split 'test'"),
-                option("a condition on nothing", List.of("--where", "length(outptu) > 20"), "dataset.where", "outptu"),
+                option("a condition on nothing", List.of("--where", "length(outptu) > 20"), "the condition", "outptu"),
                 option("a condition that nothing meets", List.of("--where", "prompt = 'it''s'"), "data.jsonl is empty"),
                 option("a column that is not there", List.of("--set", "dataset.columns={prompt: question}"),
                         "line 1 has no column 'question'; it has: prompt, completion"));

@@ -3,13 +3,20 @@ package dev.gale.train.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.gale.train.SftConfig;
+import dev.gale.train.data.Dataset;
+import dev.gale.train.data.Example;
+import dev.gale.train.tokenizer.Tokenizer;
+import io.airlift.compress.zstd.ZstdOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +39,24 @@ class DataSourcesRunTest {
         return Files.readAllBytes(place.path(output + "/adapter_model.safetensors"));
     }
 
+    /// The rows as someone else tokenized them, padded.
+    private String tokens() {
+        StringBuilder rows = new StringBuilder();
+        try (Tokenizer tokenizer = Tokenizer.load(place.path("model"))) {
+            for (Example example : Dataset.load(place.path("data.jsonl")).examples(tokenizer, SftConfig.builder().build())) {
+                List<Integer> ids = new ArrayList<>(IntStream.of(example.ids()).boxed().toList());
+                List<Integer> labels = new ArrayList<>(IntStream.range(0, ids.size())
+                        .mapToObj(i -> example.trained()[i] ? ids.get(i) : -100).toList());
+                List<Integer> seen = new ArrayList<>(Collections.nCopies(ids.size(), 1));
+                ids.add(0);
+                labels.add(-100);
+                seen.add(0);
+                rows.append("{\"input_ids\": %s, \"attention_mask\": %s, \"labels\": %s}\n".formatted(ids, seen, labels));
+            }
+        }
+        return rows.toString();
+    }
+
     @Test
     void filesFoldersAndConditionsGiveTheSameRows() throws IOException {
         place = Workplace.at(folder);
@@ -46,6 +71,12 @@ class DataSourcesRunTest {
         }
         assertArrayEquals(expected, adapter("gz", "--set", "dataset.path=" + place.path("packed.jsonl.gz"), "--set",
                 "dataset.split=train[:2]"));
+        try (OutputStream out = new ZstdOutputStream(Files.newOutputStream(place.path("packed.jsonl.zst")))) {
+            out.write(ROWS.getBytes(StandardCharsets.UTF_8));
+        }
+        assertArrayEquals(expected, adapter("zst", "--set", "dataset.path=" + place.path("packed.jsonl.zst")));
+        place.write("tokens.jsonl", tokens());
+        assertArrayEquals(expected, adapter("tokens", "--set", "dataset.path=" + place.path("tokens.jsonl")));
         place.write("hub/README.md", "---\nconfigs:\n- config_name: default\n  data_files:\n  - {split: train, path: "
                 + "data/train-*}\n"
                 + "  - {split: test, path: data/test-*}\n---\n");

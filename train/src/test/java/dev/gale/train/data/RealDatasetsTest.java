@@ -5,11 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.gale.tensor.InputException;
 import dev.gale.train.SftConfig;
 import dev.gale.train.data.read.SampleBy;
 import dev.gale.train.testing.RealInputs;
 import dev.gale.train.tokenizer.Tokenizer;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -92,7 +95,7 @@ class RealDatasetsTest {
         Dataset gsm8k = read("data/gsm8k", 747, RowFormat.PROMPT_COMPLETION,
                 b -> b.promptField("question").completionField("answer").split("train[:10%]").evalSplit("test"));
         assertEquals(1319, gsm8k.evalRows());
-        refused("data/gsm8k", "has no split 'validation'; set dataset.split to one of: train, test", b ->
+        refused("data/gsm8k", "has no split 'validation'; choose one of: train, test", b ->
                 b.split("validation"));
         refused("data/gsm8k", "it has: question, answer", AS_IS);
     }
@@ -184,13 +187,34 @@ class RealDatasetsTest {
                 .collect(Collectors.toCollection(TreeSet::new)));
     }
 
+    /// One of them has as much padding as tokens, at its end.
+    @Test
+    void rowsThatOthersTokenized() throws IOException {
+        for (String file : List.of("data/axolotl-fixtures/conversation.tokenized.json",
+                "data/axolotl-fixtures/conversation.tokenized_llama2chat.json",
+                FMS + "json/twitter_complaints_tokenized_with_maykeye_tinyllama_v0.json")) {
+            JsonNode all = new ObjectMapper().readTree(RealInputs.path(file).toFile());
+            int count = all.isArray() ? all.size() : 1;
+            List<Example> examples = trains(file, count, RowFormat.TOKENS, AS_IS);
+            for (int i = 0; i < count; i++) {
+                JsonNode row = all.isArray() ? all.get(i) : all;
+                int[] seen = IntStream.range(0, row.get("input_ids").size())
+                        .filter(k -> row.get("attention_mask").get(k).asInt() == 1).toArray();
+                assertArrayEquals(IntStream.of(seen).map(k -> row.get("input_ids").get(k).intValue()).toArray(),
+                        examples.get(i).ids(), file);
+                for (int k = 0; k < seen.length; k++) {
+                    boolean labelled = row.get("labels").get(seen[k]).intValue() != -100;
+                    assertEquals(labelled, examples.get(i).trained()[k], file + " " + k);
+                }
+            }
+        }
+    }
+
     @Test
     void whatIsBrokenOrNoDataIsRefused() {
         refused(FMS + "json/malformatted_data.json", "malformatted_data.json, line 1 is not valid JSON", AS_IS);
         refused(FMS + "json/empty_data.json", "empty_data.json is empty", AS_IS);
         refused(FMS + "json/twitter_complaints_input_output.json", "it has: ID, Label, input, output", AS_IS);
-        refused("data/axolotl-fixtures/conversation.tokenized.json", "it has: input_ids", AS_IS);
-        refused("data/axolotl-fixtures/conversation.tokenized_llama2chat.json", "it has: input_ids", AS_IS);
         refused("data/trl-loss-references/sft.json", "line 1 has none of the columns", AS_IS);
         refused("data/trl-loss-references/dpo.json", "line 1 has none of the columns", AS_IS);
         refused("data/axolotl-fixtures", "conversation", AS_IS);

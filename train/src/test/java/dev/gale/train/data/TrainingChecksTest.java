@@ -11,6 +11,7 @@ import dev.gale.train.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -149,6 +150,33 @@ class TrainingChecksTest {
     void twoBeginningsAreCounted() throws IOException {
         assertSays("1 of 1 examples begin with <|begin_of_text|> twice", check("{{ bos_token }}{{ bos_token }}"
                 + "{% for m in messages %}{% generation %}{{ m.content }}<|eot_id|>{% endgeneration %}{% endfor %}", TALK));
+    }
+
+    @Test
+    void aSecondBeginningThatIsLeftOutIsSaid() throws IOException {
+        options = SftConfig.builder().build();
+        List<Map<String, Object>> rows = List.of(Map.of("text", "<|begin_of_text|>a book"), Map.of("text", "a book"));
+        String note = "1 of 2 texts begin with <|begin_of_text|>, which the tokenizer adds too: only one is kept";
+        assertSays(note, check(DatasetConfig.of(Path.of("rows")), rows));
+        Path file = Files.writeString(folder.resolve("d.jsonl"), "{\"text\": \"<|begin_of_text|>a book\"}\n{\"text\": \"a book\"}\n");
+        DatasetConfig inFile = DatasetConfig.builder(file).cacheDir(folder.resolve("cache")).build();
+        options = SftConfig.builder().maxLength(3).build();
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            for (String from : List.of("written", "found again")) {
+                Dataset dataset = Dataset.load(inFile);
+                List<Example> examples = dataset.examples(tokenizer, options);
+                assertEquals(Arrays.toString(examples.get(1).ids()), Arrays.toString(examples.get(0).ids()), from);
+                assertSays(note, TrainingChecks.check(tokenizer, dataset, options, examples));
+            }
+        }
+    }
+
+    @Test
+    void documentsThatAreLeftOutAreSaid() throws IOException {
+        Map<String, Object> row = Map.of("messages", List.of(USER, ANSWER), "documents", List.of(Map.of("text", "Rain.")));
+        String turns = "{% for m in messages %}[{{ m.role }}]{{ m.content }}<|eot_id|>{% endfor %}";
+        assertSays("leaves out documents", check(turns, row));
+        assertEquals(List.of(), check("{% for d in documents or [] %}{{ d.text }}{% endfor %}" + turns, row));
     }
 
     @Test

@@ -34,8 +34,9 @@ class FileChoiceTest {
 
     @Test
     void datasetsBringTables() {
-        assertEquals(List.of("README.md", "data/train.parquet", "a.jsonl", "b.csv", "c.json.gz"), chosen(DATASET, List.of(),
-                "README.md", "data/train.parquet", "a.jsonl", "b.csv", "c.json.gz", "load.py", "x.bin", "y.tar"));
+        assertEquals(List.of("README.md", "data/train.parquet", "a.jsonl", "b.csv", "c.json.gz", "d.jsonl.zst", "train/e.arrow"),
+                chosen(DATASET, List.of(), "README.md", "data/train.parquet", "a.jsonl", "b.csv", "c.json.gz", "d.jsonl.zst",
+                        "train/e.arrow", "load.py", "x.bin", "y.tar", "images.zip"));
     }
 
     @Test

@@ -349,11 +349,11 @@ class HubPullTest {
         assertEquals(Optional.empty(), HubCache.at(cache).find(REPO));
         Path folder = pull().folder();
         assertEquals(Optional.of(folder), HubCache.at(cache).find(REPO));
-        assertEquals(folder, ModelLocation.find(Path.of("org/name"), cache));
-        assertEquals(folder, ModelLocation.find(Path.of("org/name@" + HubServer.COMMIT), cache));
-        assertEquals(Path.of("/org/name"), ModelLocation.find(Path.of("/org/name"), cache));
-        assertEquals(Path.of("name"), ModelLocation.find(Path.of("name"), cache));
-        InputException e = assertThrows(InputException.class, () -> ModelLocation.find(Path.of("org/name@v2"), cache));
+        assertEquals(folder, HubLocation.find(RepoId.Kind.MODEL, Path.of("org/name"), cache));
+        assertEquals(folder, HubLocation.find(RepoId.Kind.MODEL, Path.of("org/name@" + HubServer.COMMIT), cache));
+        assertEquals(Path.of("/org/name"), HubLocation.find(RepoId.Kind.MODEL, Path.of("/org/name"), cache));
+        assertEquals(Path.of("name"), HubLocation.find(RepoId.Kind.MODEL, Path.of("name"), cache));
+        InputException e = assertThrows(InputException.class, () -> HubLocation.find(RepoId.Kind.MODEL, Path.of("org/name@v2"), cache));
         assertTrue(e.getMessage().contains("gale pull org/name@v2"), e.getMessage());
     }
 }

@@ -2,8 +2,10 @@ package dev.gale.train.data.clean;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gale.tensor.InputException;
 import dev.gale.train.data.read.RawRow;
 import dev.gale.train.data.read.RawRows;
+import dev.gale.train.data.read.ReadOptions;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.List;
@@ -44,13 +46,13 @@ public final class Cleaner {
         }
     }
 
-    /// Cleans a file.
+    /// Cleans the rows of a file or folder.
     ///
     /// @param kept    new file, JSONL
     /// @param removed new file, JSONL: `reason`, `detail`, `line` and the `row`
     ///
     /// Throws InputException when a row is malformed or a file is there already; then nothing is written.
-    public Summary run(Path input, Path kept, Path removed) {
+    public Summary run(ReadOptions input, Path kept, Path removed) {
         RowFile.requireNew(kept);
         RowFile.requireNew(removed);
         for (Reason reason : Reason.values()) counts.put(reason, 0L);
@@ -72,7 +74,7 @@ public final class Cleaner {
         }
     }
 
-    private void readAll(Path input, NearDuplicates near, RowFile out, RowFile gone, LongList lines) {
+    private void readAll(ReadOptions input, NearDuplicates near, RowFile out, RowFile gone, LongList lines) {
         try (RawRows source = RawRows.open(input)) {
             for (List<RawRow> rows = source.next(CHUNK); !rows.isEmpty(); rows = source.next(CHUNK)) {
                 for (Judged row : rows.parallelStream().map(raw -> judge(raw, near)).toList()) {
@@ -99,6 +101,10 @@ public final class Cleaner {
 
     private Judged judge(RawRow raw, NearDuplicates near) {
         ObjectNode row = raw.values();
+        if (RowText.isTokens(row) && (options.personal() != PersonalData.Action.KEEP || !options.languages().isEmpty())) {
+            throw new InputException(raw.place() + " has token ids, in which neither personal data nor languages are found; clean "
+                    + "the texts that they were made of");
+        }
         RowText text = RowText.of(row, options.columns());
         Optional<Judged> unfit = unfit(raw, text);
         if (unfit.isPresent()) return unfit.get();
@@ -149,7 +155,7 @@ public final class Cleaner {
     }
 
     private void takeOutNearDuplicates(int[] firsts, LongList lines, RowFile between, RowFile out, RowFile gone) {
-        try (RawRows source = RawRows.open(between.partial())) {
+        try (RawRows source = RawRows.open(ReadOptions.of(between.partial()))) {
             int number = 0;
             for (List<RawRow> rows = source.next(CHUNK); !rows.isEmpty(); rows = source.next(CHUNK)) {
                 for (RawRow row : rows) {

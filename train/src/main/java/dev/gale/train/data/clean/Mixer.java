@@ -3,38 +3,44 @@ package dev.gale.train.data.clean;
 import dev.gale.tensor.InputException;
 import dev.gale.train.data.read.RawRow;
 import dev.gale.train.data.read.RawRows;
+import dev.gale.train.data.read.ReadOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Function;
 
 /// Makes one file of rows from several, in given shares. Which rows of a file are taken, and where they come to stand among
 /// those of others, is drawn; rows of one file keep their order. A file that is too small for its share is repeated.
 public final class Mixer {
     private static final int CHUNK = 2048;
 
-    /// A file and the share of the result that comes from it.
+    /// Rows and the share of the result that comes from them.
     ///
+    /// @param name  what people call them
     /// @param share above 0; shares count in relation to each other
-    public record Part(Path file, double share) {
+    public record Part(String name, ReadOptions rows, double share) {
         /// Reads `file:share`.
         ///
+        /// @param reading finds the rows of a file or folder, or of a dataset's name
+        ///
         /// Throws InputException when there is no share above 0.
-        public static Part parse(String text) {
+        public static Part parse(String text, Function<Path, ReadOptions> reading) {
             int colon = text.lastIndexOf(':');
             String share = text.substring(colon + 1).strip();
             if (colon < 1 || !share.matches("\\d*\\.?\\d+") || Double.parseDouble(share) <= 0) {
                 throw new InputException("'%s' names no file with a share: write e.g. a.jsonl:0.75".formatted(text));
             }
-            return new Part(Path.of(text.substring(0, colon)), Double.parseDouble(share));
+            String name = text.substring(0, colon);
+            return new Part(name, reading.apply(Path.of(name)), Double.parseDouble(share));
         }
     }
 
     /// What was taken.
     ///
     /// @param rows  of the part in the result
-    /// @param of    rows that its file has
+    /// @param of    rows that it has
     public record Taken(Part part, long rows, long of) {}
 
     private Mixer() {}
@@ -46,10 +52,10 @@ public final class Mixer {
     /// Throws InputException when a file is missing or empty, a row is malformed, or the result is there already.
     public static List<Taken> run(List<Part> parts, Path output, long rows, long seed) {
         RowFile.requireNew(output);
-        if (new HashSet<>(parts.stream().map(part -> part.file().toAbsolutePath().normalize()).toList()).size() < parts.size()) {
+        if (new HashSet<>(parts.stream().map(part -> part.rows().path().toAbsolutePath().normalize()).toList()).size() < parts.size()) {
             throw new InputException("a file is named twice: give each file once, with its share");
         }
-        List<Long> sizes = parts.stream().map(part -> count(part.file())).toList();
+        List<Long> sizes = parts.stream().map(part -> count(part.rows())).toList();
         double sum = parts.stream().mapToDouble(Part::share).sum();
         double most = Double.MAX_VALUE;
         for (int i = 0; i < parts.size(); i++) most = Math.min(most, sizes.get(i) * sum / parts.get(i).share());
@@ -68,15 +74,15 @@ public final class Mixer {
         return taken;
     }
 
-    private static long count(Path file) {
+    private static long count(ReadOptions input) {
         long count = 0;
-        try (RawRows source = RawRows.open(file)) {
+        try (RawRows source = RawRows.open(input)) {
             for (List<RawRow> rows = source.next(CHUNK); !rows.isEmpty(); rows = source.next(CHUNK)) {
                 rows.parallelStream().forEach(RawRow::values);
                 count += rows.size();
             }
         }
-        if (count == 0) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(file));
+        if (count == 0) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(input.path()));
         return count;
     }
 
@@ -123,7 +129,7 @@ public final class Mixer {
                 if (position == chunk.size()) {
                     chunk = source.next(CHUNK);
                     position = 0;
-                    if (chunk.isEmpty()) throw new InputException(part.part.file + " changed while it was read: run again");
+                    if (chunk.isEmpty()) throw new InputException(part.part.name + " changed while it was read: run again");
                 }
                 RawRow row = chunk.get(position++);
                 long wanted = wantedOfPass();
@@ -140,7 +146,7 @@ public final class Mixer {
 
         private void reopen() {
             if (source != null) source.close();
-            source = RawRows.open(part.part.file);
+            source = RawRows.open(part.part.rows);
             chunk = List.of();
             position = 0;
             passed = 0;

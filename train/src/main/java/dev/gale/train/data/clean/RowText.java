@@ -10,7 +10,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 
-/// What a row says, whatever its columns: the text of the columns that carry text, and the answer in it.
+/// What a row says, whatever its columns: the text of the columns that carry text, and the answer in it. Of a row that has
+/// token ids only, they are the text.
 ///
 /// @param text   all of it, a line for each value
 /// @param prompt what stands before the answer, "" when there is none
@@ -21,6 +22,7 @@ public record RowText(String text, String prompt, Optional<String> answer) {
             "prompt", "completion", "instruction", "input", "output", "question", "answer", "query", "response", "chosen",
             "rejected", "segments", "context", "document");
     private static final List<String> ANSWERS = List.of("completion", "output", "response", "answer", "chosen");
+    private static final String TOKENS = "input_ids";
     private static final Set<String> TURNS = Set.of("messages", "conversations", "conversation");
     private static final Set<String> NO_TEXT = Set.of("role", "from", "type", "id", "tool_call_id", "weight", "train");
     private static final Set<String> ASSISTANT = Set.of("assistant", "gpt", "chatgpt", "model", "bot");
@@ -29,6 +31,7 @@ public record RowText(String text, String prompt, Optional<String> answer) {
     ///
     /// @param columns that count; when empty, those known to carry text, or else all
     public static RowText of(ObjectNode row, List<String> columns) {
+        if (columns.isEmpty() && isTokens(row)) return new RowText(ids(row), "", Optional.empty());
         boolean known = columns.isEmpty() && row.properties().stream().anyMatch(e -> KNOWN.contains(e.getKey()));
         StringBuilder all = new StringBuilder();
         String answer = null;
@@ -47,6 +50,18 @@ public record RowText(String text, String prompt, Optional<String> answer) {
         }
         if (answer == null) prompt.setLength(0);
         return new RowText(all.toString().strip(), prompt.toString().strip(), Optional.ofNullable(answer));
+    }
+
+    /// Whether a row has token ids and no text beside them.
+    public static boolean isTokens(ObjectNode row) {
+        return row.path(TOKENS).isArray() && row.properties().stream().noneMatch(e -> KNOWN.contains(e.getKey()));
+    }
+
+    /// The ids as words: equal rows have equal texts, and rows with the same runs of ids similar ones.
+    private static String ids(ObjectNode row) {
+        StringBuilder ids = new StringBuilder();
+        row.get(TOKENS).forEach(id -> ids.append(id.asText()).append(' '));
+        return ids.toString().strip();
     }
 
     /// The content of the last turn when the assistant has it; what is before goes to the prompt.

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gale.tensor.InputException;
 import dev.gale.train.data.read.RawRow;
 import dev.gale.train.data.read.RawRows;
+import dev.gale.train.data.read.ReadOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -46,13 +47,13 @@ public final class Splitter {
         private long time = Long.MAX_VALUE;
     }
 
-    /// Divides a file.
+    /// Divides the rows of a file or folder.
     ///
     /// @param folder where the parts go; none of them may be there
     ///
     /// Throws InputException when a row is malformed or lacks a column that is named, a time cannot be read, a part is there
     /// already, or nothing would be left to train on.
-    public Summary run(Path input, Path folder) {
+    public Summary run(ReadOptions input, Path folder) {
         List<String> parts = options.validationSize() > 0 ? PARTS : PARTS.subList(0, 2);
         for (String part : parts) RowFile.requireNew(folder.resolve(part + ".jsonl"));
         List<Atom> atoms = atoms(groups(input));
@@ -61,13 +62,13 @@ public final class Splitter {
         int test = count(options.testSize(), rows, "--test-size");
         int validation = options.validationSize() == 0 ? 0 : count(options.validationSize(), rows, "--validation-size");
         if (test + validation >= rows) {
-            throw new InputException("%s has %d rows: --test-size and --validation-size leave none to train on".formatted(input, rows));
+            throw new InputException("%s has %d rows: --test-size and --validation-size leave none to train on".formatted(input.path(), rows));
         }
         choose(atoms, part, 1, test, rows);
         choose(atoms, part, 2, validation, rows);
         if (IntStream.range(0, rows).noneMatch(i -> part[i] == 0)) {
             throw new InputException("the rows of %s belong together so much that none are left to train on: raise --near-duplicates, or take another column for --by-group"
-                    .formatted(input));
+                    .formatted(input.path()));
         }
         return write(input, folder, parts, part, atoms);
     }
@@ -79,7 +80,7 @@ public final class Splitter {
     }
 
     /// Reads the file once; for each row the first of those that belong with it.
-    private Groups groups(Path input) {
+    private Groups groups(ReadOptions input) {
         Groups groups = new Groups();
         ExactDuplicates exact = new ExactDuplicates();
         Map<String, Integer> byValue = new HashMap<>();
@@ -104,7 +105,7 @@ public final class Splitter {
                 for (int i = 0; i < firsts.length; i++) groups.join(firsts[i], i);
             }
         }
-        if (groups.size() == 0) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(input));
+        if (groups.size() == 0) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(input.path()));
         return groups;
     }
 
@@ -180,7 +181,7 @@ public final class Splitter {
         return shares;
     }
 
-    private Summary write(Path input, Path folder, List<String> parts, byte[] part, List<Atom> atoms) {
+    private Summary write(ReadOptions input, Path folder, List<String> parts, byte[] part, List<Atom> atoms) {
         Map<String, Long> rows = new LinkedHashMap<>();
         Map<String, Map<String, Long>> byStratum = new TreeMap<>();
         List<RowFile> files = new ArrayList<>();

@@ -47,17 +47,14 @@ final class CsvTable implements TableReader {
     }
 
     private String[] record() throws IOException {
-        in.beginRow(here());
+        line = records.getCurrentLocation().getLineNr();    // behind the row before and the blank lines that follow it
+        in.beginRow(line);
         try {
             return records.hasNextValue() ? records.nextValue() : null;
         } catch (JsonProcessingException e) {
-            throw new InputException("%s, line %d is not valid CSV (%s); correct it".formatted(file,
-                    e.getLocation() == null ? here() : e.getLocation().getLineNr(), JsonText.problem(e)), e);
+            throw new InputException("%s, line %d is not valid CSV (%s); correct it".formatted(file, line,
+                    JsonText.problem(e)), e);
         }
-    }
-
-    private int here() {
-        return records.getCurrentLocation().getLineNr();
     }
 
     @Override
@@ -65,7 +62,6 @@ final class CsvTable implements TableReader {
         try {
             String[] values = record();
             if (values == null) return null;
-            line = startLine();
             String place = "%s, line %d".formatted(file, line);
             if (values.length != columns.length) {
                 throw new InputException("%s has %d values, but the first row names %d columns; correct or remove it"
@@ -78,10 +74,6 @@ final class CsvTable implements TableReader {
         } catch (IOException e) {
             throw file.unreadable(e);
         }
-    }
-
-    private int startLine() {
-        return records.getParser().currentTokenLocation().getLineNr();
     }
 
     @Override

@@ -10,30 +10,29 @@ import java.nio.file.Path;
 import java.util.Enumeration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
-/// A file of rows: a file, perhaps compressed with gzip, or an entry of a zip archive.
+/// A file of rows: a file, perhaps packed with gzip or zstd, or an entry of a zip archive.
 ///
 /// @param path  the file
 /// @param entry name in the archive, empty for a file that is none
 record DataFile(Path path, Optional<String> entry) {
     private static final int MOST_ENTRIES = 10_000;
-    private static final List<String> ENDINGS = List.of(".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet");
+    private static final List<String> ENDINGS = List.of(".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet",
+            ".arrow");
 
     /// How the rows of a file are written down.
     enum Kind {
-        JSON, CSV, TSV, TEXT, PARQUET;
+        JSON, CSV, TSV, TEXT, PARQUET, ARROW;
 
         /// What a name says, without the ending of a packed file.
         static Kind of(String name) {
-            String plain = withoutGz(name);
-            return plain.endsWith(".parquet") ? PARQUET : plain.endsWith(".csv") ? CSV : plain.endsWith(".tsv") ? TSV
-                    : plain.endsWith(".txt") ? TEXT : JSON;
+            String plain = Packing.plainName(name);
+            return plain.endsWith(".parquet") ? PARQUET : plain.endsWith(".arrow") ? ARROW : plain.endsWith(".csv") ? CSV
+                    : plain.endsWith(".tsv") ? TSV : plain.endsWith(".txt") ? TEXT : JSON;
         }
     }
 
@@ -42,8 +41,8 @@ record DataFile(Path path, Optional<String> entry) {
     /// Throws InputException when it is missing, or an archive without data.
     static List<DataFile> of(Path path) {
         if (!Files.isRegularFile(path)) {
-            throw new InputException(("the dataset %s does not exist; give the path of a JSON, JSONL, CSV, Parquet or text "
-                    + "file, or of a folder of them")
+            throw new InputException(("the dataset %s does not exist; give the path of a JSON, JSONL, CSV, Parquet, Arrow "
+                    + "or text file, or of a folder of them")
                     .formatted(path));
         }
         DataFile file = new DataFile(path, Optional.empty());
@@ -60,39 +59,29 @@ record DataFile(Path path, Optional<String> entry) {
             while (entries.hasMoreElements()) {
                 String name = entries.nextElement().getName();
                 String last = name.substring(name.lastIndexOf('/') + 1);
-                if (last.startsWith(".") || name.startsWith("__MACOSX/") || !hasRows(last)) continue;
+                boolean data = hasRows(last) && !DatasetFolder.NO_DATA.contains(last);
+                if (last.startsWith(".") || name.startsWith("__MACOSX/") || !data) continue;
                 files.add(new DataFile(path, Optional.of(name)));
             }
         } catch (IOException e) {
             throw new InputException("%s is a broken zip archive (%s); make or download it again"
                     .formatted(path, e.getMessage()), e);
         }
-        if (files.isEmpty()) throw new InputException("%s has no JSON, JSONL, CSV, Parquet or text file in it".formatted(path));
+        if (files.isEmpty()) throw new InputException("%s has no JSON, JSONL, CSV, Parquet, Arrow or text file in it".formatted(path));
         return files.stream().sorted((a, b) -> a.entry.get().compareTo(b.entry.get())).toList();
     }
 
     /// Whether a file of this name may hold rows.
     static boolean hasRows(String name) {
-        String plain = withoutGz(name);
+        String plain = Packing.plainName(name);
         return ENDINGS.stream().anyMatch(plain::endsWith);
     }
 
-    private static String withoutGz(String name) {
-        String lower = name.toLowerCase(Locale.ROOT);
-        return lower.endsWith(".gz") ? lower.substring(0, lower.length() - 3) : lower;
-    }
-
     /// What the name says, or, where it says nothing, the first bytes.
-    ///
-    /// Throws InputException for kinds that are not read.
     Kind kind() {
-        String name = withoutGz(entry.orElse(path.toString()));
+        String name = Packing.plainName(entry.orElse(path.toString()));
         if (startsWith('P', 'A', 'R', '1')) return Kind.PARQUET;
-        if (name.endsWith(".arrow") || startsWith('A', 'R', 'R', 'O', 'W', '1')) {
-            throw new InputException("%s is an Arrow file; write it with to_parquet or to_json of Hugging Face's datasets"
-                    .formatted(this));
-        }
-        return Kind.of(name);
+        return startsWith('A', 'R', 'R', 'O', 'W', '1') ? Kind.ARROW : Kind.of(name);
     }
 
     private boolean startsWith(int... bytes) {
@@ -111,11 +100,9 @@ record DataFile(Path path, Optional<String> entry) {
         if (entry.isPresent()) return inArchive();
         BufferedInputStream in = new BufferedInputStream(Files.newInputStream(path), 1 << 16);
         try {
-            in.mark(2);
-            boolean packed = in.read() == 0x1F && in.read() == 0x8B;
-            in.reset();
-            if (!packed) return in;
-            return buffered(new UnpackedBytes(new GZIPInputStream(in, 1 << 16), toString(), Files.size(path)));
+            Packing packing = Packing.of(in);
+            if (packing == Packing.NONE) return in;
+            return buffered(new UnpackedBytes(packing.unpacked(in), toString(), Files.size(path)));
         } catch (IOException | RuntimeException e) {
             in.close();
             throw e;
@@ -127,9 +114,9 @@ record DataFile(Path path, Optional<String> entry) {
         try {
             ZipEntry found = zip.getEntry(entry.get());
             if (found == null) throw new ZipException("no entry " + entry.get());
-            InputStream in = zip.getInputStream(found);
-            if (entry.get().toLowerCase(Locale.ROOT).endsWith(".gz")) in = new GZIPInputStream(in, 1 << 16);
-            InputStream unpacked = new UnpackedBytes(in, toString(), Math.max(1, found.getCompressedSize()));
+            InputStream in = buffered(zip.getInputStream(found));
+            InputStream unpacked = new UnpackedBytes(Packing.of(in).unpacked(in), toString(),
+                    Math.max(1, found.getCompressedSize()));
             return new BufferedInputStream(unpacked, 1 << 16) {
                 @Override
                 public void close() throws IOException {
@@ -161,8 +148,8 @@ record DataFile(Path path, Optional<String> entry) {
     /// Whether the file itself holds the rows, so that others can read it by its path.
     boolean isPlain() {
         if (entry.isPresent()) return false;
-        try (InputStream in = Files.newInputStream(path)) {
-            return !(in.read() == 0x1F && in.read() == 0x8B);
+        try (InputStream in = buffered(Files.newInputStream(path))) {
+            return Packing.of(in) == Packing.NONE;
         } catch (IOException e) {
             throw unreadable(e);
         }

@@ -28,7 +28,7 @@ final class DatasetFolder {
     private static final List<String> IN_FOLDER_NAME = List.of("**/%1$s/**", "**/%1$s%2$s*/**", "**/*%2$s%1$s/**",
             "**/*%2$s%1$s%2$s*/**");
     private static final List<String> IN_FILE_NAME = List.of("**/%1$s%2$s*", "**/*%2$s%1$s%2$s*");
-    private static final Set<String> NO_DATA = Set.of("README.md", "config.json", "dataset_info.json", "dataset_infos.json",
+    static final Set<String> NO_DATA = Set.of("README.md", "config.json", "dataset_info.json", "dataset_infos.json",
             "dummy_data.zip", "dataset_dict.json", "state.json");
 
     private final Path folder;
@@ -56,6 +56,7 @@ final class DatasetFolder {
     ///
     /// Throws InputException when there are none, or a pattern has none.
     static Map<String, List<Path>> splits(Path path, Optional<String> name, DataFiles given) {
+        if (given.patterns().isEmpty() && SavedDataset.isOne(path)) return SavedDataset.splits(path, name);
         DatasetFolder folder = new DatasetFolder(path);
         DataFiles chosen = given.patterns().isEmpty() ? DatasetCard.files(path, name).orElse(DataFiles.NONE) : given;
         return chosen.patterns().isEmpty() ? folder.byName() : folder.byPattern(chosen);
@@ -89,10 +90,7 @@ final class DatasetFolder {
         List<String> data = ofOneKind(matching("**").stream()
                 .filter(file -> !NO_DATA.contains(name(file)) && isData(file)).toList());
         if (data.isEmpty()) {
-            boolean arrow = files.stream().anyMatch(file -> file.endsWith(".arrow"));
-            throw new InputException(folder + (arrow
-                    ? " has Arrow files, which are not read; write them with to_parquet or to_json of Hugging Face's datasets"
-                    : " has no JSON, JSONL, CSV, Parquet or text file"));
+            throw new InputException(folder + " has no JSON, JSONL, CSV, Parquet, Arrow or text file");
         }
         Map<String, List<String>> splits = sharded(data);
         if (splits.isEmpty()) splits = byWord(data, IN_FOLDER_NAME);

@@ -59,7 +59,7 @@ final class DuckDb {
     }
 
     static InputException wrong(String condition, SQLException e) {
-        return new InputException("dataset.where '%s' does not work (%s); correct it".formatted(condition, problem(e)), e);
+        return new InputException("the condition '%s' does not work (%s); correct it".formatted(condition, problem(e)), e);
     }
 
     static void close(AutoCloseable closeable) {

@@ -13,6 +13,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.function.Supplier;
 
 /// The rows of a table that meet a condition. DuckDB judges a copy of the rows, for which it finds types: text that looks
 /// like a date is one, and in CSV text that looks like a number too. The rows themselves stay as their file has them.
@@ -43,7 +44,7 @@ final class FilteredTable implements TableReader {
         LocalFile copy = LocalFile.temporary(csv ? ".csv" : ".jsonl");
         Connection connection = null;
         try {
-            connection = DuckDb.open(copy.path(), "dataset.where");
+            connection = DuckDb.open(copy.path(), "a condition on rows");
             try (TableReader rows = source.open();
                  OutputStream out = new BufferedOutputStream(Files.newOutputStream(copy.path()), 1 << 16)) {
                 if (csv) writeCsv(rows, out);
@@ -104,11 +105,18 @@ final class FilteredTable implements TableReader {
 
     @Override
     public Row next() {
+        return next(table::next);
+    }
+
+    @Override
+    public RawRow nextRaw() {
+        return next(table::nextRaw);
+    }
+
+    private <T> T next(Supplier<T> reading) {
         try {
-            for (Row row = table.next(); row != null; row = table.next()) {
-                if (!kept.next()) {
-                    throw new IllegalStateException("DuckDB judged fewer rows than there are before " + row.place());
-                }
+            for (T row = reading.get(); row != null; row = reading.get()) {
+                if (!kept.next()) throw new IllegalStateException("DuckDB judged fewer rows than there are");
                 if (kept.getBoolean(1)) return row;
             }
             if (kept.next()) throw new IllegalStateException("DuckDB judged more rows than there are");

@@ -16,6 +16,7 @@ final class JsonValues implements TableReader {
     private final boolean array;
     private long index = -1;
     private long line;
+    private boolean inRow;
     private boolean ended;
 
     JsonValues(DataFile file, boolean array) throws IOException {
@@ -45,6 +46,7 @@ final class JsonValues implements TableReader {
     private <T> T next(Reading<T> reading) {
         if (ended) return null;
         try {
+            inRow = false;
             in.beginRow(parser.currentLocation().getLineNr());
             JsonToken token = parser.nextToken();
             ended = token == null || array && token == JsonToken.END_ARRAY;
@@ -55,6 +57,7 @@ final class JsonValues implements TableReader {
             if (ended) return null;
             line = parser.currentTokenLocation().getLineNr();
             index++;
+            inRow = true;
             return reading.read();
         } catch (JsonProcessingException e) {
             throw malformed(e.getLocation(), JsonText.problem(e), e);
@@ -65,8 +68,10 @@ final class JsonValues implements TableReader {
 
     private InputException malformed(JsonLocation at, String what, Throwable cause) {
         JsonLocation place = at == null ? parser.currentLocation() : at;
-        return new InputException("%s, line %d, column %d is not valid JSON (%s); correct the file".formatted(file,
-                place.getLineNr(), place.getColumnNr(), what), cause);
+        long first = inRow ? line : place.getLineNr();
+        String there = place.getLineNr() == first ? "" : "line %d, ".formatted(place.getLineNr());
+        return new InputException("%s, line %d is not valid JSON (%scolumn %d: %s); correct the file".formatted(file, first,
+                there, place.getColumnNr(), what), cause);
     }
 
     @Override

@@ -1,6 +1,5 @@
 package dev.gale.train.data.read;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -12,11 +11,11 @@ public final class RawRows implements AutoCloseable {
         this.reader = reader;
     }
 
-    /// Opens the rows to train on of a file or folder, or of a pattern of paths.
+    /// Opens rows; the names of their columns stay as they are.
     ///
-    /// Throws InputException when it is missing or cannot be read.
-    public static RawRows open(Path path) {
-        return new RawRows(RowSource.of(path).reader());
+    /// Throws InputException when a file or a split is missing or cannot be read.
+    public static RawRows open(ReadOptions options) {
+        return new RawRows(RowSource.of(options).reader());
     }
 
     /// The next rows, at most so many; none at the end. They are of JSON lines also when they are no JSON.

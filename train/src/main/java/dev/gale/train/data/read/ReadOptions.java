@@ -21,7 +21,7 @@ public record ReadOptions(Path path, Optional<String> name, DataFiles dataFiles,
                           Optional<String> where, SampleBy sampleBy, long maxSamples) {
     public ReadOptions {
         if (where.isPresent() && where.get().isBlank()) {
-            throw new InputException("dataset.where is empty; write a condition such as length(output) > 20, or leave it out");
+            throw new InputException("the condition is empty; write one such as length(output) > 20, or leave it out");
         }
         columns = new LinkedHashMap<>(columns);
     }

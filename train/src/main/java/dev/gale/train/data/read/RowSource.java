@@ -47,7 +47,7 @@ public final class RowSource {
         for (SplitSlice slice : SplitSlice.parse(options.split())) {
             List<Path> paths = splits.get(slice.split());
             if (paths == null) {
-                throw new InputException("%s has no split '%s'; set dataset.split to one of: %s".formatted(options.path(),
+                throw new InputException("%s has no split '%s'; choose one of: %s".formatted(options.path(),
                         slice.split(), String.join(", ", splits.keySet())));
             }
             List<DataFile> files = paths.stream().flatMap(path -> DataFile.of(path).stream()).toList();

@@ -30,7 +30,7 @@ record SplitSlice(String split, Long from, Long to, boolean percent, boolean who
 
     private static SplitSlice one(String part, String whole) {
         Matcher form = FORM.matcher(part);
-        String expected = "dataset.split '%s' is not written as %s";
+        String expected = "the split '%s' is not written as %s";
         if (!form.matches()) {
             throw new InputException(expected.formatted(whole, "train, train[:10%], train[100:200] or train+test"));
         }
@@ -52,7 +52,7 @@ record SplitSlice(String split, Long from, Long to, boolean percent, boolean who
         try {
             return Long.valueOf(text.replace("_", ""));
         } catch (NumberFormatException e) {
-            throw new InputException("dataset.split has '%s' where a number of rows belongs".formatted(text), e);
+            throw new InputException("the split has '%s' where a number of rows belongs".formatted(text), e);
         }
     }
 
@@ -65,7 +65,7 @@ record SplitSlice(String split, Long from, Long to, boolean percent, boolean who
     /// Throws InputException when a per cent would be no row.
     long[] bounds(long rows) {
         if (wholePercents && percent && rows < 100) {
-            throw new InputException("dataset.split: a per cent of %d rows is no row; leave out pct1_dropremainder"
+            throw new InputException("the split: a per cent of %d rows is no row; leave out pct1_dropremainder"
                     .formatted(rows));
         }
         return new long[] {bound(from, 0, rows), bound(to, rows, rows)};

@@ -1,6 +1,7 @@
 package dev.gale.train.data.read;
 
 import java.io.IOException;
+import java.util.Optional;
 
 /// Opens files as the kinds of tables that they are.
 final class Tables {
@@ -9,17 +10,18 @@ final class Tables {
     /// The rows that meet the condition of the options, if they have one.
     static TableReader open(DataFile file, ReadOptions options) throws IOException {
         if (file.kind() == DataFile.Kind.PARQUET) return new ParquetTable(file, options.where());
-        if (options.where().isEmpty()) return text(file, options.sampleBy());
-        return FilteredTable.open(file, options.where().get(), () -> text(file, options.sampleBy()));
+        if (options.where().isEmpty()) return whole(file, options.sampleBy());
+        return FilteredTable.open(file, options.where().get(), () -> whole(file, options.sampleBy()));
     }
 
-    private static TableReader text(DataFile file, SampleBy sampleBy) throws IOException {
+    private static TableReader whole(DataFile file, SampleBy sampleBy) throws IOException {
         return switch (file.kind()) {
             case JSON -> JsonTable.open(file);
             case CSV -> new CsvTable(file, ',');
             case TSV -> new CsvTable(file, '\t');
             case TEXT -> new TextTable(file, sampleBy);
-            case PARQUET -> throw new IllegalArgumentException(file + " is no text");
+            case ARROW -> new ArrowTable(file);
+            case PARQUET -> new ParquetTable(file, Optional.empty());
         };
     }
 
@@ -27,7 +29,8 @@ final class Tables {
     static long count(DataFile file, SampleBy sampleBy) {
         try {
             if (file.kind() == DataFile.Kind.PARQUET) return ParquetTable.count(file);
-            try (TableReader table = text(file, sampleBy)) {
+            if (file.kind() == DataFile.Kind.ARROW) return ArrowTable.count(file);
+            try (TableReader table = whole(file, sampleBy)) {
                 long count = 0;
                 while (table.next() != null) count++;
                 return count;

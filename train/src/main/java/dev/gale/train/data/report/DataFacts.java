@@ -6,6 +6,7 @@ import dev.gale.train.data.clean.NearDuplicates;
 import dev.gale.train.data.clean.PersonalData;
 import dev.gale.train.data.read.RawRow;
 import dev.gale.train.data.read.RawRows;
+import dev.gale.train.data.read.ReadOptions;
 import dev.gale.train.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -83,7 +84,7 @@ final class DataFacts {
             facts.readTraining(tokenizer, near);
             int training = facts.lineOf.size();
             if (training == 0) {
-                throw new InputException("the dataset %s has no row that can be read%s".formatted(options.file(),
+                throw new InputException("the dataset %s has no row that can be read%s".formatted(options.name(),
                         facts.problems.isEmpty() ? "; it needs at least one" : ": " + facts.problems.getFirst()));
             }
             options.validation().ifPresent(file -> facts.readValidation(file, near, training));
@@ -93,7 +94,7 @@ final class DataFacts {
     }
 
     private void readTraining(Optional<Tokenizer> tokenizer, NearDuplicates near) {
-        try (RawRows source = RawRows.open(options.file())) {
+        try (RawRows source = RawRows.open(options.rows())) {
             for (List<RawRow> chunk = source.next(CHUNK); !chunk.isEmpty(); chunk = source.next(CHUNK)) {
                 if (reader == null) reader = reader(chunk, tokenizer, near);
                 for (RowFacts row : chunk.parallelStream().map(reader::read).toList()) add(row, near);
@@ -112,7 +113,7 @@ final class DataFacts {
             return new RowStudy(options, near, tokenizer, row);
         }
         throw new InputException("%s: none of the first %d rows is a JSON object; is it a JSONL file?"
-                .formatted(options.file(), chunk.size()));
+                .formatted(options.name(), chunk.size()));
     }
 
     private void add(RowFacts row, NearDuplicates near) {
@@ -197,8 +198,8 @@ final class DataFacts {
         }
     }
 
-    private void readValidation(Path file, NearDuplicates near, int training) {
-        try (RawRows source = RawRows.open(file)) {
+    private void readValidation(ReadOptions validation, NearDuplicates near, int training) {
+        try (RawRows source = RawRows.open(validation)) {
             for (List<RawRow> chunk = source.next(CHUNK); !chunk.isEmpty(); chunk = source.next(CHUNK)) {
                 for (RowFacts row : chunk.parallelStream().map(reader::read).toList()) {
                     if (row.problem().isPresent()) continue;

@@ -52,12 +52,12 @@ public final class DataReport {
     }
 
     private String page() {
-        String name = facts.options.file().getFileName().toString();
+        String name = facts.options.name();
         html.add("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                 + "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Data report: ").text(name)
                 .add("</title><style>\n").add(style()).add("</style></head><body>\n<header><h1>Data report: ").text(name)
-                .add("</h1><p class=\"quiet\">").text(facts.options.file().toString());
-        facts.options.validation().ifPresent(file -> html.add(", validated on ").text(file.toString()));
+                .add("</h1><p class=\"quiet\">").text(facts.options.rows().path().toString());
+        facts.options.validation().ifPresent(rows -> html.add(", validated on ").text(rows.path() + ", " + rows.split()));
         html.add("; maximal length %,d tokens</p>", facts.options.maxLength());
         tiles();
         html.add("</header><main>");

@@ -9,6 +9,7 @@ import dev.gale.train.data.DatasetConfig;
 import dev.gale.train.data.Example;
 import dev.gale.train.data.Row;
 import dev.gale.train.data.RowEncoder;
+import dev.gale.train.data.RowFormat;
 import dev.gale.train.data.clean.Language;
 import dev.gale.train.data.clean.NearDuplicates;
 import dev.gale.train.data.clean.PersonalData;
@@ -22,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /// Finds out what a row shows by itself. May be used from several threads.
 final class RowStudy {
@@ -34,6 +36,7 @@ final class RowStudy {
     private final ReportOptions options;
     private final NearDuplicates near;
     private final Optional<RowEncoder> encoder;
+    private final Optional<Tokenizer> tokenizer;
 
     /// @param first the first row that can be read, which tells the format
     ///
@@ -41,9 +44,13 @@ final class RowStudy {
     RowStudy(ReportOptions options, NearDuplicates near, Optional<Tokenizer> tokenizer, RawRow first) {
         this.options = options;
         this.near = near;
+        this.tokenizer = tokenizer;
+        if (tokenizer.isEmpty() && RowText.isTokens(first.values())) {
+            throw new InputException(first.place() + " has token ids: name the tokenizer that they are of with --tokenizer");
+        }
         SftConfig training = SftConfig.builder().assistantOnlyLoss(options.assistantOnly()).build();
         this.encoder = tokenizer.map(loaded -> new RowEncoder(new Row(values(first.values()), first.place()),
-                DatasetConfig.of(options.file()), loaded, training));
+                DatasetConfig.of(options.rows().path()), loaded, training));
     }
 
     private static Map<String, Object> values(ObjectNode row) {
@@ -68,13 +75,26 @@ final class RowStudy {
         } catch (InputException e) {
             return RowFacts.unreadable(raw, e.getMessage());
         }
-        RowText text = RowText.of(row, options.columns());
+        RowText text = encoder.filter(encode -> encode.format() == RowFormat.TOKENS).isPresent() ? decoded(example.orElseThrow())
+                : RowText.of(row, options.columns());
         String all = text.text();
         int tokens = example.map(Example::length).orElse((all.length() + CHARS_A_TOKEN - 1) / CHARS_A_TOKEN);
         int trained = example.map(e -> e.first(options.maxLength()).trainedTokens()).orElse(-1);
         return new RowFacts(raw, Optional.empty(), tokens, trained, WordFacts.of(all), Quality.of(all), Language.of(all),
                 PersonalData.mask(all, KINDS).found(), text.answer().map(RowStudy::answer), TextKey.of(all),
                 text.prompt().isEmpty() ? null : TextKey.of(text.prompt()), near.sketch(all), labels(row, text));
+    }
+
+    /// What token ids say; where some are not learned, the others are the answer.
+    private RowText decoded(Example example) {
+        Tokenizer decoder = tokenizer.orElseThrow();
+        String all = decoder.decode(example.ids(), true).strip();
+        if (example.trainedTokens() >= example.length() - 1) return new RowText(all, "", Optional.empty());
+        return new RowText(all, decoder.decode(ids(example, false), true).strip(), Optional.of(decoder.decode(ids(example, true), true)));
+    }
+
+    private static int[] ids(Example example, boolean trained) {
+        return IntStream.range(0, example.length()).filter(i -> example.trained()[i] == trained).map(i -> example.ids()[i]).toArray();
     }
 
     private static RowFacts.Answer answer(String answer) {

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.gale.tensor.InputException;
+import dev.gale.train.data.read.ReadOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ class CleanerTest {
         Files.write(input, List.of(lines));
         Files.deleteIfExists(folder.resolve("out.jsonl"));
         Files.deleteIfExists(folder.resolve("gone.jsonl"));
-        return new Cleaner(options).run(input, folder.resolve("out.jsonl"), folder.resolve("gone.jsonl"));
+        return new Cleaner(options).run(ReadOptions.of(input), folder.resolve("out.jsonl"), folder.resolve("gone.jsonl"));
     }
 
     private List<String> kept() throws IOException {
@@ -55,6 +56,23 @@ class CleanerTest {
 
     private static String text(String text) {
         return new ObjectMapper().createObjectNode().put("text", text).toString();
+    }
+
+    @Test
+    void rowsOfTokensAreComparedByTheirIds() throws IOException {
+        String ids = "{\"input_ids\": [%s]}";
+        String one = ids.formatted("5, 9, 12, 40, 41, 42, 43, 44, 45, 46, 47, 48");
+        clean(options(0.8, PersonalData.Action.KEEP, Set.of(), 1, 0), one, ids.formatted("7, 8"), one,
+                ids.formatted("5, 9, 12, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49"));
+        assertEquals(List.of(one, ids.formatted("7, 8")), kept());
+        assertEquals(List.of("exact_duplicate", "near_duplicate"), gone().stream().map(row -> row.get("reason").asText()).sorted().toList());
+        for (CleanOptions options : List.of(options(0, PersonalData.Action.MASK, Set.of(), 1, 0),
+                options(0, PersonalData.Action.KEEP, Set.of("en"), 1, 0))) {
+            Files.deleteIfExists(folder.resolve("out.jsonl"));
+            Files.deleteIfExists(folder.resolve("gone.jsonl"));
+            InputException e = assertThrows(InputException.class, () -> clean(options, one));
+            assertTrue(e.getMessage().contains("line 1 has token ids"), e.getMessage());
+        }
     }
 
     @Test
@@ -135,7 +153,7 @@ class CleanerTest {
         Files.writeString(folder.resolve("out2.jsonl"), "mine");
         Files.write(folder.resolve("in.jsonl"), List.of(text("a")));
         InputException e = assertThrows(InputException.class, () -> new Cleaner(options(0, PersonalData.Action.KEEP, Set.of(), 0, 0))
-                .run(folder.resolve("in.jsonl"), folder.resolve("out2.jsonl"), folder.resolve("gone.jsonl")));
+                .run(ReadOptions.of(folder.resolve("in.jsonl")), folder.resolve("out2.jsonl"), folder.resolve("gone.jsonl")));
         assertTrue(e.getMessage().contains("out2.jsonl is there already"), e.getMessage());
         assertEquals("mine", Files.readString(folder.resolve("out2.jsonl")));
         assertFalse(Files.exists(folder.resolve("gone.jsonl")));

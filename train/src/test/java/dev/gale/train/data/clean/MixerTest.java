@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.InputException;
+import dev.gale.train.data.read.ReadOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,11 @@ class MixerTest {
     private Mixer.Part part(String name, int rows, double share) throws IOException {
         Path file = folder.resolve(name);
         Files.write(file, IntStream.range(0, rows).mapToObj(i -> "{\"%s\": %d}".formatted(name, i)).toList());
-        return new Mixer.Part(file, share);
+        return new Mixer.Part(file.toString(), ReadOptions.of(file), share);
+    }
+
+    private Mixer.Part at(String name) {
+        return new Mixer.Part(name, ReadOptions.of(folder.resolve(name)), 1);
     }
 
     private List<String> mix(long rows, long seed, Mixer.Part... parts) throws IOException {
@@ -45,7 +50,7 @@ class MixerTest {
         assertEquals(1200, mixed.size());
         assertEquals(900, of(mixed, "a").size());
         assertEquals(300, of(mixed, "b").stream().distinct().count());
-        assertEquals(Files.readAllLines(a.file()), of(mixed, "a"), "rows of one file keep their order");
+        assertEquals(Files.readAllLines(a.rows().path()), of(mixed, "a"), "rows of one file keep their order");
         int early = of(mixed.subList(0, 600), "a").size();
         assertEquals(450, early, 40, "the files are not mixed");
         long fromSecondHalf = of(mixed, "b").stream().filter(line -> Integer.parseInt(line.replaceAll("\\D", "")) >= 500).count();
@@ -65,9 +70,10 @@ class MixerTest {
 
     @Test
     void partsAreReadFromText() {
-        assertEquals(new Mixer.Part(Path.of("C:/a.jsonl"), 0.5), Mixer.Part.parse("C:/a.jsonl:0.5"));
+        assertEquals(new Mixer.Part("C:/a.jsonl", ReadOptions.of(Path.of("C:/a.jsonl")), 0.5),
+                Mixer.Part.parse("C:/a.jsonl:0.5", ReadOptions::of));
         for (String wrong : List.of("a.jsonl", "a.jsonl:", "a.jsonl:0", "a.jsonl:-1", ":1", "a:x")) {
-            assertThrows(InputException.class, () -> Mixer.Part.parse(wrong), wrong);
+            assertThrows(InputException.class, () -> Mixer.Part.parse(wrong, ReadOptions::of), wrong);
         }
     }
 
@@ -76,7 +82,7 @@ class MixerTest {
         Mixer.Part a = part("a", 10, 1);
         Mixer.Part empty = part("empty", 0, 1);
         Files.writeString(folder.resolve("bad"), "{");
-        for (Mixer.Part wrong : List.of(empty, a, new Mixer.Part(folder.resolve("bad"), 1), new Mixer.Part(folder.resolve("none"), 1))) {
+        for (Mixer.Part wrong : List.of(empty, a, at("bad"), at("none"))) {
             InputException e = assertThrows(InputException.class, () -> mix(0, 1, a, wrong));
             assertEquals(1, e.getMessage().lines().count());
             assertTrue(!Files.exists(folder.resolve("out.jsonl")));

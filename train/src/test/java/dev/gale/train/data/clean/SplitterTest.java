@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.InputException;
+import dev.gale.train.data.read.ReadOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,7 +39,7 @@ class SplitterTest {
         Path input = folder.resolve("in.jsonl");
         Files.write(input, lines);
         for (String part : List.of("train", "test", "validation")) Files.deleteIfExists(folder.resolve(part + ".jsonl"));
-        return new Splitter(options).run(input, folder);
+        return new Splitter(options).run(ReadOptions.of(input), folder);
     }
 
     private List<String> part(String name) throws IOException {

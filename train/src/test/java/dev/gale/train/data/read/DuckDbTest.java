@@ -83,6 +83,10 @@ class DuckDbTest {
             Files.copy(file, out);
         }
         assertEquals(10000, rows(packed, "train", null).size());
+        Path blob = Files.copy(file, Files.createDirectories(folder.resolve("blobs")).resolve("0123abcd"));
+        Path link = Files.createSymbolicLink(Files.createDirectories(folder.resolve("snapshot")).resolve("train.parquet"),
+                Path.of("../blobs").resolve(blob.getFileName()));
+        assertEquals(10000, rows(link.getParent(), "train", null).size(), "as a cache of the hub has it");
         Files.write(folder.resolve("cut.parquet"), Arrays.copyOf(Files.readAllBytes(file), 500));
         assertTrue(refusal(folder.resolve("cut.parquet"), null).startsWith("cut.parquet is no Parquet file that can be read"));
         assertTrue(refusal(folder.resolve("cut.parquet"), "i > 1")
@@ -134,10 +138,10 @@ class DuckDbTest {
     @Test
     void aWrongConditionIsNamed() throws IOException {
         Path jsonl = Files.writeString(folder.resolve("d.jsonl"), "{\"output\": \"a\"}\n");
-        assertTrue(refusal(jsonl, "length(outptu) > 20").startsWith("dataset.where 'length(outptu) > 20' does not work "
+        assertTrue(refusal(jsonl, "length(outptu) > 20").startsWith("the condition 'length(outptu) > 20' does not work "
                 + "(Binder Error"));
         assertTrue(refusal(jsonl, "length(output").contains("does not work (Parser Error"));
-        assertTrue(refusal(jsonl, " ").contains("dataset.where is empty"));
+        assertTrue(refusal(jsonl, " ").contains("the condition is empty"));
     }
 
     @Test

@@ -31,7 +31,7 @@ class RawRowsTest {
 
     private static List<String> rows(Path file) {
         List<String> rows = new ArrayList<>();
-        try (RawRows source = RawRows.open(file)) {
+        try (RawRows source = RawRows.open(ReadOptions.of(file))) {
             for (List<RawRow> next = source.next(2); !next.isEmpty(); next = source.next(2)) {
                 next.forEach(row -> rows.add(row.line() + " " + row.values()));
             }
@@ -100,7 +100,7 @@ class RawRowsTest {
     @Test
     void linesThatAreNoJsonAreRows() throws IOException {
         Path file = Files.writeString(folder.resolve("d.jsonl"), "{\"a\":1}\n{\"a\": \n{\"a\":3}\n");
-        try (RawRows source = RawRows.open(file)) {
+        try (RawRows source = RawRows.open(ReadOptions.of(file))) {
             List<RawRow> rows = source.next(10);
             assertEquals(3, rows.size());
             InputException e = assertThrows(InputException.class, rows.get(1)::values);
@@ -115,6 +115,6 @@ class RawRowsTest {
             assertEquals(1, e.getMessage().lines().count());
         }
         assertThrows(InputException.class, () -> rows(new byte[] {'{', '"', 'a', '"', ':', '"', (byte) 0xC3, '"', '}'}));
-        assertThrows(InputException.class, () -> RawRows.open(folder.resolve("none")));
+        assertThrows(InputException.class, () -> RawRows.open(ReadOptions.of(folder.resolve("none"))));
     }
 }

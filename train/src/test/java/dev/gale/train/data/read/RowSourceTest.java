@@ -88,6 +88,23 @@ class RowSourceTest {
     }
 
     @Test
+    void errorsNameTheFirstLineOfARow() throws IOException {
+        Path csv = file("lines.csv", "prompt,completion\n\"a\n\nb\",\"c\nd\"\n\n\"e\nf\",g\nh,i\n");
+        assertEquals(List.of("2", "7", "9"), rows(ReadOptions.of(csv)).stream()
+                .map(row -> row.place().replaceFirst(".*line ", "")).toList());
+        try (RawRows raw = RawRows.open(ReadOptions.of(csv))) {
+            assertEquals(List.of(2L, 7L, 9L), raw.next(9).stream().map(RawRow::line).toList());
+        }
+        assertTrue(refusal(file("few.csv", "a,b\n1,2\n\"3\n4\"\n")).contains("few.csv, line 3 has 1 values"));
+        assertTrue(refusal(file("open.csv", "a,b\n1,\"2\n3\n4\n")).contains("open.csv, line 2 is not valid CSV"));
+        String json = "[{\"text\":\n \"a\"},\n{\"text\":\n\n \"b\" 7}]";
+        assertEquals("a.json, line 3 is not valid JSON (line 5, column 6: ", refusal(file("a.json", json)).substring(0, 52));
+        assertTrue(refusal(file("b.json", "{\n\"text\": \"a\"}\n{\n\"text\": \"b\n\"}\n"))
+                .startsWith("b.json, line 3 is not valid JSON (line 4, column "));
+        assertTrue(refusal(file("c.json", "[\n7]")).startsWith("c.json, line 2 is not a JSON object"));
+    }
+
+    @Test
     void plainTextIsReadByLineParagraphOrDocument() throws IOException {
         Path text = file("t.txt", "one\r\ntwo\n\n \nthree\n");
         assertEquals(List.of("one", "two", "three"), texts(text));
@@ -238,7 +255,7 @@ class RowSourceTest {
         ReadOptions socratic = new ReadOptions(hub, Optional.of("socratic"), DataFiles.NONE, "train", Map.of(),
                 Optional.empty(), SampleBy.LINE, 0);
         assertEquals(List.of("s"), texts0(socratic));
-        assertTrue(refusal(split(hub, "validation")).contains("has no split 'validation'; set dataset.split to one of: "
+        assertTrue(refusal(split(hub, "validation")).contains("has no split 'validation'; choose one of: "
                 + "train, test"));
         assertTrue(refusal(new ReadOptions(hub, Optional.of("mian"), DataFiles.NONE, "train", Map.of(), Optional.empty(),
                 SampleBy.LINE, 0))
@@ -247,7 +264,7 @@ class RowSourceTest {
         assertTrue(refusal(hub).contains("README.md is not YAML"));
         file("saved/state.json", "{}");
         file("saved/data-00000-of-00001.arrow", "ARROW1");
-        assertTrue(refusal(folder.resolve("saved")).contains("Arrow files"));
+        assertTrue(refusal(folder.resolve("saved")).contains("data-00000-of-00001.arrow is no Arrow file that can be read"));
     }
 
     @Test

@@ -6,13 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gale.tensor.InputException;
+import dev.gale.train.data.read.ReadOptions;
 import dev.gale.train.testing.TestFiles;
+import dev.gale.train.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,7 +36,8 @@ class DataReportTest {
         Optional<Path> held = validation.map(rows -> folder.resolve("valid.jsonl"));
         if (held.isPresent()) Files.write(held.get(), validation.get());
         Path page = folder.resolve("page.html");
-        findings = DataReport.write(new ReportOptions(file, held, tokenizer, maxLength, false, 0.8, List.of(), 6), page);
+        findings = DataReport.write(new ReportOptions("data.jsonl", ReadOptions.of(file), held.map(ReadOptions::of), tokenizer,
+                maxLength, false, 0.8, List.of(), 6), page);
         return Files.readString(page);
     }
 
@@ -46,6 +51,28 @@ class DataReportTest {
 
     private void assertFinding(String... words) {
         for (String word : words) assertTrue(findings.stream().anyMatch(line -> line.contains(word)), word + " is not in " + findings);
+    }
+
+    @Test
+    void tokensAreShownDecoded() throws IOException {
+        Path tokenizer = TestFiles.tokenizer("llama3");
+        List<String> lines = new ArrayList<>();
+        try (Tokenizer loaded = Tokenizer.load(tokenizer)) {
+            for (String answer : List.of("The <cat> sat on the mat.", "Write to jane@example.com, please.", "The <cat> sat on the mat.")) {
+                int[] prompt = loaded.ids("What happened here?", false);
+                int[] said = loaded.ids(" " + answer, false);
+                int[] ids = IntStream.concat(IntStream.of(prompt), IntStream.of(said)).toArray();
+                int[] mask = IntStream.range(0, ids.length).map(i -> i < prompt.length ? 0 : 1).toArray();
+                lines.add("{\"input_ids\": %s, \"completion_mask\": %s}".formatted(Arrays.toString(ids), Arrays.toString(mask)));
+            }
+        }
+        lines.add("{\"input_ids\": [1, 999999]}");
+        String page = report(lines, Optional.empty(), Optional.of(tokenizer), 256);
+        assertFinding("1 rows cannot be read", "1 of 3 rows (33.3 %) repeat an earlier row", "Personal data", "get another answer");
+        String shown = page.replaceAll("</?i>", "");
+        assertTrue(shown.contains("What happened here?<mark> The &lt;cat&gt; sat on the mat.</mark>"), "not shown as text");
+        InputException e = assertThrows(InputException.class, () -> report(lines, Optional.empty(), Optional.empty(), 256));
+        assertTrue(e.getMessage().contains("name the tokenizer that they are of with --tokenizer"), e.getMessage());
     }
 
     @Test
