@@ -37,7 +37,7 @@ class BrokenOpsTest {
 
         @Override
         protected TensorOps createOps() {
-            TensorOps right = new ReferenceOps();
+            TensorOps right = new ReferenceOps(Trial.CHUNK_BYTES);
             return (TensorOps) Proxy.newProxyInstance(TensorOps.class.getClassLoader(),
                     new Class<?>[] {TensorOps.class},
                     (proxy, called, arguments) -> {
@@ -199,7 +199,7 @@ class BrokenOpsTest {
     /// Row 64 sees the last key of the sequence before its own: one pair of thousands.
     private static Object[] acrossSequences(Object[] arguments) {
         Object[] changed = arguments.clone();
-        TensorOps copy = new ReferenceOps();
+        TensorOps copy = new ReferenceOps(Trial.CHUNK_BYTES);
         Tensor start = (Tensor) arguments[5];
         int[] starts = copy.toInts(start);
         starts[64]--;
@@ -214,7 +214,7 @@ class BrokenOpsTest {
     }
 
     private static Object otherClip(Object hyper) {
-        TensorOps copy = new ReferenceOps();
+        TensorOps copy = new ReferenceOps(Trial.CHUNK_BYTES);
         float[] numbers = copy.toFloats((Tensor) hyper);
         numbers[3] *= 0.99f;
         Tensor changed = copy.allocate("hyper", DType.F32, ((Tensor) hyper).shape());
@@ -224,7 +224,7 @@ class BrokenOpsTest {
 
     /// A state whose new codes nobody sees.
     private static Object copied(Object state) {
-        TensorOps copy = new ReferenceOps();
+        TensorOps copy = new ReferenceOps(Trial.CHUNK_BYTES);
         Quantized8 kept = (Quantized8) state;
         Tensor codes = copy.allocate("codes", DType.U8, kept.codes().shape());
         codes.segment().copyFrom(kept.codes().segment());

@@ -99,7 +99,7 @@ public interface ExpertContract extends Trials {
     @CsvSource({"0,4,2", "1,1,1", "5,4,2", "300,8,2", "700,130,3", "33,300,6"})
     default void groupByExpertSortsChoices(int rows, int count, int k) {
         int[] chosen = choices(rows, count, k, 5);
-        int[][] want = grouped(new ReferenceOps(), rows, count, k, chosen);
+        int[][] want = grouped(new ReferenceOps(Trial.CHUNK_BYTES), rows, count, k, chosen);
         int[][] got = grouped(freshOps(), rows, count, k, chosen);
         for (int i = 0; i < 3; i++) assertArrayEquals(want[i], got[i]);
         int row = 0;
