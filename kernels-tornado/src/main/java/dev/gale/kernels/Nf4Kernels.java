@@ -107,23 +107,6 @@ public final class Nf4Kernels {
         }
     }
 
-    /// `absmax`, F32, of its codes: for products. Shapes: absmax F32 `[blocks]`, codes `[blocks]`, nested `[257 + factors]`:
-    /// see the class. Operands in the table: absmax, anything, codes, nested.
-    /// Launch: `ceil(blocks / Elements.GROUP)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
-    /// Numerics: F32, one rounding for each operation. Writes: `=`.
-    public static void absmax(KernelContext context, IntArray table, int slot, FloatArray absmax, IntArray codes,
-            FloatArray nested, int blocks) {
-        float[] scales = context.allocateFloatLocalArray(Elements.GROUP);
-        float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
-        int thread = context.localIdx;
-        int first = context.groupIdx * Elements.GROUP;
-        scales[thread] = scale(table, slot, absmax, codes, nested, NESTED, Math.min(first + thread, blocks - 1));
-        context.localBarrier();
-        int other = Elements.GROUP - 1 - thread;     // another thread's product, which no compiler can add to
-        pin[0] = scales[other] + nested.get(table.get(slot + 3) + OFFSET);
-        if (first + other < blocks) absmax.set(table.get(slot) + first + other, pin[0]);
-    }
-
     /// `y = code * absmax / 127`, a row having one absmax. Shapes: y `[n]`, F32, BF16 or F16; codes I8 `[n]`, ints of four;
     /// absmax F32 `[n / cols]`. Operands in the table: y, codes, absmax.
     /// Launch: `ceil(n / Elements.BLOCK)` work-groups of `Elements.GROUP` threads.
