@@ -10,8 +10,8 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Weights of few bits to what products can read: see `Quantization`.
 ///
-/// Codes are seen as shorts of four; in the table stands a quarter of the offset of their first byte. A block's absmax is F32 or, with
-/// double quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the
+/// Codes are seen as shorts of four; in the table stands a quarter of the offset of their first byte. A block's absmax is F32
+/// or, with double quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the
 /// factors of `Nf4.NESTED_BLOCK` blocks each. Without, anything may stand for `nested`.
 /// Codes are looked up in local memory: 16 words lie in different banks, and threads that want the same one get it together.
 /// A product of a scale goes through local memory too before its offset is added, or the device would round once for both.

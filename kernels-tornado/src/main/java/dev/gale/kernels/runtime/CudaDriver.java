@@ -31,7 +31,8 @@ final class CudaDriver {
     /// Binds to the context that this thread has: that of TornadoVM once it has run something here.
     /// Throws: DeviceException when the driver's library is not there, or too old.
     CudaDriver() {
-        library = NativeLibrary.open(FILES).orElseThrow(() -> new DeviceException("CUDA's driver " + FILES + " cannot be opened"));
+        library = NativeLibrary.open(FILES)
+                .orElseThrow(() -> new DeviceException("CUDA's driver " + FILES + " cannot be opened"));
         context = library.function("cuCtxGetCurrent", ADDRESS).written();
         setCurrent = library.function("cuCtxSetCurrent", LONG);
         copyUp = library.function("cuMemcpyHtoDAsync_v2", LONG, ADDRESS, LONG, LONG);

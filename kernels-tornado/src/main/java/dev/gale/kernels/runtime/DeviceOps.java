@@ -342,7 +342,9 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     public void readBytes(MemorySegment bytes, Tensor src) {
         Checks.bytes("readBytes", src, bytes.byteSize());
         if (isOnHost(src)) {
-            if (src.storage() instanceof Storage.Host(MemorySegment memory)) bytes.copyFrom(memory.asSlice(0, bytes.byteSize()));
+            if (src.storage() instanceof Storage.Host(MemorySegment memory)) {
+                bytes.copyFrom(memory.asSlice(0, bytes.byteSize()));
+            }
             return;
         }
         if (bytes.byteSize() % 4 == 0) {

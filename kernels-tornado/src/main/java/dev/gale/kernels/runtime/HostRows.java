@@ -22,7 +22,8 @@ final class HostRows {
                 MemorySegment.copy(from, rows[i] * bytes, to, i * bytes, bytes);
             } else {
                 for (int c = 0; c < cols; c++) {
-                    Convert.set(to, y.dtype(), (long) i * cols + c, Convert.get(from, table.dtype(), (long) rows[i] * cols + c));
+                    Convert.set(to, y.dtype(), (long) i * cols + c,
+                            Convert.get(from, table.dtype(), (long) rows[i] * cols + c));
                 }
             }
         });

@@ -83,8 +83,9 @@ public final class TornadoOps extends DeviceOps {
         Checks.copy(dst, src);
         int n = size(dst);
         if (n == 0) return;
-        launch("copy", elements(n), List.of(n), (graph, id, a) -> graph.task(id, ElementwiseKernels::copy, a.context(), a.table(),
-                a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1), n), dst, src);
+        launch("copy", elements(n), List.of(n), (graph, id, a) -> graph.task(id,
+                ElementwiseKernels::copy, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
+                a.halves(1), a.type(1), n), dst, src);
     }
 
     @Override
@@ -207,7 +208,8 @@ public final class TornadoOps extends DeviceOps {
         Tensor links = allocate("links", DType.I32, Shape.of(2, rows));
         launch("linkRows", Grid.threads(rows, Elements.GROUP), List.of(rows), (graph, id, a) -> graph.task(id,
                 LookupKernels::linkRows, a.context(), a.table(), a.slot(), a.ints(0), a.ints(1), rows), links, ids);
-        launch("scatterAddRows", new Grid(Math.ceilDiv(cols, Elements.GROUP), rows, Elements.GROUP, 1), List.of(rows, cols, vocab),
+        launch("scatterAddRows", new Grid(Math.ceilDiv(cols, Elements.GROUP), rows, Elements.GROUP, 1),
+                List.of(rows, cols, vocab),
                 (graph, id, a) -> graph.task(id, LookupKernels::scatterAddRows, a.context(), a.table(), a.slot(),
                         a.floats(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), a.ints(3), rows, cols, vocab),
                 dTable, dy, ids, links);
@@ -243,9 +245,9 @@ public final class TornadoOps extends DeviceOps {
         int r = b.cols();
         int based = flag(base != null);
         int squared = flag(gram != null);
-        launch("rowNorm", rows(b.rows()), List.of(r, based, squared, scale), (graph, id, a) -> graph.task(id, ScaleKernels::rowNorm,
-                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.halves(2), a.type(2), a.floats(3),
-                a.halves(3), a.type(3), a.floats(4), r, based, squared, scale),
+        launch("rowNorm", rows(b.rows()), List.of(r, based, squared, scale), (graph, id, a) -> graph.task(id,
+                ScaleKernels::rowNorm, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.halves(2),
+                a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), r, based, squared, scale),
                 norm, base == null ? norm : base, b, cross, gram == null ? norm : gram);
     }
 
@@ -276,9 +278,9 @@ public final class TornadoOps extends DeviceOps {
                     dMagnitude, dy, x, norm);
         }
         if (dx == null) return;
-        launch("columnScaleBackward", rows(rows), List.of(cols), (graph, id, a) -> graph.task(id, ScaleKernels::columnScaleBackward,
-                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.floats(2), a.floats(3), cols), dx, dy, magnitude, norm);
+        launch("columnScaleBackward", rows(rows), List.of(cols), (graph, id, a) -> graph.task(id,
+                ScaleKernels::columnScaleBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
+                a.floats(1), a.halves(1), a.type(1), a.floats(2), a.floats(3), cols), dx, dy, magnitude, norm);
     }
 
     // ---- attention ----
@@ -291,8 +293,8 @@ public final class TornadoOps extends DeviceOps {
     }
 
     @Override
-    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
-                                  Tensor start, Tensor stop, AttentionSpec spec) {
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o,
+                                  Tensor lse, Tensor start, Tensor stop, AttentionSpec spec) {
         Checks.attentionBackward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
         attentions.backward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
     }
@@ -315,7 +317,8 @@ public final class TornadoOps extends DeviceOps {
     }
 
     @Override
-    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd, float shift) {
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd,
+            float shift) {
         Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
         layers.rmsNormBackward(dx, accumulate, dw, dy, x, w, rstd, shift);
     }
@@ -421,8 +424,9 @@ public final class TornadoOps extends DeviceOps {
     private void sumSquares(Tensor sum, Tensor x, int n) {
         int groups = OptimKernels.squareGroups(n);
         Tensor partial = allocate("partial", DType.F32, Shape.of(groups));
-        launch("partialSquares", rows(groups), List.of(n, groups), (graph, id, a) -> graph.task(id, OptimKernels::partialSquares,
-                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1), a.type(1), n, groups), partial, x);
+        launch("partialSquares", rows(groups), List.of(n, groups), (graph, id, a) -> graph.task(id,
+                OptimKernels::partialSquares, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1),
+                a.type(1), n, groups), partial, x);
         launch("addPartials", rows(1), List.of(groups), (graph, id, a) -> graph.task(id, OptimKernels::addPartials, a.context(),
                 a.table(), a.slot(), a.floats(0), a.floats(1), groups), sum, partial);
         release(partial);
@@ -441,8 +445,9 @@ public final class TornadoOps extends DeviceOps {
         int n = size(param);
         if (n == 0) return;
         launchRange("adamW", List.of(), n, 4, (count, t) -> launch("adamW", Grid.threads(count, Elements.GROUP), List.of(count),
-                (graph, id, a) -> graph.task(id, OptimKernels::adamW, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1),
-                        a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t), param, grad, m, v, hyper, factor);
+                (graph, id, a) -> graph.task(id, OptimKernels::adamW, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.floats(1), a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t), param, grad, m, v,
+                hyper, factor);
     }
 
     @Override

@@ -78,8 +78,8 @@ public final class KernelEmulator {
         if (arrays.isEmpty()) throw new IllegalArgumentException("no array to compare: name them with arrays(...)");
         List<byte[]> inputs = once ? List.of() : arrays.stream().map(Watched::copy).toList();
 
-        WorkGroup first = new WorkGroup(grid, group, Order.ASCENDING, SEED, false, once ? WorkGroup.Sites.ENDS : WorkGroup.Sites.ALL,
-                kernel);
+        WorkGroup.Sites sites = once ? WorkGroup.Sites.ENDS : WorkGroup.Sites.ALL;
+        WorkGroup first = new WorkGroup(grid, group, Order.ASCENDING, SEED, false, sites, kernel);
         first.run();
         if (once) return;
 

@@ -31,9 +31,9 @@ public abstract class PooledOps implements TensorOps {
 
     private void growWithinLimit(long bytes) {
         if (pool.reservedBytes() + bytes > limit) {
-            throw new InputException(String.format(Locale.ROOT, "%,.2f GB of memory are taken and %,.2f GB more are needed, but the "
-                    + "limit is %,.2f GB: use smaller batches, or keep more in host memory", pool.reservedBytes() / 1e9, bytes / 1e9,
-                    limit / 1e9));
+            throw new InputException(String.format(Locale.ROOT,
+                    "%,.2f GB of memory are taken and %,.2f GB more are needed, but the limit is %,.2f GB: use smaller batches,"
+                            + " or keep more in host memory", pool.reservedBytes() / 1e9, bytes / 1e9, limit / 1e9));
         }
         grow(bytes);
     }
