@@ -3,9 +3,9 @@ package dev.gale.kernels;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Reading and writing elements of a tensor that is F32, BF16 or F16. Kernels get a view of 4-byte and one of 2-byte elements and
-/// a constant, so the choice is made when the kernel is compiled. 16-bit elements come as shorts, because only the CUDA backend
-/// knows an array of BF16.
+/// Reading and writing elements of a tensor that is F32, BF16 or F16. Kernels get a view of 4-byte and one of 2-byte elements
+/// and a constant, so the choice is made when the kernel is compiled. 16-bit elements come as shorts, because only the CUDA
+/// backend knows an array of BF16.
 public final class Elements {
     public static final int F32 = 0;
     public static final int BF16 = 1;

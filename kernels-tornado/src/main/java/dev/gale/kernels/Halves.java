@@ -6,8 +6,8 @@ import uk.ac.manchester.tornado.api.types.BFloat16;
 /// 16-bit floating point numbers in kernels. TornadoVM does not reinterpret bits, so what a device has no instruction for is
 /// computed from sign, exponent and mantissa. Rounds to nearest even.
 public final class Halves {
-    /// System property that says whether the device converts BF16 itself; the CUDA backend does. It must be set before the first
-    /// kernel is loaded, as the answer is compiled in.
+    /// System property that says whether the device converts BF16 itself; the CUDA backend does. It must be set before the
+    /// first kernel is loaded, as the answer is compiled in.
     public static final String PROPERTY = "gale.kernels.bf16";
 
     private static final boolean CONVERTS_BF16 = !"false".equals(System.getProperty(PROPERTY));
@@ -57,14 +57,16 @@ public final class Halves {
         return BFloat16.bf16ToFloat((short) ((int) (four >>> 32) >> 16));
     }
 
-    /// Four BF16 in a long. The CUDA backend takes the kind of the first operand for that of a sum or a difference, and a BF16 for
-    /// a short: two zeros that its compiler does not know for zeros, of which `zero` makes the second, bring it to int.
+    /// Four BF16 in a long. The CUDA backend takes the kind of the first operand for that of a sum or a difference, and a BF16
+    /// for a short: two zeros that its compiler does not know for zeros, of which `zero` makes the second, bring it to int.
     ///
     /// @param zero from `zero`; `localIdx >> 10` does too, for one instruction more an element
     public static long four(float first, float second, float third, float fourth, int zero) {
         int other = zero >> 1;
-        int low = (other - (zero - BFloat16.bf16FromFloat(first))) & 0xffff | (other - (zero - BFloat16.bf16FromFloat(second))) << 16;
-        int high = (other - (zero - BFloat16.bf16FromFloat(third))) & 0xffff | (other - (zero - BFloat16.bf16FromFloat(fourth))) << 16;
+        int low = (other - (zero - BFloat16.bf16FromFloat(first))) & 0xffff
+                | (other - (zero - BFloat16.bf16FromFloat(second))) << 16;
+        int high = (other - (zero - BFloat16.bf16FromFloat(third))) & 0xffff
+                | (other - (zero - BFloat16.bf16FromFloat(fourth))) << 16;
         return (long) high << 32 | low & 0xffffffffL;
     }
 

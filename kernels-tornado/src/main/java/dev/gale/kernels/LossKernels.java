@@ -41,8 +41,8 @@ public final class LossKernels {
     }
 
     /// With `z = softcap(logits[r])` and target t >= 0: `losses[0, r] = logsumexp(z) - z[t]`, `losses[1, r] = 1` if z[t]
-    /// is the first largest, else 0, and `logits[r] = (exp(z - logsumexp(z)) - [c == t]) * softcap'(z) * scale * gradScale`. Rows
-    /// with a negative target give zeros; a target beyond the vocabulary gives an infinite loss.
+    /// is the first largest, else 0, and `logits[r] = (exp(z - logsumexp(z)) - [c == t]) * softcap'(z) * scale * gradScale`.
+    /// Rows with a negative target give zeros; a target beyond the vocabulary gives an infinite loss.
     /// Shapes: logits F32 `[rows, vocab]` with their scale, targets I32 `[rows]`, losses F32 scratch `[2, rows]`,
     /// tokenLoss F32 `[rows]`, gradScale F32 `[1]`. Operands in the table: logits, targets, losses, tokenLoss, gradScale;
     /// anything may stand for an absent tokenLoss or gradScale.

@@ -10,8 +10,8 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /// Weights of few bits to what products can read: see `Quantization`.
 ///
-/// Codes are seen as shorts of four; in the table stands a quarter of the offset of their first byte. A block's absmax is F32 or, with
-/// double quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the
+/// Codes are seen as shorts of four; in the table stands a quarter of the offset of their first byte. A block's absmax is F32
+/// or, with double quantization, a byte; `nested` holds what those bytes stand for, F32: their 256 values, the offset, and the
 /// factors of `Nf4.NESTED_BLOCK` blocks each. Without, anything may stand for `nested`.
 /// Codes are looked up in local memory: 16 words lie in different banks, and threads that want the same one get it together.
 /// A product of a scale goes through local memory too before its offset is added, or the device would round once for both.
@@ -113,24 +113,6 @@ public final class Nf4Kernels {
                     | elements[(four >> 8 & 15) + block + e * Elements.GROUP] << 16;
             if (at < n / 4) y.set(yAt + at, (long) high << 32 | low & 0xffffffffL);
         }
-    }
-
-    /// `absmax`, F32, of its codes: for products. Shapes: absmax F32 `[blocks]`, codes `[blocks]`, nested `[257 + factors]`:
-    /// see the class. Operands in the table: absmax, anything, codes, nested.
-    /// Launch: `ceil(blocks / Elements.GROUP)` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
-    /// Numerics: F32, one rounding for each operation. Writes: `=`.
-    public static void absmax(KernelContext context, IntArray table, int slot, FloatArray absmax, IntArray codes,
-            FloatArray nested, int blocks) {
-        float[] scales = context.allocateFloatLocalArray(Elements.GROUP);
-        float[] pin = new float[1];                  // keeps reads where they stand: see Reduce
-        int thread = context.localIdx;
-        int first = context.groupIdx * Elements.GROUP;
-        scales[thread] = scale(table.get(slot + 2), table.get(slot + 3), absmax, codes, nested, NESTED,
-                Math.min(first + thread, blocks - 1));
-        context.localBarrier();
-        int other = Elements.GROUP - 1 - thread;     // another thread's product, which no compiler can add to
-        pin[0] = scales[other] + nested.get(table.get(slot + 3) + OFFSET);
-        if (first + other < blocks) absmax.set(table.get(slot) + first + other, pin[0]);
     }
 
     /// `y = code * absmax / 127`, a row having one absmax. Shapes: y `[n]`, F32, BF16 or F16; codes I8 `[n]`, ints of four;

@@ -113,35 +113,6 @@ public final class NormKernels {
         return weight;
     }
 
-    /// `sum = x + r; y = rmsNorm(sum)`: the end of a residual branch and the norm that begins the next one.
-    /// Shapes: sum, y, x, r `[rows, cols]`, all of one dtype; w `[cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
-    /// Launch and numerics: as `rmsNormForward`, of the sum as it was rounded when stored.
-    /// Writes: sum, y, rstd `=`; sum may be x or r.
-    public static void rmsNormForwardAdd(KernelContext context, IntArray table, int slot,
-            FloatArray sum, ShortArray sumHalf, FloatArray y, ShortArray yHalf, FloatArray rstd,
-            FloatArray x, ShortArray xHalf, FloatArray r, ShortArray rHalf, int type,
-            FloatArray w, ShortArray wHalf, int wType, int cols, float eps) {
-        int row = context.groupIdx;
-        int sumAt = table.get(slot) + row * cols;
-        int yAt = table.get(slot + 1) + row * cols;
-        int xAt = table.get(slot + 3) + row * cols;
-        int rAt = table.get(slot + 4) + row * cols;
-        int wAt = table.get(slot + 5);
-        float squares = 0f;
-        for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float value = Elements.get(x, xHalf, type, xAt + c) + Elements.get(r, rHalf, type, rAt + c);
-            Elements.set(sum, sumHalf, type, sumAt + c, value);
-            float stored = Elements.get(sum, sumHalf, type, sumAt + c);
-            squares += stored * stored;
-        }
-        float scale = 1f / TornadoMath.sqrt(Reduce.sum(context, squares) / cols + eps);
-        if (context.localIdx == 0) rstd.set(table.get(slot + 2) + row, scale);
-        for (int c = context.localIdx; c < cols; c += Elements.GROUP) {
-            float value = Elements.get(sum, sumHalf, type, sumAt + c) * scale * Elements.get(w, wHalf, wType, wAt + c);
-            Elements.set(y, yHalf, type, yAt + c, value);
-        }
-    }
-
     /// With `xhat = x * rstd`, `g = dy * (shift + w)`: `dx = rstd * (g - xhat * mean_c(g * xhat))`.
     /// Shapes: dx, dy, x `[rows, cols]`, w `[cols]`, F32, BF16 or F16; rstd F32 `[rows]`.
     /// Launch: rows work-groups of `Elements.GROUP` threads; 1 KB of local memory.

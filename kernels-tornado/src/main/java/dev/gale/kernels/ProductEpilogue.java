@@ -23,8 +23,8 @@ public final class ProductEpilogue {
     /// low `[m, rank]`, op(up) `[rank, n]`, stored `[n, rank]` when w is transposed and `[rank, n]` else. Low and up F32, the
     /// others F32, BF16 or F16. Operands in the table: y, sums, bias, residual, low, up; anything may stand for those that are
     /// absent.
-    /// Launch: `Grid.tiles(m, n, TILE, TILE, GROUP)`; 8.3 KB of local memory. A thread reads its 16 sums and residuals before it
-    /// needs any: without a side path, memory is the limit, with one up to a rank of about 32.
+    /// Launch: `Grid.tiles(m, n, TILE, TILE, GROUP)`; 8.3 KB of local memory. A thread reads its 16 sums and residuals before
+    /// it needs any: without a side path, memory is the limit, with one up to a rank of about 32.
     /// Numerics: F32; the side path is one serial sum over the rank; one rounding to y's dtype.
     /// Writes: `=`. y may be residual, which makes it `+=`.
     ///
@@ -113,11 +113,12 @@ public final class ProductEpilogue {
 
     /// As `finish`, for BF16 alone: y, sums and residual are read and written four elements at a time.
     /// Shapes: as `finish`; n and stride are multiples of 4. Operands in the table: y, sums, bias, residual, low, up.
-    /// Launch: `Grid.tiles(m, n, BF16_ROWS, BF16_COLS, GROUP)`; 12.4 KB of local memory. A thread has four columns of eight rows.
+    /// Launch: `Grid.tiles(m, n, BF16_ROWS, BF16_COLS, GROUP)`; 12.4 KB of local memory. A thread has four columns of eight
+    /// rows.
     /// Numerics, Writes: as `finish`; y may be sums or residual.
     public static void finishBf16(KernelContext context, IntArray table, int slot, LongArray y, LongArray sums, FloatArray bias,
-            ShortArray biasHalf, LongArray residual, FloatArray low, FloatArray up, int form, int m, int n, int stride, float alpha,
-            float sideScale) {
+            ShortArray biasHalf, LongArray residual, FloatArray low, FloatArray up, int form, int m, int n, int stride,
+            float alpha, float sideScale) {
         float[] left = context.allocateFloatLocalArray(BF16_ROWS * DEPTH);
         float[] right = context.allocateFloatLocalArray(DEPTH * UP_STRIDE);
         float[] sides = new float[32];
@@ -135,7 +136,9 @@ public final class ProductEpilogue {
         int column = Math.min(first / 4 + c, n / 4 - 1);
         for (int p = 0; p < 8; p++) values[p] = sums.get(atSums + Math.min(top + r + 8 * p, m - 1) * (stride / 4) + column);
         if (ProductForm.residualType(form) != ProductForm.ABSENT) {
-            for (int p = 0; p < 8; p++) before[p] = residual.get(atResidual + Math.min(top + r + 8 * p, m - 1) * (n / 4) + column);
+            for (int p = 0; p < 8; p++) {
+                before[p] = residual.get(atResidual + Math.min(top + r + 8 * p, m - 1) * (n / 4) + column);
+            }
         }
         for (int i = 0; i < 32; i++) sides[i] = 0f;
         int atLow = table.get(slot + 4);
@@ -148,8 +151,8 @@ public final class ProductEpilogue {
             for (int i = thread; i < BF16_COLS * DEPTH; i += GROUP) {
                 int col = byRank == 1 ? i & 127 : i >> 4;
                 int d = byRank == 1 ? i >> 7 : i & 15;
-                right[d * UP_STRIDE + (col & 3) * 32 + (col >> 2)] = MatmulKernels.element(up, biasHalf, Elements.F32, atUp, byRank,
-                        first + col, l + d, n, rank);
+                right[d * UP_STRIDE + (col & 3) * 32 + (col >> 2)] = MatmulKernels.element(up, biasHalf, Elements.F32, atUp,
+                        byRank, first + col, l + d, n, rank);
             }
             context.localBarrier();
             for (int d = 0; d < DEPTH; d++) {
@@ -190,7 +193,9 @@ public final class ProductEpilogue {
                 y3 += sideScale * sides[4 * p + 3];
             }
             if (top + r + 8 * p < m) {
-                if (first + 4 * c < n) y.set(atY + (top + r + 8 * p) * (n / 4) + first / 4 + c, Halves.four(y0, y1, y2, y3, zero));
+                if (first + 4 * c < n) {
+                    y.set(atY + (top + r + 8 * p) * (n / 4) + first / 4 + c, Halves.four(y0, y1, y2, y3, zero));
+                }
             }
         }
     }

@@ -4,9 +4,10 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 
 /// Sums and maxima over the threads of a work-group.
-/// Two rules of TornadoVM 5.2.0 show here. Local memory is allocated in the method that uses it: as an argument it is taken for a
-/// Java array, header and all, and every index is wrong, beyond its end too, which an NVIDIA GPU answers with an illegal access.
-/// And a kernel that reads local memory has a private array: without one, reads leave the branches and barriers around them.
+/// Two rules of TornadoVM 5.2.0 show here. Local memory is allocated in the method that uses it: as an argument it is taken for
+/// a Java array, header and all, and every index is wrong, beyond its end too, which an NVIDIA GPU answers with an illegal
+/// access. And a kernel that reads local memory has a private array: without one, reads leave the branches and barriers around
+/// them.
 public final class Reduce {
     /// Columns of one work-group of a kernel that sums columns.
     public static final int COLUMNS = 32;

@@ -17,8 +17,8 @@ public final class RopeKernels {
 
     private RopeKernels() {}
 
-    /// For the pair (i, i + halfWidth) of every head, or (2i, 2i + 1) with neighbours 1, with the angle of the row's position: `a' = a cos - b sin`,
-    /// `b' = b cos + a sin`; transpose 1 flips the sign of sin. Elements from 2 * halfWidth on stay.
+    /// For the pair (i, i + halfWidth) of every head, or (2i, 2i + 1) with neighbours 1, with the angle of the row's position:
+    /// `a' = a cos - b sin`, `b' = b cos + a sin`; transpose 1 flips the sign of sin. Elements from 2 * halfWidth on stay.
     /// Shapes: q `[rows, numHeads * headDim]`, k `[rows, numKvHeads * headDim]`, F32, BF16 or F16; cos, sin F32
     /// `[P, halfWidth]`; positions I32 `[rows]` in [0, P). A side with 0 heads is absent; its views and its slot of the
     /// table are not looked at.

@@ -10,6 +10,7 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.ReferenceOps;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.testing.TensorAssert;
+import dev.gale.tensor.testing.Trial;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -109,9 +110,11 @@ final class KernelOperands {
             if (before.dtype() == operand.dtype()) at += before.size() + GAP;
         }
         table.set(SLOT + number, at);
-        for (int i = 0; i < operand.size(); i++) {
-            if (operand.dtype() == DType.I32) ints.set(at + i, operand.ints()[i]);
-            else Elements.set(floats, halves, type(number), at + i, operand.stored()[i]);
+        if (operand.dtype() == DType.I32) {
+            for (int i = 0; i < operand.size(); i++) ints.set(at + i, operand.ints()[i]);
+        } else {
+            float[] stored = operand.stored();
+            for (int i = 0; i < stored.length; i++) Elements.set(floats, halves, type(number), at + i, stored[i]);
         }
     }
 
@@ -176,7 +179,7 @@ final class KernelOperands {
 
     private Map<String, float[]> reference(BiConsumer<TensorOps, Map<String, Tensor>> operation,
             UnaryOperator<float[]> change) {
-        try (TensorOps ops = new ReferenceOps()) {
+        try (TensorOps ops = new ReferenceOps(Trial.CHUNK_BYTES)) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             for (Operand operand : operands) {
                 DType dtype = operand.dtype() == DType.I32 ? DType.I32 : DType.F32;

@@ -16,7 +16,8 @@ import org.junit.jupiter.api.Test;
 /// What a kernel must keep to for TornadoVM's sake and no run on the JVM can show.
 class KernelRulesTest {
     private static final Path SOURCES = Path.of("src/main/java/dev/gale/kernels");
-    private static final Pattern KERNEL = Pattern.compile("public static void (\\w+)\\(KernelContext(.*?)\\n    }\\n", Pattern.DOTALL);
+    private static final Pattern KERNEL = Pattern.compile("public static void (\\w+)\\(KernelContext(.*?)\\n    }\\n",
+            Pattern.DOTALL);
 
     /// Name and text of every kernel.
     private static List<String[]> kernels() throws IOException {
@@ -59,16 +60,18 @@ class KernelRulesTest {
     /// TornadoVM hands the names of parameters on to the compilers of C.
     @Test
     void parametersHaveNoNamesOfC() throws IOException {
-        Pattern taken = Pattern.compile("\\b(signed|unsigned|register|union|struct|typedef|sizeof|extern|auto|inline|restrict|half|kernel|global"
-                + "|local|constant|uchar|ushort|uint|ulong)(?=[,)])");
-        assertEquals(List.of(), kernels().stream().filter(kernel -> taken.matcher(kernel[1].substring(0, kernel[1].indexOf(')') + 1)).find())
+        Pattern taken = Pattern.compile("\\b(signed|unsigned|register|union|struct|typedef|sizeof|extern|auto|inline|restrict"
+                + "|half|kernel|global|local|constant|uchar|ushort|uint|ulong)(?=[,)])");
+        assertEquals(List.of(), kernels().stream()
+                .filter(kernel -> taken.matcher(kernel[1].substring(0, kernel[1].indexOf(')') + 1)).find())
                 .map(kernel -> kernel[0]).toList());
     }
 
     /// `TaskGraph.task` takes no more.
     @Test
     void kernelsHaveAtMostTwentyParameters() throws IOException {
-        assertEquals(List.of(), kernels().stream().filter(kernel -> kernel[1].substring(0, kernel[1].indexOf(')')).split(",").length > 20)
+        assertEquals(List.of(), kernels().stream()
+                .filter(kernel -> kernel[1].substring(0, kernel[1].indexOf(')')).split(",").length > 20)
                 .map(kernel -> kernel[0]).toList());
     }
 
@@ -103,6 +106,7 @@ class KernelRulesTest {
     /// The views of a chunk have one element, whatever the chunk's size.
     @Test
     void kernelsDoNotAskViewsForTheirSize() throws IOException {
-        assertEquals(List.of(), kernels().stream().filter(kernel -> kernel[1].contains(".getSize(")).map(kernel -> kernel[0]).toList());
+        assertEquals(List.of(), kernels().stream().filter(kernel -> kernel[1].contains(".getSize("))
+                .map(kernel -> kernel[0]).toList());
     }
 }

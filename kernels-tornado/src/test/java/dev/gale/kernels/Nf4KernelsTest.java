@@ -89,20 +89,6 @@ class Nf4KernelsTest {
         assertThrows(AssertionError.class, () -> assertDequantized(weights, lost, true));
     }
 
-    @ParameterizedTest
-    @ValueSource(ints = {1, 255, 256, 700})
-    void absmaxBitsAreTheHosts(int blocks) {
-        Nf4Reference weights = Nf4Reference.of(uniform(64 * blocks, 3));
-        IntArray table = IntArray.fromElements(-1, -1, -1, GAP, -1, GAP / 4, GAP);
-        FloatArray absmax = Nf4Reference.onDevice(new float[blocks]);
-        IntArray codes = weights.absmaxCodesOnDevice();
-        FloatArray nested = Nf4Reference.onDevice(weights.nested());
-        emulate(blocks, Elements.GROUP, absmax,
-                context -> Nf4Kernels.absmax(context, table, SLOT, absmax, codes, nested, blocks));
-        float[] want = weights.nestedAbsmax();
-        for (int i = 0; i < blocks; i++) assertEquals(want[i], absmax.get(GAP + i), "block " + i);
-    }
-
     /// Known numbers of the map that double quantization uses.
     @Test
     void dynamicMapIsThatOfBitsandbytes() {

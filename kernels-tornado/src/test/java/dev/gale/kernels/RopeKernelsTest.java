@@ -37,8 +37,8 @@ class RopeKernelsTest {
         FloatArray f = o.floats;
         ShortArray h = o.halves;
         if (o.type(0) == Elements.BF16 && o.type(1) == Elements.BF16 && headDim % 4 == 0) {
-            return o.run(rows, 1, RopeKernels.HEADS * half / 4, ctx -> RopeKernels.ropeBf16(ctx, o.table, SLOT, o.longs, o.longs,
-                    f, f, o.ints, heads, kvHeads, headDim, half, transpose));
+            return o.run(rows, 1, RopeKernels.HEADS * half / 4, ctx -> RopeKernels.ropeBf16(ctx, o.table, SLOT,
+                    o.longs, o.longs, f, f, o.ints, heads, kvHeads, headDim, half, transpose));
         }
         return o.run(rows, ctx -> RopeKernels.rope(ctx, o.table, SLOT, f, h, o.type(0), f, h, o.type(1), f, f, o.ints,
                 heads, kvHeads, headDim, half, transpose, 0));

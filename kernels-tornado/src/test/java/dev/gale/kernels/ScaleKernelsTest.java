@@ -40,8 +40,8 @@ class ScaleKernelsTest {
                 input("cross", cross, weak, rows, r), input("gram", DType.F32, small, r, r));
         FloatArray f = o.floats;
         ShortArray h = o.halves;
-        o.run(rows, ctx -> ScaleKernels.rowNorm(ctx, o.table, SLOT, f, f, f, h, o.type(2), f, h, o.type(3), f, r, based, squared,
-                scale));
+        o.run(rows, ctx -> ScaleKernels.rowNorm(ctx, o.table, SLOT, f, f, f, h, o.type(2), f, h, o.type(3), f, r, based,
+                squared, scale));
         BiConsumer<TensorOps, Map<String, Tensor>> norm = (ops, at) -> ops.rowNorm(at.get("norm"),
                 based == 1 ? at.get("base") : null, at.get("b"), at.get("cross"), squared == 1 ? at.get("gram") : null, 0.7f);
         float[] want = o.reference(norm).get("norm");
@@ -61,13 +61,15 @@ class ScaleKernelsTest {
 
     @Test
     void aRowOfZerosHasALength() {
-        KernelOperands o = new KernelOperands(output("norm", DType.F32, 2), input("w", DType.F32, new float[] {0, 0, 3, 4}, 2, 2));
-        IntArray slots = IntArray.fromElements(o.table.get(SLOT), o.table.get(SLOT), o.table.get(SLOT + 1), o.table.get(SLOT + 1),
-                o.table.get(SLOT));
+        KernelOperands o = new KernelOperands(output("norm", DType.F32, 2),
+                input("w", DType.F32, new float[] {0, 0, 3, 4}, 2, 2));
+        IntArray slots = IntArray.fromElements(o.table.get(SLOT), o.table.get(SLOT), o.table.get(SLOT + 1),
+                o.table.get(SLOT + 1), o.table.get(SLOT));
         FloatArray f = o.floats;
         ShortArray h = o.halves;
         o.run(2, ctx -> ScaleKernels.rowNorm(ctx, slots, 0, f, f, f, h, 0, f, h, 0, f, 2, 0, 0, 0.5f));
-        Map<String, float[]> want = o.reference((ops, at) -> ops.rowNorm(at.get("norm"), null, at.get("w"), at.get("w"), null, 0.5f));
+        Map<String, float[]> want = o.reference((ops, at) ->
+                ops.rowNorm(at.get("norm"), null, at.get("w"), at.get("w"), null, 0.5f));
         o.within("norm", want.get("norm"), times(2, want.get("norm")));
     }
 
@@ -83,7 +85,8 @@ class ScaleKernelsTest {
         o.run(rows, ctx -> ScaleKernels.columnScaleForward(ctx, o.table, SLOT, f, h, o.type(0), f, h, o.type(1), f, f, f, h,
                 biased == 1 ? o.type(4) : ProductForm.ABSENT, f, h, added == 1 ? o.type(5) : ProductForm.ABSENT, cols));
         BiConsumer<TensorOps, Map<String, Tensor>> forward = (ops, at) -> ops.columnScaleForward(at.get("y"), at.get("x"),
-                at.get("magnitude"), at.get("norm"), biased == 1 ? at.get("bias") : null, added == 1 ? at.get("residual") : null);
+                at.get("magnitude"), at.get("norm"), biased == 1 ? at.get("bias") : null,
+                added == 1 ? at.get("residual") : null);
         o.within("y", o.reference(forward).get("y"), times(5, o.magnitudes(forward).get("y")));
     }
 
@@ -91,7 +94,8 @@ class ScaleKernelsTest {
     @CsvSource({"1,1,F32", "3,5,F32", "2,257,BF16", "130,31,F32", "9,300,BF16"})
     void backwardMatches(int rows, int cols, DType dtype) {
         int n = rows * cols;
-        KernelOperands o = new KernelOperands(output("dx", dtype, rows, cols), inout("dMagnitude", DType.F32, uniform(cols, 6), cols),
+        KernelOperands o = new KernelOperands(output("dx", dtype, rows, cols),
+                inout("dMagnitude", DType.F32, uniform(cols, 6), cols),
                 input("dy", dtype, uniform(n, 4), rows, cols), input("x", dtype, uniform(n, 1), rows, cols),
                 input("magnitude", DType.F32, uniform(cols, 2), cols), input("norm", DType.F32, lengths(cols, 3), cols));
         FloatArray f = o.floats;
@@ -99,8 +103,8 @@ class ScaleKernelsTest {
         IntArray t = o.table;
         IntArray first = IntArray.fromElements(t.get(SLOT + 1), t.get(SLOT + 2), t.get(SLOT + 3), t.get(SLOT + 5));
         IntArray second = IntArray.fromElements(t.get(SLOT), t.get(SLOT + 2), t.get(SLOT + 4), t.get(SLOT + 5));
-        o.run(Math.ceilDiv(cols, Reduce.COLUMNS), ctx -> ScaleKernels.columnScaleBackwardMagnitude(ctx, first, 0, f, f, h, o.type(2),
-                f, h, o.type(3), f, rows, cols));
+        o.run(Math.ceilDiv(cols, Reduce.COLUMNS), ctx ->
+                ScaleKernels.columnScaleBackwardMagnitude(ctx, first, 0, f, f, h, o.type(2), f, h, o.type(3), f, rows, cols));
         o.run(rows, ctx -> ScaleKernels.columnScaleBackward(ctx, second, 0, f, h, o.type(0), f, h, o.type(2), f, f, cols));
         BiConsumer<TensorOps, Map<String, Tensor>> backward = (ops, at) -> ops.columnScaleBackward(at.get("dx"),
                 at.get("dMagnitude"), at.get("dy"), at.get("x"), at.get("magnitude"), at.get("norm"));

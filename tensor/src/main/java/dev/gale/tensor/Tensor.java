@@ -18,7 +18,9 @@ public final class Tensor {
 
     /// @param scales of a quantized dtype, else null
     public Tensor(String name, DType dtype, Shape shape, Storage storage, Scales scales) {
-        if (dtype.quantized() != (scales != null)) throw new ShapeException(name + " of " + dtype + " and its scales do not match");
+        if (dtype.quantized() != (scales != null)) {
+            throw new ShapeException(name + " of " + dtype + " and its scales do not match");
+        }
         if (storage instanceof Storage.Host(MemorySegment segment)
                 && segment.byteSize() < dtype.bytes(shape.size())) {
             throw new ShapeException("%s: %s of %s needs %d bytes, its storage has %d"

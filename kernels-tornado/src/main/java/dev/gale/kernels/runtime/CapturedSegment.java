@@ -27,7 +27,8 @@ final class CapturedSegment implements AutoCloseable {
         Map<DeviceChunk, SequencedSet<Object>> views = new LinkedHashMap<>();
         addTasks(new TaskGraph(name), launches, device, views);     // which views there are must be said before the first task
         Object[] resident = views.values().stream().flatMap(SequencedSet::stream).toArray();
-        TaskGraph graph = new TaskGraph(name).transferToDevice(DataTransferMode.EVERY_EXECUTION, table).consumeFromDevice(resident);
+        TaskGraph graph = new TaskGraph(name).transferToDevice(DataTransferMode.EVERY_EXECUTION, table)
+                .consumeFromDevice(resident);
         addTasks(graph, launches, device, views);
         GridScheduler grids = new GridScheduler();
         for (int i = 0; i < launches.size(); i++) {
@@ -40,7 +41,8 @@ final class CapturedSegment implements AutoCloseable {
     private void addTasks(TaskGraph graph, List<Launch> launches, Device device, Map<DeviceChunk, SequencedSet<Object>> views) {
         for (int i = 0; i < launches.size(); i++) {
             List<Launch.Operand> operands = launches.get(i).operands();
-            launches.get(i).task().addTo(graph, id(i), new Launch.Arguments(device.context(), table, slots[i], operands, views));
+            launches.get(i).task()
+                    .addTo(graph, id(i), new Launch.Arguments(device.context(), table, slots[i], operands, views));
         }
     }
 

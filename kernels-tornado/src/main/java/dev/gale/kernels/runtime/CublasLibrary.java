@@ -16,13 +16,14 @@ import uk.ac.manchester.tornado.runtime.library.spi.LibraryInvocation;
 import uk.ac.manchester.tornado.runtime.library.spi.TornadoLibraryProvider;
 import uk.ac.manchester.tornado.runtime.library.spi.TornadoNativeStreamSupport;
 
-/// cuBLAS as a library of TornadoVM's tasks, with one handle and one workspace for all graphs of a device: TornadoVM's own binding has
-/// them for each graph, which takes gigabytes where there are a hundred.
+/// cuBLAS as a library of TornadoVM's tasks, with one handle and one workspace for all graphs of a device: TornadoVM's own
+/// binding has them for each graph, which takes gigabytes where there are a hundred.
 /// Source: NVIDIA, cuBLAS: cublasGemmEx, cublasSetWorkspace.
 public final class CublasLibrary implements TornadoLibraryProvider {
     static final String NAME = "gale/cublas";
     static final String GEMM = "cublasGemmEx";
-    private static final List<String> FILES = List.of("libcublas.so.13", "libcublas.so.12", "cublas64_13.dll", "cublas64_12.dll");
+    private static final List<String> FILES = List.of("libcublas.so.13", "libcublas.so.12", "cublas64_13.dll",
+            "cublas64_12.dll");
     /// What cuBLAS takes on such devices if nobody says.
     private static final long WORKSPACE_BYTES = 32L << 20;
     private static final int BF16 = 14;
@@ -46,10 +47,12 @@ public final class CublasLibrary implements TornadoLibraryProvider {
         static Handle create() {
             NativeLibrary library = Found.LIBRARY;
             if (library == null) throw new DeviceException("cuBLAS " + FILES + " cannot be opened");
-            return new Handle(library.function("cublasCreate_v2", ADDRESS).written(), new CudaDriver().deviceAlloc(WORKSPACE_BYTES),
-                    library.function("cublasSetStream_v2", LONG, LONG), library.function("cublasSetWorkspace_v2", LONG, LONG, LONG),
-                    library.function(GEMM, LONG, INT, INT, INT, INT, INT, ADDRESS, LONG, INT, INT, LONG, INT, INT, ADDRESS, LONG, INT,
-                            INT, INT, INT));
+            return new Handle(library.function("cublasCreate_v2", ADDRESS).written(),
+                    new CudaDriver().deviceAlloc(WORKSPACE_BYTES),
+                    library.function("cublasSetStream_v2", LONG, LONG),
+                    library.function("cublasSetWorkspace_v2", LONG, LONG, LONG),
+                    library.function(GEMM, LONG, INT, INT, INT, INT, INT, ADDRESS, LONG, INT, INT, LONG, INT, INT, ADDRESS,
+                            LONG, INT, INT, INT, INT));
         }
     }
 
@@ -72,7 +75,8 @@ public final class CublasLibrary implements TornadoLibraryProvider {
     @Override
     public void dispatch(String functionName, LibraryInvocation call) {
         Handle handle = handles.get(call.getDevice());
-        handle.setStream.call(handle.handle, ((TornadoNativeStreamSupport) call.getDevice()).getNativeStream(call.getExecutionPlanId()));
+        long stream = ((TornadoNativeStreamSupport) call.getDevice()).getNativeStream(call.getExecutionPlanId());
+        handle.setStream.call(handle.handle, stream);
         handle.setWorkspace.call(handle.handle, handle.workspace, WORKSPACE_BYTES);
         try (Arena arena = Arena.ofConfined()) {
             handle.gemm.call(handle.handle, call.getArg(0), call.getArg(1), call.getArg(2), call.getArg(3), call.getArg(4),

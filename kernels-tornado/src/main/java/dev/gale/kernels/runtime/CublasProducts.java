@@ -7,8 +7,8 @@ import dev.gale.tensor.ops.LowRank;
 import dev.gale.tensor.ops.LowRankGrads;
 import java.util.List;
 
-/// Products of linear layers by cuBLAS. It reads and writes what a chunk begins with, so operands that lie elsewhere are copied to
-/// scratch tensors, and results come from there.
+/// Products of linear layers by cuBLAS. It reads and writes what a chunk begins with, so operands that lie elsewhere are copied
+/// to scratch tensors, and results come from there.
 final class CublasProducts {
     private final TornadoOps ops;
     private final Products products;
@@ -89,7 +89,8 @@ final class CublasProducts {
         }
         Tensor dInput = grads.dInput();
         if (dInput != null) {
-            products.matmul(dInput, new Products.Operand(grads.dLow(), false), new Products.Operand(side.a(), false), 1f, false);
+            products.matmul(dInput, new Products.Operand(grads.dLow(), false), new Products.Operand(side.a(), false), 1f,
+                    false);
         }
         if (dx != null) {
             Factors share = dInput == null ? new Factors(dLow, rounded(side.a()), 1f) : null;
@@ -115,7 +116,8 @@ final class CublasProducts {
         Cublas.Side left = new Cublas.Side(transposeX, x.cols());
         Cublas.Side right = new Cublas.Side(transposeW, w.cols());
         ops.launch("cublas", null, List.of(m, n, k, transposeX ? 1 : 0, transposeW ? 1 : 0, alpha, beta),
-                (graph, id, a) -> Cublas.multiply(graph, id, m, n, k, left, right, alpha, beta, a.brains(0), a.brains(1), a.brains(2)),
+                (graph, id, a) -> Cublas.multiply(graph, id, m, n, k, left, right, alpha, beta,
+                        a.brains(0), a.brains(1), a.brains(2)),
                 x, w, y);
     }
 

@@ -25,12 +25,14 @@ final class CudaDriver {
     private final NativeLibrary.Function eventRecord;
     private final NativeLibrary.Function eventSynchronize;
     private final NativeLibrary.Function eventDestroy;
+    private final NativeLibrary.Function memoryInfo;
     private final long context;
 
     /// Binds to the context that this thread has: that of TornadoVM once it has run something here.
     /// Throws: DeviceException when the driver's library is not there, or too old.
     CudaDriver() {
-        library = NativeLibrary.open(FILES).orElseThrow(() -> new DeviceException("CUDA's driver " + FILES + " cannot be opened"));
+        library = NativeLibrary.open(FILES)
+                .orElseThrow(() -> new DeviceException("CUDA's driver " + FILES + " cannot be opened"));
         context = library.function("cuCtxGetCurrent", ADDRESS).written();
         setCurrent = library.function("cuCtxSetCurrent", LONG);
         copyUp = library.function("cuMemcpyHtoDAsync_v2", LONG, ADDRESS, LONG, LONG);
@@ -39,6 +41,7 @@ final class CudaDriver {
         eventRecord = library.function("cuEventRecord", LONG, LONG);
         eventSynchronize = library.function("cuEventSynchronize", LONG);
         eventDestroy = library.function("cuEventDestroy_v2", LONG);
+        memoryInfo = library.function("cuMemGetInfo_v2", ADDRESS, ADDRESS);
     }
 
     /// To be called before the other methods, by the thread that calls them.
@@ -90,11 +93,11 @@ final class CudaDriver {
         eventDestroy.call(event);
     }
 
-    /// Bytes of the device's memory that are in use, by whomever.
+    /// Bytes of the device's memory that are in use, by whomever, in the context that this thread has.
     long usedBytes() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment numbers = arena.allocate(LONG, 2);
-            library.function("cuMemGetInfo_v2", ADDRESS, ADDRESS).call(numbers, numbers.asSlice(LONG.byteSize()));
+            memoryInfo.call(numbers, numbers.asSlice(LONG.byteSize()));
             return numbers.getAtIndex(LONG, 1) - numbers.getAtIndex(LONG, 0);
         }
     }

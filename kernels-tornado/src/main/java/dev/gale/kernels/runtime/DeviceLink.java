@@ -52,6 +52,7 @@ interface DeviceLink extends AutoCloseable {
         return new DeviceLink() {
             private final Launches queue = device.launches();
             private final Staging staging = new Staging(device);
+            private CudaDriver driver;                       // null until somebody asks for the memory in use
 
             @Override
             public DeviceChunk chunk(int number, long bytes) {
@@ -92,7 +93,9 @@ interface DeviceLink extends AutoCloseable {
 
             @Override
             public long usedBytes() {
-                return device.isCuda() ? new CudaDriver().usedBytes() : 0;
+                if (!device.isCuda()) return 0;
+                if (driver == null) driver = new CudaDriver();
+                return driver.usedBytes();
             }
 
             @Override

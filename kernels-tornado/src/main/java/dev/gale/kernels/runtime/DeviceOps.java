@@ -140,11 +140,7 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
 
     @Override
     public final Tensor allocateOnHost(String name, Quantization quantization, Shape shape) {
-        int blocks = quantization.blocks(name, shape);
-        boolean nested = quantization.nested();
-        Tensor absmax = onHost(name + ".absmax", nested ? DType.U8 : DType.F32, Shape.of(blocks), null);
-        Tensor factors = nested ? onHost(name + ".nested", DType.F32, Shape.of(Quantization.nestedSize(blocks)), null) : null;
-        return onHost(name, quantization.dtype(), shape, new Scales(absmax, factors));
+        return onHost(name, quantization.dtype(), shape, scales(name, quantization, shape, this::allocateOnHost));
     }
 
     /// Its room is never given to others: weights stay as long as their model.
@@ -346,7 +342,9 @@ abstract sealed class DeviceOps extends PooledOps implements Profiled permits To
     public void readBytes(MemorySegment bytes, Tensor src) {
         Checks.bytes("readBytes", src, bytes.byteSize());
         if (isOnHost(src)) {
-            if (src.storage() instanceof Storage.Host(MemorySegment memory)) bytes.copyFrom(memory.asSlice(0, bytes.byteSize()));
+            if (src.storage() instanceof Storage.Host(MemorySegment memory)) {
+                bytes.copyFrom(memory.asSlice(0, bytes.byteSize()));
+            }
             return;
         }
         if (bytes.byteSize() % 4 == 0) {

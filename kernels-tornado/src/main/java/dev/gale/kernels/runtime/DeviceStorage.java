@@ -16,8 +16,8 @@ record DeviceStorage(DeviceChunk chunk, long offset) implements Storage {
         throw new IllegalStateException(tensor + " does not live on this device");
     }
 
-    /// Where the tensor begins, in elements of a dtype or, where those are bytes or less, in words of 4 bytes, as an int does not
-    /// count all bytes of a chunk: what kernels add to an index.
+    /// Where the tensor begins, in elements of a dtype or, where those are bytes or less, in words of 4 bytes, as an int does
+    /// not count all bytes of a chunk: what kernels add to an index.
     int first(DType dtype) {
         return Math.toIntExact(offset / (dtype == DType.BF16 || dtype == DType.F16 ? 2 : 4));
     }

@@ -95,9 +95,10 @@ final class Layers {
         int cols = size(w);
         if (normsFours(w, y, x)) {
             int threads = NormKernels.foursThreads(cols);
-            ops.launch("rmsNormForwardBf16", Grid.groups(rows, threads), List.of(cols, eps, shift), (graph, id, a) -> graph.task(id,
-                    NormKernels::rmsNormForwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.floats(1), a.longs(2),
-                    a.floats(3), a.longs(3), a.type(3), cols, eps, shift, threads), y, rstd, x, w);
+            ops.launch("rmsNormForwardBf16", Grid.groups(rows, threads), List.of(cols, eps, shift),
+                    (graph, id, a) -> graph.task(id, NormKernels::rmsNormForwardBf16, a.context(), a.table(), a.slot(),
+                            a.longs(0), a.floats(1), a.longs(2), a.floats(3), a.longs(3), a.type(3), cols, eps, shift, threads),
+                    y, rstd, x, w);
             return;
         }
         ops.launch("rmsNormForward", rows(rows), List.of(cols, eps, shift), (graph, id, a) -> graph.task(id,
@@ -122,16 +123,16 @@ final class Layers {
         if (dx == null) return;
         if (normsFours(w, dx, dy, x)) {
             int threads = NormKernels.foursThreads(cols);
-            ops.launch("rmsNormBackwardBf16", Grid.groups(rows, threads), List.of(cols, adds, shift), (graph, id, a) ->
-                    graph.task(id, NormKernels::rmsNormBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1),
-                            a.longs(2), a.floats(3), a.longs(3), a.type(3), a.floats(4), cols, adds, shift, threads),
-                    dx, dy, x, w, rstd);
+            ops.launch("rmsNormBackwardBf16", Grid.groups(rows, threads), List.of(cols, adds, shift),
+                    (graph, id, a) -> graph.task(id, NormKernels::rmsNormBackwardBf16, a.context(), a.table(), a.slot(),
+                            a.longs(0), a.longs(1), a.longs(2), a.floats(3), a.longs(3), a.type(3), a.floats(4), cols, adds,
+                            shift, threads), dx, dy, x, w, rstd);
             return;
         }
         ops.launch("rmsNormBackward", rows(rows), List.of(cols, adds, shift), (graph, id, a) -> graph.task(id,
-                NormKernels::rmsNormBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
-                a.halves(1), a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4),
-                cols, adds, shift), dx, dy, x, w, rstd);
+                NormKernels::rmsNormBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
+                a.floats(1), a.halves(1), a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3),
+                a.floats(4), cols, adds, shift), dx, dy, x, w, rstd);
     }
 
     void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor w, Tensor bias, float eps) {
@@ -139,8 +140,8 @@ final class Layers {
         int cols = size(w);
         ops.launch("layerNormForward", rows(size(rstd)), List.of(cols, eps), (graph, id, a) -> graph.task(id,
                 LayerKernels::layerNormForward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
-                a.floats(1), a.floats(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), a.floats(5), a.halves(5),
-                a.type(4), cols, eps), y, mean, rstd, x, w, bias);
+                a.floats(1), a.floats(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), a.floats(5),
+                a.halves(5), a.type(4), cols, eps), y, mean, rstd, x, w, bias);
     }
 
     void layerNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd) {
@@ -182,8 +183,8 @@ final class Layers {
             return;
         }
         ops.launch("rope", rows(rows), List.of(heads, kvHeads, dims, half, sign, neighbours), (graph, id, a) -> graph.task(id,
-                RopeKernels::rope, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1),
-                a.type(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, dims, half, sign, neighbours),
+                RopeKernels::rope, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
+                a.halves(1), a.type(1), a.floats(2), a.floats(3), a.ints(4), heads, kvHeads, dims, half, sign, neighbours),
                 first, second, cos, sin, positions);
     }
 
@@ -211,15 +212,15 @@ final class Layers {
         int act = activation.ordinal();
         if (up != null && fours(n, dGate, dUp, dy, gate, up)) {
             ops.launch("gluBackwardBf16", elements(n / 4), List.of(n, act), (graph, id, a) -> graph.task(id,
-                    GluKernels::gluBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2), a.longs(3),
-                    a.longs(4), n, act), dGate, dUp, dy, gate, up);
+                    GluKernels::gluBackwardBf16, a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.longs(2),
+                    a.longs(3), a.longs(4), n, act), dGate, dUp, dy, gate, up);
             return;
         }
         int upType = up == null ? GluKernels.ABSENT : Launch.type(up.dtype());
-        ops.launch("gluBackward", elements(n), List.of(n, act, upType), (graph, id, a) -> graph.task(id, GluKernels::gluBackward,
-                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), a.halves(4), upType,
-                n, act), dGate, dUp == null ? dy : dUp, dy, gate, up == null ? gate : up);
+        ops.launch("gluBackward", elements(n), List.of(n, act, upType), (graph, id, a) -> graph.task(id,
+                GluKernels::gluBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
+                a.halves(1), a.type(1), a.floats(2), a.halves(2), a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4),
+                a.halves(4), upType, n, act), dGate, dUp == null ? dy : dUp, dy, gate, up == null ? gate : up);
     }
 
     // ---- elements and columns ----
@@ -227,9 +228,9 @@ final class Layers {
     void scale(Tensor y, Tensor x, float factor, float cap) {
         int n = size(y);
         if (n == 0) return;
-        ops.launch("scale", elements(n), List.of(n, factor, cap), (graph, id, a) -> graph.task(id, LayerKernels::scale, a.context(),
-                a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1), n, factor, cap),
-                y, x);
+        ops.launch("scale", elements(n), List.of(n, factor, cap), (graph, id, a) -> graph.task(id,
+                LayerKernels::scale, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
+                a.halves(1), a.type(1), n, factor, cap), y, x);
     }
 
     void copyColumns(Tensor dst, Tensor src, Columns c, boolean accumulate) {

@@ -58,7 +58,7 @@ final class Losses {
         if (dw != null) products.matmul(dw, new Products.Operand(dLogits, true), new Products.Operand(hidden, false), 1f, true);
         if (dx == null) return;
         products.matmul(dx, new Products.Operand(logits, false), new Products.Operand(w, false), 1f, false);
-        masked(dx, dx, targets);                                   // a weight that is not finite must not reach rows not trained
+        masked(dx, dx, targets);                 // a weight that is not finite must not reach rows that are not trained
     }
 
     private void rows(Tensor logits, Tensor targets, Tensor losses, Tensor tokenLoss, Tensor gradScale, CrossEntropySpec spec,

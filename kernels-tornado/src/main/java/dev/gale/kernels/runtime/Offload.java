@@ -4,8 +4,8 @@ import dev.gale.tensor.Tensor;
 import java.util.HashMap;
 import java.util.Map;
 
-/// Tensors whose bytes wait in host memory until they are read again. Copies begin when nothing is queued, so that what they read
-/// is made and what they write is needed by nobody, and go on beside what is queued then.
+/// Tensors whose bytes wait in host memory until they are read again. Copies begin when nothing is queued, so that what they
+/// read is made and what they write is needed by nobody, and go on beside what is queued then.
 final class Offload {
     private final DeviceOps ops;
     private final HostMemory memory;

@@ -202,9 +202,11 @@ final class Products {
         int stride = sums.cols();
         int rank = side == null ? 0 : side.low.cols();
         float sideScale = side == null ? 0f : side.alpha;
-        int form = ProductForm.of(type(y), type(sums), type(sums), type(rest.bias), type(rest.residual), 0, flag(transposed), rank);
+        int form = ProductForm.of(type(y), type(sums), type(sums), type(rest.bias), type(rest.residual), 0, flag(transposed),
+                rank);
         if (allBf16(y, sums, rest.residual) && n % 4 == 0 && stride % 4 == 0) {
-            ops.launch("finishBf16", Grid.tiles(m, n, ProductEpilogue.BF16_ROWS, ProductEpilogue.BF16_COLS, ProductEpilogue.GROUP),
+            ops.launch("finishBf16",
+                    Grid.tiles(m, n, ProductEpilogue.BF16_ROWS, ProductEpilogue.BF16_COLS, ProductEpilogue.GROUP),
                     List.of(form, m, n, stride, alpha, sideScale), (graph, id, a) -> graph.task(id, ProductEpilogue::finishBf16,
                             a.context(), a.table(), a.slot(), a.longs(0), a.longs(1), a.floats(2), a.halves(2), a.longs(3),
                             a.floats(4), a.floats(5), form, m, n, stride, alpha, sideScale),

@@ -123,7 +123,8 @@ final class QuantizedWeights {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment bytes = src.storage() instanceof Storage.Host(MemorySegment segment) ? segment
                     : ops.download(src, arena);
-            Tensor onHost = q.storage() instanceof Storage.Host ? q : new Tensor(q.name(), q.dtype(), q.shape(), host(q, arena), scales(q.scales(), arena));
+            Tensor onHost = q.storage() instanceof Storage.Host ? q
+                    : new Tensor(q.name(), q.dtype(), q.shape(), host(q, arena), scales(q.scales(), arena));
             Codec.quantize(onHost, new Tensor(src.name(), src.dtype(), src.shape(), new Storage.Host(bytes)));
             if (onHost != q) ops.uploadAll(q, onHost);
         }

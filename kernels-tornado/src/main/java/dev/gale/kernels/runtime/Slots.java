@@ -6,8 +6,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Where launches find their offsets in the table of a segment. TornadoVM compiles that place in, so launches of the same code have
-/// the same places in all segments: the device's compiler sees each source once, and it takes far longer than TornadoVM.
+/// Where launches find their offsets in the table of a segment. TornadoVM compiles that place in, so launches of the same code
+/// have the same places in all segments: the device's compiler sees each source once, and it takes far longer than TornadoVM.
 final class Slots {
     private final Map<Code, List<Integer>> known = new HashMap<>();
     private int end;
@@ -21,7 +21,8 @@ final class Slots {
         int[] slots = new int[launches.size()];
         for (int i = 0; i < slots.length; i++) {
             Launch launch = launches.get(i);
-            Code code = new Code(launch.kernel(), launch.constants(), launch.operands().stream().map(Launch.Operand::dtype).toList());
+            Code code = new Code(launch.kernel(), launch.constants(),
+                    launch.operands().stream().map(Launch.Operand::dtype).toList());
             int occurrence = taken.merge(code, 1, Integer::sum) - 1;
             List<Integer> places = known.computeIfAbsent(code, key -> new ArrayList<>());
             if (occurrence == places.size()) {

@@ -13,8 +13,8 @@ import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/// Copies words of 4 bytes between the host and chunks of device memory, through arrays of two sizes: a step's ids and
-/// learning rate should not travel in megabytes.
+/// Copies words of 4 bytes between the host and chunks of device memory, through arrays of three sizes: a step's ids
+/// and learning rate should not travel in megabytes.
 ///
 /// TornadoVM 5.2.0 logs what the driver refuses and goes on, so that a device that is lost, or an address that is none, would
 /// show as old values of the array between. Each read therefore takes a new number through the device and must find it behind
@@ -25,7 +25,10 @@ final class Staging implements AutoCloseable {
     /// nothing.
     static final String ANSWERS = "gale.device.answers";
     private static final int SMALL = 1 << 10;
+    private static final int MIDDLE = 1 << 14;                          // the ids of a long sequence
     private static final int LARGE = 1 << 22;
+    /// Words that a thread copies, at least.
+    private static final int EACH = 4;
     private static final int GROUP = 256;
     private static final int THREADS = 64 * GROUP;                     // enough for the bus, which is slower than the device
 
@@ -83,14 +86,15 @@ final class Staging implements AutoCloseable {
     }
 
     private static int capacity(MemorySegment bytes) {
-        return bytes.byteSize() <= SMALL * 4L ? SMALL : LARGE;
+        long words = bytes.byteSize() / 4;
+        return words <= SMALL ? SMALL : words <= MIDDLE ? MIDDLE : LARGE;
     }
 
     private Lane lane(Route route) {
         IntArray words = new IntArray(route.capacity + 1);
         IntArray table = new IntArray(3);
         IntArray ints = route.chunk.ints(0);
-        int threads = Math.min(route.capacity, THREADS);
+        int threads = Math.min(route.capacity / EACH, THREADS);
         String name = (route.up ? "upload" : "download") + lanes.size();
         TaskGraph graph = new TaskGraph(name);
         if (route.up) {

@@ -37,8 +37,8 @@ public final class TornadoDevices implements ComputeDevice.Provider {
 
     @Override
     public String remedy() {
-        return "a GPU needs TornadoVM's SDK 5.2.0 for JDK 25: install it with SDKMAN (`sdk install tornadovm 5.2.0-jdk25-cuda`) or"
-                + " unpack its archive, and set TORNADOVM_HOME to its folder";
+        return "a GPU needs TornadoVM's SDK 5.2.0 for JDK 25: install it with SDKMAN (`sdk install tornadovm 5.2.0-jdk25-cuda`)"
+                + " or unpack its archive, and set TORNADOVM_HOME to its folder";
     }
 
     private static boolean installed() {

@@ -87,8 +87,9 @@ public final class TornadoOps extends DeviceOps {
         Checks.copy(dst, src);
         int n = size(dst);
         if (n == 0) return;
-        launch("copy", elements(n), List.of(n), (graph, id, a) -> graph.task(id, ElementwiseKernels::copy, a.context(), a.table(),
-                a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1), n), dst, src);
+        launch("copy", elements(n), List.of(n), (graph, id, a) -> graph.task(id,
+                ElementwiseKernels::copy, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
+                a.halves(1), a.type(1), n), dst, src);
     }
 
     @Override
@@ -221,9 +222,9 @@ public final class TornadoOps extends DeviceOps {
         int r = b.cols();
         int based = flag(base != null);
         int squared = flag(gram != null);
-        launch("rowNorm", rows(b.rows()), List.of(r, based, squared, scale), (graph, id, a) -> graph.task(id, ScaleKernels::rowNorm,
-                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.halves(2), a.type(2), a.floats(3),
-                a.halves(3), a.type(3), a.floats(4), r, based, squared, scale),
+        launch("rowNorm", rows(b.rows()), List.of(r, based, squared, scale), (graph, id, a) -> graph.task(id,
+                ScaleKernels::rowNorm, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.floats(2), a.halves(2),
+                a.type(2), a.floats(3), a.halves(3), a.type(3), a.floats(4), r, based, squared, scale),
                 norm, base == null ? norm : base, b, cross, gram == null ? norm : gram);
     }
 
@@ -254,9 +255,9 @@ public final class TornadoOps extends DeviceOps {
                     dMagnitude, dy, x, norm);
         }
         if (dx == null) return;
-        launch("columnScaleBackward", rows(rows), List.of(cols), (graph, id, a) -> graph.task(id, ScaleKernels::columnScaleBackward,
-                a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1),
-                a.floats(2), a.floats(3), cols), dx, dy, magnitude, norm);
+        launch("columnScaleBackward", rows(rows), List.of(cols), (graph, id, a) -> graph.task(id,
+                ScaleKernels::columnScaleBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
+                a.floats(1), a.halves(1), a.type(1), a.floats(2), a.floats(3), cols), dx, dy, magnitude, norm);
     }
 
     // ---- attention ----
@@ -269,8 +270,8 @@ public final class TornadoOps extends DeviceOps {
     }
 
     @Override
-    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
-                                  Tensor start, Tensor stop, AttentionSpec spec) {
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dO, Tensor q, Tensor k, Tensor v, Tensor o,
+                                  Tensor lse, Tensor start, Tensor stop, AttentionSpec spec) {
         Checks.attentionBackward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
         attentions.backward(dq, dk, dv, dO, q, k, v, o, lse, start, stop, spec);
     }
@@ -293,7 +294,8 @@ public final class TornadoOps extends DeviceOps {
     }
 
     @Override
-    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd, float shift) {
+    public void rmsNormBackward(Tensor dx, boolean accumulate, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd,
+            float shift) {
         Checks.rmsNormBackward(dx, dw, dy, x, w, rstd);
         layers.rmsNormBackward(dx, accumulate, dw, dy, x, w, rstd, shift);
     }
@@ -429,8 +431,9 @@ public final class TornadoOps extends DeviceOps {
     private void sumSquares(Tensor sum, Tensor x, int n) {
         int groups = OptimKernels.squareGroups(n);
         Tensor partial = allocate("partial", DType.F32, Shape.of(groups));
-        launch("partialSquares", rows(groups), List.of(n, groups), (graph, id, a) -> graph.task(id, OptimKernels::partialSquares,
-                a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1), a.type(1), n, groups), partial, x);
+        launch("partialSquares", rows(groups), List.of(n, groups), (graph, id, a) -> graph.task(id,
+                OptimKernels::partialSquares, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1),
+                a.type(1), n, groups), partial, x);
         launch("addPartials", rows(1), List.of(groups), (graph, id, a) -> graph.task(id, OptimKernels::addPartials, a.context(),
                 a.table(), a.slot(), a.floats(0), a.floats(1), groups), sum, partial);
         release(partial);
@@ -449,8 +452,9 @@ public final class TornadoOps extends DeviceOps {
         int n = size(param);
         if (n == 0) return;
         launchRange("adamW", List.of(), n, 4, (count, t) -> launch("adamW", Grid.threads(count, Elements.GROUP), List.of(count),
-                (graph, id, a) -> graph.task(id, OptimKernels::adamW, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1),
-                        a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t), param, grad, m, v, hyper, factor);
+                (graph, id, a) -> graph.task(id, OptimKernels::adamW, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.floats(1), a.floats(2), a.floats(3), a.floats(4), a.floats(5), count), t), param, grad, m, v,
+                hyper, factor);
     }
 
     @Override

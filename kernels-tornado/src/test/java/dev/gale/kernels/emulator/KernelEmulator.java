@@ -61,7 +61,8 @@ public final class KernelEmulator {
         return this;
     }
 
-    /// One run in ascending order: finds no races and not all reads of unwritten local memory. For large grids.
+    /// One run in ascending order: finds no races and not all reads of unwritten local memory, and of the first and the
+    /// last group only that not all threads wait at the same place. For large grids.
     public KernelEmulator once() {
         once = true;
         return this;
@@ -77,7 +78,8 @@ public final class KernelEmulator {
         if (arrays.isEmpty()) throw new IllegalArgumentException("no array to compare: name them with arrays(...)");
         List<byte[]> inputs = once ? List.of() : arrays.stream().map(Watched::copy).toList();
 
-        WorkGroup first = new WorkGroup(grid, group, Order.ASCENDING, SEED, false, true, kernel);
+        WorkGroup.Sites sites = once ? WorkGroup.Sites.ENDS : WorkGroup.Sites.ALL;
+        WorkGroup first = new WorkGroup(grid, group, Order.ASCENDING, SEED, false, sites, kernel);
         first.run();
         if (once) return;
 
@@ -109,7 +111,7 @@ public final class KernelEmulator {
     private String again(List<Watched> arrays, List<byte[]> inputs, List<byte[]> results, Order order,
                          boolean otherPoison, Consumer<KernelContext> kernel) {
         for (Watched array : arrays) array.restore(inputs.get(array.position()));
-        new WorkGroup(grid, group, order, SEED, otherPoison, false, kernel).run();
+        new WorkGroup(grid, group, order, SEED, otherPoison, WorkGroup.Sites.NONE, kernel).run();
         for (Watched array : arrays) {
             String difference = array.difference(results.get(array.position()), tolerance);
             if (difference != null) return difference;

@@ -12,10 +12,8 @@ final class Strand {
     final Warp warp;
     final EmulatedContext context;
 
-    /// The JVM thread that runs it, once it runs.
-    volatile Thread thread;
-    volatile boolean mayGo;
-    boolean started;
+    /// What runs it, once it runs.
+    Coroutine coroutine;
     boolean finished;
     /// What it waits at; null when it does not wait.
     String waitsAt;
@@ -42,9 +40,7 @@ final class Strand {
     }
 
     void reset() {
-        thread = null;
-        mayGo = false;
-        started = false;
+        coroutine = null;
         finished = false;
         waitsAt = null;
         localArrays = 0;

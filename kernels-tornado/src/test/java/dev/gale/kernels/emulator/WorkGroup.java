@@ -4,26 +4,27 @@ import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import uk.ac.manchester.tornado.api.KernelContext;
 
 /// Runs the groups of a grid one after the other, and of a group one thread at a time. A thread keeps its turn until it
-/// waits or ends, then hands it to the next that is ready. Each waiting thread keeps a virtual thread; those that never
-/// wait share one.
+/// waits or ends; then the next that is ready goes on. Each waiting thread keeps a coroutine; those that never wait share
+/// one.
 final class WorkGroup {
-    private static final StackWalker WALKER = StackWalker.getInstance();
+    private static final StackWalker WALKER = StackWalker.getInstance(StackWalker.Option.RETAIN_CLASS_REFERENCE);
     /// Frames of the emulator above a kernel that calls a barrier, or an operation of a warp.
     private static final int BARRIER_FRAMES = 3;
     private static final int WARP_FRAMES = 4;
+
+    /// Of which groups it is compared where their threads wait.
+    enum Sites { NONE, ENDS, ALL }
 
     final Extent shape;
     final LocalMemory local;
     private final Extent groups;
     private final Order order;
     private final Random random;
-    private final boolean compareSites;
+    private final Sites sites;
     private final Consumer<KernelContext> kernel;
 
     private final Strand[] strands;
@@ -31,27 +32,22 @@ final class WorkGroup {
     private final int[] turns;
     private final int[] groupTurns;
     private final ArrayDeque<Strand> ready = new ArrayDeque<>();
-    private final CountDownLatch end = new CountDownLatch(1);
+    private final ArrayDeque<Coroutine> idle = new ArrayDeque<>();
     private Extent place;
     private int nextGroup;
+    private boolean compareSites;
     private int finished;
     private int atBarrier;
-    private volatile KernelFault fault;
+    private Strand running;
+    private Throwable failure;
 
-    /// Ends a thread of a group that failed elsewhere.
-    private static final class Abandoned extends Error {
-        Abandoned() {
-            super("abandoned", null, false, false);
-        }
-    }
-
-    WorkGroup(Extent grid, Extent shape, Order order, long seed, boolean otherPoison, boolean compareSites,
+    WorkGroup(Extent grid, Extent shape, Order order, long seed, boolean otherPoison, Sites sites,
               Consumer<KernelContext> kernel) {
         this.shape = shape;
         this.groups = grid.dividedBy(shape);
         this.order = order;
         this.random = new Random(seed);
-        this.compareSites = compareSites;
+        this.sites = sites;
         this.kernel = kernel;
         this.local = new LocalMemory(otherPoison);
         this.warps = new Warp[shape.x() % Warp.LANES == 0 ? shape.size() / Warp.LANES : 0];
@@ -69,22 +65,26 @@ final class WorkGroup {
     }
 
     void run() {
-        beginGroup();
-        start(take());
-        boolean interrupted = false;
-        while (true) {
+        while (nextGroup < groupTurns.length) {
+            beginGroup();
+            while (finished < strands.length) {
+                running = ready.poll();
+                if (running == null) throw fault(new KernelFault(deadlock()));
+                if (running.coroutine == null) running.coroutine = idle.isEmpty() ? coroutine() : idle.poll();
+                running.coroutine.run();
+                if (failure != null) throw fault(failure);
+            }
             try {
-                end.await();
-                break;
-            } catch (InterruptedException e) {
-                interrupted = true;
+                for (Warp warp : warps) warp.checkFinished();
+            } catch (KernelFault e) {
+                throw fault(e);
             }
         }
-        if (interrupted) Thread.currentThread().interrupt();
-        if (fault != null) throw fault;
     }
 
     private void beginGroup() {
+        compareSites = sites == Sites.ALL
+                || sites == Sites.ENDS && (nextGroup == 0 || nextGroup == groupTurns.length - 1);
         place = groups.place(groupTurns[nextGroup++]);
         finished = 0;
         atBarrier = 0;
@@ -102,66 +102,39 @@ final class WorkGroup {
         for (int turn : turns) ready.add(strands[turn]);
     }
 
-    private void start(Strand strand) {
-        Thread.ofVirtual().start(() -> runFrom(strand));
+    private Coroutine coroutine() {
+        Coroutine[] own = new Coroutine[1];
+        own[0] = new Coroutine(() -> {
+            while (true) {
+                runThreads(own[0]);
+                idle.add(own[0]);
+                Coroutine.pause();
+            }
+        });
+        return own[0];
     }
 
-    /// Runs threads that have not begun until the turn goes to one that waits on its own virtual thread.
-    private void runFrom(Strand first) {
-        Strand strand = first;
+    /// Runs the thread whose turn it is to its end, and then those that are next and have not begun.
+    private void runThreads(Coroutine here) {
         try {
-            while (strand != null) {
-                strand.thread = Thread.currentThread();
-                strand.started = true;
+            while (true) {
+                Strand strand = running;
+                strand.coroutine = here;
                 kernel.accept(strand.context);
                 strand.finished = true;
                 finished++;
-                strand = afterEnd();
+                if (ready.isEmpty() || ready.peek().coroutine != null) return;
+                running = ready.poll();
             }
-        } catch (Abandoned e) {
-            return;
         } catch (Throwable e) {
-            fail(strand, e);
+            failure = e;
         }
-    }
-
-    /// The next thread to run here; null when the turn went elsewhere or the grid is done.
-    private Strand afterEnd() {
-        if (finished == strands.length) {
-            for (Warp warp : warps) warp.checkFinished();
-            if (nextGroup == groupTurns.length) {
-                end.countDown();
-                return null;
-            }
-            beginGroup();
-        }
-        Strand next = take();
-        if (!next.started) return next;
-        resume(next);
-        return null;
-    }
-
-    private Strand take() {
-        Strand next = ready.poll();
-        if (next == null) throw new KernelFault(deadlock());
-        return next;
-    }
-
-    private static void resume(Strand strand) {
-        strand.mayGo = true;
-        LockSupport.unpark(strand.thread);
     }
 
     /// Gives the turn away until this thread, whose `waitsAt` says why, is ready and its turn comes.
     void await(Strand strand) {
-        Strand next = take();
-        if (next != strand) {
-            if (next.started) resume(next);
-            else start(next);
-            while (!strand.mayGo) LockSupport.park(this);
-            strand.mayGo = false;
-            if (fault != null) throw new Abandoned();
-        }
+        if (ready.peek() == strand) ready.poll();
+        else Coroutine.pause();
     }
 
     void release(Strand strand) {
@@ -212,8 +185,8 @@ final class WorkGroup {
     private static void checkSame(Strand one, Strand other) {
         StackWalker.StackFrame a = one.site;
         StackWalker.StackFrame b = other.site;
-        if (a.getByteCodeIndex() == b.getByteCodeIndex() && a.getMethodName().equals(b.getMethodName())
-                && a.getClassName().equals(b.getClassName())) return;
+        if (a.getByteCodeIndex() == b.getByteCodeIndex() && a.getDeclaringClass() == b.getDeclaringClass()
+                && a.getMethodName().equals(b.getMethodName())) return;
         throw new KernelFault("divergence: %s waits at %s:%d, %s at %s:%d".formatted(one, a.getFileName(),
                 a.getLineNumber(), other, b.getFileName(), b.getLineNumber()));
     }
@@ -238,15 +211,14 @@ final class WorkGroup {
     }
 
     private static String where(Strand strand) {
-        return Strand.line(strand.thread.getStackTrace());
+        return Strand.line(strand.coroutine.stack());
     }
 
-    private void fail(Strand strand, Throwable e) {
+    /// What the thread whose turn it was ran into.
+    private KernelFault fault(Throwable e) {
         String what = e instanceof KernelFault ? e.getMessage() : e.getClass().getSimpleName() + ": " + e.getMessage();
         String who = e.getMessage() != null && e.getMessage().startsWith("divergence") ? "group " + place
-                : "%s of group %s, %s".formatted(strand, place, Strand.line(e.getStackTrace()));
-        fault = new KernelFault("%s: %s (order %s; %s)".formatted(who, what, order.name().toLowerCase(), local), e);
-        for (Strand each : strands) if (each.started && !each.finished && each != strand) resume(each);
-        end.countDown();
+                : "%s of group %s, %s".formatted(running, place, Strand.line(e.getStackTrace()));
+        return new KernelFault("%s: %s (order %s; %s)".formatted(who, what, order.name().toLowerCase(), local), e);
     }
 }

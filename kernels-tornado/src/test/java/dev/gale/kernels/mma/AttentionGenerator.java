@@ -144,7 +144,8 @@ public final class AttentionGenerator extends KernelSource {
         line("/// `AttentionTiles.keyNorms`. Operands in the table: o, lse, q, k, v, ranges, norms. Scale is positive.");
         line("/// Launch: `MmaAttention.groups` groups of %d threads; %.1f KB of local memory.", THREADS,
                 v.localBytes() / 1024.0);
-        line("/// Numerics: F32 sums of BF16 weights, relative to what `AttentionTiles` says; a row depends on its own range and");
+        line("/// Numerics: F32 sums of BF16 weights, relative to what `AttentionTiles` says; "
+                + "a row depends on its own range and");
         line("/// on the norms there. Writes: `=`.");
         line("/// Source: Dao 2023, arXiv 2307.08691.");
         line("public static void %s(KernelContext context, IntArray table, int slot, LongArray o, FloatArray lse,", v.method());
@@ -158,7 +159,8 @@ public final class AttentionGenerator extends KernelSource {
         line("float[] scratch = context.allocateFloatLocalArray(%d);         // elements of fragments", v.scratch() + 4);
         line("int[] bounds = context.allocateIntLocalArray(%d);               // start and stop of each row", 2 * v.rows());
         line("float[] shifts = context.allocateFloatLocalArray(%d);", v.rows());
-        line("int[] flags = context.allocateIntLocalArray(4);           // two, and what the next array needs to begin on 16 bytes");
+        line("int[] flags = context.allocateIntLocalArray(4);           "
+                + "// two, and what the next array needs to begin on 16 bytes");
         line("FloatArray fragments = (FloatArray) (Object) scratch;           // element i is scratch[i + 4]");
         line("float[] pin = new float[1];                  // keeps reads where they stand: see Reduce");
         line("pin[0] = 0f;");
@@ -253,7 +255,8 @@ public final class AttentionGenerator extends KernelSource {
         line("if (loose == 1) flags[0] = 1;");
         line("shifts[thread] = 0f;");
         line("}");
-        line("int fixed = (lane & 15) * 32 + (lane >> 4 & 1) * 16;            // what loads of left operands add by themselves");
+        line("int fixed = (lane & 15) * 32 + (lane >> 4 & 1) * 16;            "
+                + "// what loads of left operands add by themselves");
         line("int qGet = (warpQueries * %d + (lane & 7)) * %d + (lane >> 3 & 1) * 16 - fixed;", v.queries, stride * 4);
         for (int b = 0; b < v.queryBlocks(); b++) {
             for (int s = 0; s < v.dims / 16; s++) {
@@ -266,8 +269,10 @@ public final class AttentionGenerator extends KernelSource {
     private void places() {
         int stride = v.stride();
         line("");
-        line("// Where things are in local memory: K as it is; V with keys i and i + 8 side by side, as the weights are, because a");
-        line("// lane has these of a query. Blocks of weights have their rows in pairs that are exchanged every other time, so");
+        line("// Where things are in local memory: K as it is; V with keys i and i + 8 side by side, "
+                + "as the weights are, because a");
+        line("// lane has these of a query. Blocks of weights have their rows in pairs that are "
+                + "exchanged every other time, so");
         line("// that what a warp stores lies in different banks.");
         line("int kPut = row * %d + column * 2;", stride);
         line("int vPut = row * %d + column * 2;", 2 * stride);
@@ -491,7 +496,9 @@ public final class AttentionGenerator extends KernelSource {
                         half, element(slot, 2 * half + e), name));
             }
             part.add("l%d%d += p%s0 + p%s1;".formatted(n, e, name, name));
-            for (int half = 0; half < 2; half++) part.add("int b%s%d = %s;".formatted(name, half, complement("p" + name + half)));
+            for (int half = 0; half < 2; half++) {
+                part.add("int b%s%d = %s;".formatted(name, half, complement("p" + name + half)));
+            }
             part.add("weights[wBuffer + wPut%d%s] = ~(b%s0 | b%s1 << 16);".formatted(e,
                     plus(n * v.keys / 16 * 64 + block * 64), name, name));
             parts.add(part);

@@ -167,7 +167,8 @@ public final class AttentionGradientGenerator extends KernelSource {
             line("import uk.ac.manchester.tornado.api.types.%s;", name);
         }
         line("");
-        line("/// Written by `AttentionGradientGenerator`: change that, not this. %d %s a work-group, %d a warp.", v.rows(), kept(), KEPT);
+        line("/// Written by `AttentionGradientGenerator`: change that, not this. "
+                + "%d %s a work-group, %d a warp.", v.rows(), kept(), KEPT);
         line("public final class %s {", v.name);
         line("private %s() {}", v.name);
         line("");
@@ -359,7 +360,8 @@ public final class AttentionGradientGenerator extends KernelSource {
     }
 
     private void place(String declare) {
-        line("%sstreamRow = Math.min(first + (thread >> %d & %d), %s - 1);", declare, log(longs()), rowsAtOnce() - 1, streamed());
+        line("%sstreamRow = Math.min(first + (thread >> %d & %d), %s - 1);", declare, log(longs()),
+                rowsAtOnce() - 1, streamed());
         line("%sroom = %s - 1 - streamRow;", declare, streamed());
         line("%sindex = streamRow * %s + %s * %d + (thread & %d);", declare, v.ofKeys ? "width" : "kvWidth",
                 v.ofKeys ? "head" : "kvHead", longs(), longs() - 1);
@@ -387,7 +389,8 @@ public final class AttentionGradientGenerator extends KernelSource {
         if (v.ofKeys) {
             line("int head = kvHead * shared;");
             line("int lastFirst = begin + (perHead - 1) * %d;", TILE);
-            line("int odd = thread >> 5 & 1;                   // 0: reads lse and where ranges start; 1: delta and where they stop");
+            line("int odd = thread >> 5 & 1;                   // 0: reads lse and where ranges start; "
+                    + "1: delta and where they stop");
         }
         line("int first = begin;");
         place("int ");

@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 
-/// The source of a kernel, written line by line: lines that end with an open brace indent those after them, until one begins with
-/// the closing one.
+/// The source of a kernel, written line by line: lines that end with an open brace indent those after them, until one begins
+/// with the closing one.
 abstract class KernelSource {
     private static final String FOLDER = "kernels-tornado/src/main/java/dev/gale/kernels/mma";
 

@@ -78,7 +78,6 @@ public final class Nf4Bench {
             attempt(names, shape, "DEQUANTIZE_ANY_BF16" + suffix, () -> bench.dequantizeAny(Elements.BF16, form));
             attempt(names, shape, "DEQUANTIZE_ANY_F32" + suffix, () -> bench.dequantizeAny(Elements.F32, form));
         }
-        attempt(names, shape, "ABSMAX", bench::expandAbsmax);
     }
 
     private static void multiply(String shape, List<String> names, Nf4Bench bench, int m, int n, int k) {
@@ -156,22 +155,6 @@ public final class Nf4Bench {
             if (!same) wrong++;
         }
         return new Result(ms, n, bytes(form, bf16 ? 2 : 4), wrong);
-    }
-
-    private Result expandAbsmax() throws TornadoExecutionPlanException {
-        int blocks = n / Nf4.BLOCK;
-        FloatArray y = new FloatArray(blocks);
-        IntArray table = new IntArray(4);
-        TaskGraph graph = new TaskGraph("bench")
-                .transferToDevice(DataTransferMode.FIRST_EXECUTION, table, y, absmaxCodes, nested)
-                .task("kernel", Nf4Kernels::absmax, context, table, 0, y, absmaxCodes, nested, blocks)
-                .transferToHost(DataTransferMode.UNDER_DEMAND, y);
-        double ms = time(graph, Elements.GROUP, blocks, y);
-        int wrong = 0;
-        for (int block = 0; block < Math.min(CHECKED, blocks); block++) {
-            if (y.get(block) != scale(Nf4Kernels.NESTED, block)) wrong++;
-        }
-        return new Result(ms, blocks, 5.0 * blocks, wrong);
     }
 
     private static double time(TaskGraph graph, int block, int elements, Object y) throws TornadoExecutionPlanException {

@@ -100,7 +100,8 @@ class MatrixUnitOpsTest {
         assertSums(backward(m, in, out, r, dtype), out + r + m + 8, "dx");
     }
 
-    /// The matrix unit's kernels write F32 sums, which another one adds the rest to and rounds; a bias may be F16 beside BF16 too.
+    /// The matrix unit's kernels write F32 sums, which another one adds the rest to and rounds; a bias may be F16 beside BF16
+    /// too.
     @ParameterizedTest(name = "activations in {0}, weights in {1}, bias in {2}")
     @CsvSource({"F16,F16,F16", "F16,F16,F32", "F16,BF16,F16", "BF16,BF16,F16"})
     void layersInHalvesMatchTheReference(DType dtype, DType weight, DType biasType) {
@@ -119,7 +120,8 @@ class MatrixUnitOpsTest {
                 new LowRankGrads(t.get("dA"), t.get("dB"), t.get("dLow"), null)))
                 .inout("dx", dtype, uniform(m * in, 1), m, in).input("dy", dtype, uniform(m * out, 2), m, out)
                 .input("w", weight, uniform(out * in, 3), out, in).input("x", dtype, uniform(m * in, 4), m, in)
-                .input("a", uniform(r * in, 5), r, in).input("b", uniform(out * r, 6), out, r).input("low", uniform(m * r, 7), m, r)
+                .input("a", uniform(r * in, 5), r, in).input("b", uniform(out * r, 6), out, r)
+                .input("low", uniform(m * r, 7), m, r)
                 .inout("dA", uniform(r * in, 8), r, in).inout("dB", uniform(out * r, 9), out, r).output("dLow", m, r);
         double rounding = dtype == DType.F16 ? 0x1p-10 : BF16_ROUNDINGS;
         double adapter = dtype == DType.F16 ? 0 : ADAPTER_ROUNDINGS;

@@ -34,7 +34,8 @@ class OffloadTest {
     private static final int CHUNK = 1 << 16;
     private static final int WIDTH = 16;
 
-    private final TornadoOps ops = on(DeviceLink.of(new Device(TornadoExecutionPlan.getDevice(0, 0), new KernelContext(), false)));
+    private final TornadoOps ops = on(DeviceLink.of(
+            new Device(TornadoExecutionPlan.getDevice(0, 0), new KernelContext(), false)));
 
     private static TornadoOps on(DeviceLink link) {
         return new TornadoOps(link, Abilities.NONE, CHUNK);
@@ -154,7 +155,8 @@ class OffloadTest {
         List<List<Tensor>> pieces = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             Tensor source = values(ops, i, 64, WIDTH);
-            Tensor few = ops.allocateOnHost("few bits", i % 2 == 0 ? Quantization.NF4_NESTED : Quantization.INT8, source.shape());
+            Tensor few = ops.allocateOnHost("few bits", i % 2 == 0 ? Quantization.NF4_NESTED : Quantization.INT8,
+                    source.shape());
             ops.quantize(few, source);
             Tensor dense = ops.allocateOnHost("dense", DType.F32, Shape.of(3 + i));
             ops.writeBytes(dense, MemorySegment.ofArray(Fixtures.uniform(3 + i, 100 + i)));

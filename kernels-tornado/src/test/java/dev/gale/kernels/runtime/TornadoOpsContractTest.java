@@ -1,9 +1,9 @@
 package dev.gale.kernels.runtime;
 
 import dev.gale.tensor.DType;
-import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.ops.TensorOps;
 import dev.gale.tensor.testing.OpsContract;
+import dev.gale.tensor.testing.Trial;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
@@ -17,7 +17,7 @@ class TornadoOpsContractTest extends OpsContract {
     @Override
     protected TensorOps createOps() {
         DeviceLink link = DeviceLink.of(new Device(DEVICE, new KernelContext(), CUDA_GRAPHS));
-        return new TornadoOps(link, new Abilities(DType.F32, MATRIX_UNIT, false), MemoryPool.CHUNK_BYTES);
+        return new TornadoOps(link, new Abilities(DType.F32, MATRIX_UNIT, false), Trial.CHUNK_BYTES);
     }
 
     @Override

@@ -78,8 +78,8 @@ public final class Experts {
         return tape.run(new Dispatch(y, x, order.tokens, order.places));
     }
 
-    /// `residual[t] + sum_s weights[t,s] * x[places[t,s]]`, x `[N, D]`, the result `[M, D]`; without places (null) x has one row
-    /// a token.
+    /// `residual[t] + sum_s weights[t,s] * x[places[t,s]]`, x `[N, D]`, the result `[M, D]`; without places (null) x has one
+    /// row a token.
     public static Tensor combine(Tape tape, Tensor x, Tensor places, Tensor weights, Tensor residual) {
         return tape.run(new Combine(tape.allocate("combined", residual.shape()), x, places, weights, residual));
     }

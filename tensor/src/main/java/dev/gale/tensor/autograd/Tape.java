@@ -43,7 +43,7 @@ public final class Tape implements AutoCloseable {
     private final Map<Tensor, Op> repeatable = new HashMap<>();                // what made a tensor and can do so again
     private final Set<Tensor> forgotten = new HashSet<>();                     // saved, but released
     private final Set<Integer> borders = new HashSet<>();                      // numbers of nodes that begin a layer
-    private final List<Tensor> leaving = new ArrayList<>();                    // on their way to the host beside the next segment
+    private final List<Tensor> leaving = new ArrayList<>();                    // on their way to the host
     private boolean metWanted;                                                 // an operation that wants a gradient ran
     private Op held;                                                           // given to run, but its forward still waits
     private final List<Runnable> afterHeld = new ArrayList<>();                // releases and borders that came since

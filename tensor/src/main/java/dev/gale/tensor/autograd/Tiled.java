@@ -5,8 +5,8 @@ import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.List;
 
-/// A segment that treats each row alone, run a number of rows at a time: what it makes inside is there for these rows only. Backward
-/// runs it again, tile after tile.
+/// A segment that treats each row alone, run a number of rows at a time: what it makes inside is there for these rows only.
+/// Backward runs it again, tile after tile.
 /// Source: Bekman et al. 2025, arXiv 2506.13996, tiled MLP.
 ///
 /// @param output     of the shape of x
@@ -38,7 +38,8 @@ record Tiled(Tape tape, TiledSegment segment, Tensor x, Tensor output, List<Para
 
     @Override
     public void forward(TensorOps ops) {
-        each((number, from, count) -> tape.forwardTile(segment.of(number), ops.rows(output, from, count), ops.rows(x, from, count)));
+        each((number, from, count) ->
+                tape.forwardTile(segment.of(number), ops.rows(output, from, count), ops.rows(x, from, count)));
     }
 
     /// Nothing of it is saved.

@@ -1,6 +1,7 @@
 package dev.gale.tensor.cpu;
 
 import dev.gale.tensor.DType;
+import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.ShapeException;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.cpu.Gemm.Operand;
@@ -42,15 +43,21 @@ public final class CpuOps extends HostOps {
 
     /// Uses as many threads as the system property `gale.threads` says, else one per processor.
     public CpuOps() {
-        this(new Workers());
+        this(new Workers(), MemoryPool.CHUNK_BYTES);
     }
 
     /// @param threads how many threads compute, the caller included
     public CpuOps(int threads) {
-        this(new Workers(threads));
+        this(threads, MemoryPool.CHUNK_BYTES);
     }
 
-    private CpuOps(Workers workers) {
+    /// @param chunkBytes smallest chunk of memory to take at once
+    CpuOps(int threads, long chunkBytes) {
+        this(new Workers(threads), chunkBytes);
+    }
+
+    private CpuOps(Workers workers, long chunkBytes) {
+        super(chunkBytes);
         team = new Team(workers);
         elementwise = new Elementwise(team);
         gemm = new Gemm(team);

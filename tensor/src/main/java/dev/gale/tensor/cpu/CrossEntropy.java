@@ -35,7 +35,8 @@ final class CrossEntropy {
     private final double[] losses;
     private final boolean[] right;
 
-    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, Tensor bias, int[] targets, float gradScale, CrossEntropySpec spec) {
+    CrossEntropy(CpuOps ops, Team team, Gemm gemm, Tensor w, Tensor bias, int[] targets, float gradScale,
+            CrossEntropySpec spec) {
         this.ops = ops;
         this.team = team;
         this.gemm = gemm;

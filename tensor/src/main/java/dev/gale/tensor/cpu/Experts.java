@@ -237,13 +237,15 @@ final class Experts {
         return ops.rows(matrix, from, to - from);
     }
 
-    void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha, boolean accumulate) {
+    void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+            boolean accumulate) {
         int[] begin = ops.toInts(offsets);
         for (int e = 0; e < w.size(); e++) {
             if (begin[e] == begin[e + 1]) continue;
             Tensor part = rows(c, begin[e], begin[e + 1]);
             if (w.get(e) != null) {
-                gemm.run(part, accumulate ? Start.OLD : Start.ZERO, new Term(new Operand(rows(a, begin[e], begin[e + 1]), false),
+                gemm.run(part, accumulate ? Start.OLD : Start.ZERO,
+                        new Term(new Operand(rows(a, begin[e], begin[e + 1]), false),
                         new Operand(w.get(e), transposeW), alpha));
             } else if (!accumulate) {
                 ops.fill(part, 0f);

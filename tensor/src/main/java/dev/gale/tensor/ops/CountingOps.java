@@ -94,7 +94,8 @@ abstract sealed class CountingOps extends PooledOps permits NullOps {
     public void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
                               boolean accumulate) {
         ExpertChecks.groupedMatmul(c, a, w, transposeW, offsets);
-        count("groupedMatmul", 2L * a.size() * c.cols(), result(c, accumulate) + bytes(a, offsets) + bytes(w.toArray(Tensor[]::new)));
+        count("groupedMatmul", 2L * a.size() * c.cols(), result(c, accumulate) + bytes(a, offsets)
+                + bytes(w.toArray(Tensor[]::new)));
     }
 
     @Override

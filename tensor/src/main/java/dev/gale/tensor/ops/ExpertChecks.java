@@ -67,9 +67,13 @@ public final class ExpertChecks {
         dtype(op, "places", places, DType.I32);
         dtype(op, "offsets", offsets, DType.I32);
         dtype(op, "experts", experts, DType.I32);
-        if (tokens.size() != experts.size()) throw wrong(op, "there must be one token per choice", "tokens", tokens, "experts", experts);
+        if (tokens.size() != experts.size()) {
+            throw wrong(op, "there must be one token per choice", "tokens", tokens, "experts", experts);
+        }
         Checks.sameMatrix(op, "places", places, "experts", experts);
-        if (offsets.size() < 2) throw wrong(op, "offsets must have one element more than there are experts", "offsets", offsets);
+        if (offsets.size() < 2) {
+            throw wrong(op, "offsets must have one element more than there are experts", "offsets", offsets);
+        }
     }
 
     public static void combineForward(Tensor y, Tensor x, Tensor places, Tensor weights) {
@@ -96,7 +100,9 @@ public final class ExpertChecks {
         int perToken = places != null ? places.cols() : 1;
         if (places != null) {
             dtype(op, "places", places, DType.I32);
-            if (places.rows() != y.rows()) throw wrong(op, "there must be one row of places per token", "places", places, yLabel, y);
+            if (places.rows() != y.rows()) {
+                throw wrong(op, "there must be one row of places per token", "places", places, yLabel, y);
+            }
         }
         if ((long) y.rows() * perToken != x.rows()) throw wrong(op, "there must be one row of x per choice", "x", x, yLabel, y);
         if (weights == null) return;
@@ -115,7 +121,9 @@ public final class ExpertChecks {
             weight(op, one);
             int in = transposeW ? one.cols() : one.rows();
             int out = transposeW ? one.rows() : one.cols();
-            if (in != a.cols() || out != c.cols()) throw wrong(op, "inner or outer dimensions differ", "c", c, "a", a, "w", one);
+            if (in != a.cols() || out != c.cols()) {
+                throw wrong(op, "inner or outer dimensions differ", "c", c, "a", a, "w", one);
+            }
         }
     }
 

@@ -8,8 +8,9 @@ import java.util.List;
 /// `offsets[e] <= row < offsets[e + 1]`.
 public interface ExpertOps {
 
-    /// With `p = softmax(logits[t])`, token t has the k experts of the largest logits, the first of equal ones, in that order, from
-    /// the groups that spec allows: `experts[t,s]` and `weights[t,s] = scale * p`, or with normalize `scale * p / sum_s p`.
+    /// With `p = softmax(logits[t])`, token t has the k experts of the largest logits, the first of equal ones, in that order,
+    /// from the groups that spec allows: `experts[t,s]` and `weights[t,s] = scale * p`, or with normalize
+    /// `scale * p / sum_s p`.
     /// Shapes: logits `[M, E]`, weights F32 `[M, k]`, experts I32 `[M, k]`. Writes: `=`.
     /// Numerics: NaN among the logits of a token makes its weights NaN; its experts are some.
     /// Source: Fedus et al. 2021, arXiv 2101.03961; Jiang et al. 2024, arXiv 2401.04088; groups: DeepSeek-AI 2024,

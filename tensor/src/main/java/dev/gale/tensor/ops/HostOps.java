@@ -18,8 +18,9 @@ public abstract class HostOps extends PooledOps {
     private final Arena arena = Arena.ofShared();
     private final List<MemorySegment> chunks = new ArrayList<>();
 
-    protected HostOps() {
-        super(MemoryPool.CHUNK_BYTES);
+    /// @param chunkBytes smallest chunk of memory to take at once
+    protected HostOps(long chunkBytes) {
+        super(chunkBytes);
     }
 
     @Override

@@ -59,8 +59,8 @@ public final class LayerChecks {
         alike(op, "dx", dx, "x", x);
     }
 
-    public static void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x, Tensor w,
-                                          Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
+    public static void linearCrossEntropy(Tensor stats, Tensor tokenLoss, Tensor dx, Tensor dw, Tensor dBias, Tensor x,
+                                          Tensor w, Tensor bias, Tensor targets, Tensor gradScale, CrossEntropySpec spec) {
         String op = "linearCrossEntropy";
         floating(op, "x", x);
         floating(op, "w", w);
@@ -74,7 +74,9 @@ public final class LayerChecks {
         if (dw != null && spec.rows() == null) sameF32(op, "dw", dw, "w", w);
         if (dw != null && spec.rows() != null) rowsOfHead(op, dw, w, spec.rows());
         if (bias != null) vector(op, "bias", bias, w.rows(), "w", w);
-        if (bias != null && spec.scale() != 1) throw wrong(op, "with a bias scale must be 1, not " + spec.scale(), "bias", bias);
+        if (bias != null && spec.scale() != 1) {
+            throw wrong(op, "with a bias scale must be 1, not " + spec.scale(), "bias", bias);
+        }
         if (dBias != null) f32Vector(op, "dBias", dBias, w.rows(), "w", w);
         if (dBias != null && bias == null) throw wrong(op, "dBias needs a bias", "dBias", dBias);
         if (dx != null) {

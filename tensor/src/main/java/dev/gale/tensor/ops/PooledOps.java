@@ -31,9 +31,9 @@ public abstract class PooledOps implements TensorOps {
 
     private void growWithinLimit(long bytes) {
         if (pool.reservedBytes() + bytes > limit) {
-            throw new InputException(String.format(Locale.ROOT, "%,.2f GB of memory are taken and %,.2f GB more are needed, but the "
-                    + "limit is %,.2f GB: use smaller batches, or keep more in host memory", pool.reservedBytes() / 1e9, bytes / 1e9,
-                    limit / 1e9));
+            throw new InputException(String.format(Locale.ROOT,
+                    "%,.2f GB of memory are taken and %,.2f GB more are needed, but the limit is %,.2f GB: use smaller batches,"
+                            + " or keep more in host memory", pool.reservedBytes() / 1e9, bytes / 1e9, limit / 1e9));
         }
         grow(bytes);
     }
@@ -73,11 +73,23 @@ public abstract class PooledOps implements TensorOps {
 
     @Override
     public final Tensor allocate(String name, Quantization quantization, Shape shape) {
+        return tensor(name, quantization.dtype(), shape, scales(name, quantization, shape, this::allocate), false);
+    }
+
+    /// Makes a tensor of undefined content.
+    @FunctionalInterface
+    protected interface Allocator {
+        Tensor allocate(String name, DType dtype, Shape shape);
+    }
+
+    /// The scales of a quantized tensor of that name and shape.
+    protected static Scales scales(String name, Quantization quantization, Shape shape, Allocator allocator) {
         int blocks = quantization.blocks(name, shape);
         boolean nested = quantization.nested();
-        Tensor absmax = allocate(name + ".absmax", nested ? DType.U8 : DType.F32, Shape.of(blocks));
-        Tensor factors = nested ? allocate(name + ".nested", DType.F32, Shape.of(Quantization.nestedSize(blocks))) : null;
-        return tensor(name, quantization.dtype(), shape, new Scales(absmax, factors), false);
+        Tensor absmax = allocator.allocate(name + ".absmax", nested ? DType.U8 : DType.F32, Shape.of(blocks));
+        if (!nested) return new Scales(absmax, null);
+        Shape factors = Shape.of(Quantization.nestedSize(blocks));
+        return new Scales(absmax, allocator.allocate(name + ".nested", DType.F32, factors));
     }
 
     private Tensor tensor(String name, DType dtype, Shape shape, Scales scales, boolean alone) {

@@ -192,7 +192,8 @@ final class ReferenceExperts {
         if (dWeights != null) store(dWeights, weightGrad, false);
     }
 
-    void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha, boolean accumulate) {
+    void groupedMatmul(Tensor c, Tensor a, List<Tensor> w, boolean transposeW, Tensor offsets, float alpha,
+            boolean accumulate) {
         int[] begin = ops.toInts(offsets);
         int in = a.cols();
         int out = c.cols();

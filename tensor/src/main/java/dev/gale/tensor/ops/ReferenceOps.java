@@ -2,6 +2,7 @@ package dev.gale.tensor.ops;
 
 import dev.gale.tensor.Convert;
 import dev.gale.tensor.DType;
+import dev.gale.tensor.MemoryPool;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.quant.Codec;
 import dev.gale.tensor.random.Philox;
@@ -14,6 +15,15 @@ import java.util.Objects;
 /// when stored. The oracle of every test; never optimised.
 public final class ReferenceOps extends HostOps {
     private final ReferenceExperts experts = new ReferenceExperts(this);
+
+    public ReferenceOps() {
+        this(MemoryPool.CHUNK_BYTES);
+    }
+
+    /// @param chunkBytes smallest chunk of memory to take at once
+    public ReferenceOps(long chunkBytes) {
+        super(chunkBytes);
+    }
 
     @Override
     public String name() {

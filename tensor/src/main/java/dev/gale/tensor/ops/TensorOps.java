@@ -14,8 +14,8 @@ import java.util.List;
 ///   a `boolean accumulate` argument chooses between the two.
 /// - M is the number of tokens in a batch, all sequences side by side. Matrices are row-major; a weight is `[out, in]`.
 /// - Activations and their gradients are F32 on the CPU and may be BF16 or F16 on a GPU; gradients of parameters and optimizer
-///   state are F32; weights may be F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes alone: the same
-///   inputs give the same bits, however many threads run.
+///   state are F32; weights may be F32, BF16 or F16. Sums are accumulated in F32 or wider, in an order that depends on shapes
+///   alone: the same inputs give the same bits, however many threads run.
 /// - No operation branches on a value that lives on the device; only `item`, `toFloats` and `toInts` bring values to
 ///   the host.
 /// - NaN in gives NaN out, wherever the value takes part.
@@ -107,10 +107,12 @@ public interface TensorOps extends OptimizerOps, LayerOps, ExpertOps, AutoClosea
         return allocate(name, quantization, shape);
     }
 
-    /// Begins to copy a tensor to host memory, beside what runs until `evict` and may still read it. On the host nothing happens.
+    /// Begins to copy a tensor to host memory, beside what runs until `evict` and may still read it. On the host nothing
+    /// happens.
     default void offload(Tensor tensor) {}
 
-    /// Gives the memory of an offloaded tensor back, here; who reads it later calls `fetch` before. On the host nothing happens.
+    /// Gives the memory of an offloaded tensor back, here; who reads it later calls `fetch` before. On the host nothing
+    /// happens.
     default void evict(Tensor tensor) {}
 
     /// Begins to copy an offloaded tensor back, beside what runs until `fetch`. Nothing happens to a tensor that is here.

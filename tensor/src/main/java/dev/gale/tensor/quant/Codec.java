@@ -50,7 +50,8 @@ public final class Codec {
         for (int i = 0; i < count; i++) to[at + i] = codes.get(ValueLayout.JAVA_BYTE, from + i) * absmax / I8_LARGEST;
     }
 
-    private static void loadNibbles(float[] to, int at, MemorySegment codes, long from, int count, float absmax, float[] values) {
+    private static void loadNibbles(float[] to, int at, MemorySegment codes, long from, int count, float absmax,
+            float[] values) {
         int i = 0;
         if ((from & 1) == 1) to[at + i++] = values[codes.get(ValueLayout.JAVA_BYTE, from >> 1) & 15] * absmax;
         for (; i + 1 < count; i += 2) {

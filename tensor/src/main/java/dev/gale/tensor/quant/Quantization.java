@@ -13,7 +13,8 @@ import dev.gale.tensor.Tensor;
 ///
 /// Source: Dettmers et al. 2023, arXiv 2305.14314; Dettmers et al. 2022, arXiv 2208.07339, for INT8.
 public enum Quantization {
-    NF4(DType.NF4, false), NF4_NESTED(DType.NF4, true), FP4(DType.FP4, false), FP4_NESTED(DType.FP4, true), INT8(DType.I8, false);
+    NF4(DType.NF4, false), NF4_NESTED(DType.NF4, true), FP4(DType.FP4, false), FP4_NESTED(DType.FP4, true),
+            INT8(DType.I8, false);
 
     private final DType dtype;
     private final boolean nested;

@@ -6,8 +6,8 @@ import java.util.List;
 /// The numbers that the codes of a quantized tensor are multiplied with.
 ///
 /// @param absmax largest magnitude of each block; F32 `[blocks]` or, with double quantization, U8 codes `[blocks]`
-/// @param nested null without double quantization, else F32 `[257 + factors]`: the values of absmax's 256 codes, the offset that
-///               is added, and for each `Nf4.NESTED_BLOCK` blocks the factor before that
+/// @param nested null without double quantization, else F32 `[257 + factors]`: the values of absmax's 256 codes, the offset
+///               that is added, and for each `Nf4.NESTED_BLOCK` blocks the factor before that
 public record Scales(Tensor absmax, Tensor nested) {
     /// Values of absmax's codes.
     static final int CODES = 256;

@@ -46,7 +46,8 @@ class CpuDeterminismTest {
         int[] stops = new int[m];
         Arrays.setAll(stops, i -> i + 1);
         assertSameBits(ops -> {
-            Tensor q = tensor(ops, 1, m, 240), k = tensor(ops, 2, m, 80), v = tensor(ops, 3, m, 80), dO = tensor(ops, 4, m, 240);
+            Tensor q = tensor(ops, 1, m, 240), k = tensor(ops, 2, m, 80), v = tensor(ops, 3, m, 80),
+                    dO = tensor(ops, 4, m, 240);
             Tensor o = tensor(ops, 5, m, 240), lse = tensor(ops, 5, 6, m);
             Tensor dq = tensor(ops, 5, m, 240), dk = tensor(ops, 5, m, 80), dv = tensor(ops, 5, m, 80);
             Tensor start = ops.allocate("start", DType.I32, Shape.of(m)), stop = ops.allocate("stop", DType.I32, Shape.of(m));

@@ -19,7 +19,8 @@ class MathsTest {
         for (int i = 0; i <= 20_000; i++) {
             float x = (float) (from + (to - from) * i / 20_000);
             double exact = want.applyAsDouble(x);
-            assertTrue(Math.abs(of(got, x) - exact) <= bound * Math.abs(exact), "at " + x + ": " + of(got, x) + ", not " + exact);
+            assertTrue(Math.abs(of(got, x) - exact) <= bound * Math.abs(exact), "at " + x + ": " + of(got, x) + ", not "
+                    + exact);
         }
     }
 

@@ -40,7 +40,7 @@ class BrokenOpsTest {
 
         @Override
         protected TensorOps createOps() {
-            TensorOps right = new ReferenceOps();
+            TensorOps right = new ReferenceOps(Trial.CHUNK_BYTES);
             return (TensorOps) Proxy.newProxyInstance(TensorOps.class.getClassLoader(),
                     new Class<?>[] {TensorOps.class},
                     (proxy, called, arguments) -> {
@@ -110,7 +110,8 @@ class BrokenOpsTest {
                 broken("with another eps", "rmsNormForward", times(4, 2), c -> norm(c)),
                 broken("without dw", "rmsNormBackward", with(2, w -> null), c -> normBack(c)),
                 broken("that overwrites", "rmsNormBackward", with(1, NEGATED), c -> normBack(c)),
-                broken("without a shift", "rmsNormForward", a -> a.length == 6 ? new Object[] {a[0], a[1], a[2], a[3], a[4], 0f} : a,
+                broken("without a shift", "rmsNormForward", a -> a.length == 6
+                        ? new Object[] {a[0], a[1], a[2], a[3], a[4], 0f} : a,
                         c -> c.rmsNormTakesPartsOfRowsAndAShift(3, 2, 5, DType.F32)),
                 broken("without bias", "layerNormForward", a -> new Object[] {a[0], a[1], a[2], a[3], a[4], a[4], a[6]},
                         c -> c.layerNormForwardMatches(3, 70, DType.F32)),
@@ -120,7 +121,8 @@ class BrokenOpsTest {
                 broken("without a cap", "scale", with(3, cap -> 0f), c -> c.scaleCaps(7, 1, 50)),
                 broken("that overwrites", "copyColumns", with(3, NEGATED),
                         c -> c.copyColumnsMovesRepeatsAndSums(3, 1, 5, 2, 0, 9, 1, 0, 7)),
-                broken("without bias", "linearCrossEntropy", a -> a.length == 11 ? new Object[] {a[0], a[1], a[2], a[3], null, a[5],
+                broken("without bias", "linearCrossEntropy", a -> a.length == 11
+                        ? new Object[] {a[0], a[1], a[2], a[3], null, a[5],
                     a[6], null, a[8], a[9], a[10]} : a, c -> c.crossEntropyWithABiasMatches(3, 7, 5, 2, 0)),
                 broken("turned back", "rope", with(6, NEGATED), c -> c.ropeRotatesPairsInPlace(5, 3, 1, 6, 3, false)),
                 broken("with another gate", "gluForward", with(3, a -> other((Activation) a)),
@@ -222,7 +224,7 @@ class BrokenOpsTest {
     /// Row 64 sees the last key of the sequence before its own: one pair of thousands.
     private static Object[] acrossSequences(Object[] arguments) {
         Object[] changed = arguments.clone();
-        TensorOps copy = new ReferenceOps();
+        TensorOps copy = new ReferenceOps(Trial.CHUNK_BYTES);
         Tensor start = (Tensor) arguments[5];
         int[] starts = copy.toInts(start);
         starts[64]--;
@@ -237,7 +239,7 @@ class BrokenOpsTest {
     }
 
     private static Object otherClip(Object hyper) {
-        TensorOps copy = new ReferenceOps();
+        TensorOps copy = new ReferenceOps(Trial.CHUNK_BYTES);
         float[] numbers = copy.toFloats((Tensor) hyper);
         numbers[3] *= 0.99f;
         Tensor changed = copy.allocate("hyper", DType.F32, ((Tensor) hyper).shape());
@@ -247,7 +249,7 @@ class BrokenOpsTest {
 
     /// A state whose new codes nobody sees.
     private static Object copied(Object state) {
-        TensorOps copy = new ReferenceOps();
+        TensorOps copy = new ReferenceOps(Trial.CHUNK_BYTES);
         Quantized8 kept = (Quantized8) state;
         Tensor codes = copy.allocate("codes", DType.U8, kept.codes().shape());
         codes.segment().copyFrom(kept.codes().segment());

@@ -157,7 +157,7 @@ public interface ExpertContract extends Trials {
     @CsvSource({"0,4,2", "1,1,1", "5,4,2", "300,8,2", "700,130,3", "33,300,6"})
     default void groupByExpertSortsChoices(int rows, int count, int k) {
         int[] chosen = choices(rows, count, k, 5);
-        int[][] want = grouped(new ReferenceOps(), rows, count, k, chosen);
+        int[][] want = grouped(new ReferenceOps(Trial.CHUNK_BYTES), rows, count, k, chosen);
         int[][] got = grouped(freshOps(), rows, count, k, chosen);
         for (int i = 0; i < 3; i++) assertArrayEquals(want[i], got[i]);
         int row = 0;
@@ -195,7 +195,8 @@ public interface ExpertContract extends Trials {
             assertSums(accumulate ? forward.inout("y", uniform(rows * width, 3), rows, width)
                     : forward.output("y", rows, width), k + 2);
         }
-        Trial backward = new Trial((ops, t) -> ops.combineBackward(t.get("dx"), weighted ? t.get("dWeights") : null, t.get("dy"),
+        Trial backward = new Trial((ops, t) ->
+                ops.combineBackward(t.get("dx"), weighted ? t.get("dWeights") : null, t.get("dy"),
                 t.get("x"), placed ? places(ops, rows, k, place) : null, weighted ? t.get("weights") : null))
                 .output("dx", rows * k, width).input("dy", uniform(rows * width, 4), rows, width)
                 .input("x", uniform(rows * k * width, 1), rows * k, width).input("weights", uniform(rows * k, 2), rows, k);
@@ -222,13 +223,15 @@ public interface ExpertContract extends Trials {
     }
 
     @ParameterizedTest(name = "{0} rows of {1} experts, {2} to {3}, {4}, without expert {5}")
-    @CsvSource({"0,2,4,4,F32,-1", "1,1,1,1,F32,-1", "9,4,5,7,F32,-1", "150,4,33,70,BF16,2", "200,3,130,65,F16,-1", "70,9,16,8,F32,4"})
+    @CsvSource({"0,2,4,4,F32,-1", "1,1,1,1,F32,-1", "9,4,5,7,F32,-1", "150,4,33,70,BF16,2", "200,3,130,65,F16,-1",
+            "70,9,16,8,F32,4"})
     default void groupedMatmulMatches(int rows, int count, int in, int out, DType dtype, int missing) {
         for (int variant = 0; variant < 4; variant++) {
             boolean transpose = variant % 2 == 1;
             boolean accumulate = variant / 2 == 1;
             Trial trial = new Trial((ops, t) -> ops.groupedMatmul(t.get("c"), t.get("a"),
-                    matrices(ops, count, transpose ? out : in, transpose ? in : out, dtype, 20, missing), transpose, t.get("offsets"),
+                    matrices(ops, count, transpose ? out : in, transpose ? in : out, dtype, 20, missing), transpose,
+                    t.get("offsets"),
                     0.7f, accumulate)).input("a", uniform(rows * in, 1), rows, in).ints("offsets", offsets(rows, count));
             Trial whole = accumulate ? trial.inout("c", uniform(rows * out, 2), rows, out) : trial.output("c", rows, out);
             double[] bounds = new double[rows * out];
@@ -263,7 +266,8 @@ public interface ExpertContract extends Trials {
             List<Tensor> dw = matrices(ops, count, m, n, DType.F32, 40, missing);
             ops.groupedGradient(dw, t.get("a"), t.get("b"), t.get("offsets"), 0.7f);
             for (int e = 0; e < count; e++) if (dw.get(e) != null) ops.copy(t.get("dw" + e), dw.get(e));
-        }).input("a", uniform(rows * m, 1), rows, m).input("b", uniform(rows * n, 2), rows, n).ints("offsets", offsets(rows, count));
+        }).input("a", uniform(rows * m, 1), rows, m).input("b", uniform(rows * n, 2), rows, n)
+                .ints("offsets", offsets(rows, count));
         for (int e = 0; e < count; e++) if (e != missing) trial.output("dw" + e, m, n);
         double[] bounds = new double[m * n];
         fill(bounds, (rows + 4) * ULP * (rows + 1));

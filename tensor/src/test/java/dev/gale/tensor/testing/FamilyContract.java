@@ -171,7 +171,8 @@ public interface FamilyContract extends Trials {
         float[] rstd = uniform(rows, 8);
         for (int r = 0; r < rows; r++) rstd[r] += 1.5f;
         Trial trial = new Trial((ops, t) -> {
-            ops.layerNormBackward(null, false, t.get("dw"), null, t.get("dy"), t.get("x"), t.get("w"), t.get("mean"), t.get("rstd"));
+            ops.layerNormBackward(null, false, t.get("dw"), null, t.get("dy"), t.get("x"), t.get("w"), t.get("mean"),
+                    t.get("rstd"));
             ops.layerNormBackward(t.get("dx"), false, null, null, t.get("dy"), t.get("x"), t.get("w"), t.get("mean"),
                     t.get("rstd"));
             ops.layerNormBackward(t.get("dy"), false, t.get("dw2"), t.get("dBias"), t.get("dy"), t.get("x"), t.get("w"),

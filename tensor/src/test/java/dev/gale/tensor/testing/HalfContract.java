@@ -160,7 +160,8 @@ public interface HalfContract extends Trials {
     }
 
     private static Trial operands(Trial trial, int dims, int[] start, int[] stop) {
-        return trial.input("q", F16, uniform(ROWS * 2 * dims, 1), ROWS, 2 * dims).input("k", F16, uniform(ROWS * dims, 2), ROWS, dims)
+        return trial.input("q", F16, uniform(ROWS * 2 * dims, 1), ROWS, 2 * dims)
+                .input("k", F16, uniform(ROWS * dims, 2), ROWS, dims)
                 .input("v", F16, uniform(ROWS * dims, 3), ROWS, dims).ints("start", start).ints("stop", stop);
     }
 

@@ -156,8 +156,8 @@ public interface LayerContract extends Trials {
     }
 
     /// Terms of one element: exponential, division, polynomial and products each keep a few ulps of their result.
-    /// For SILU and SIGMOID everything is a product, so the bound is relative to the result; GELU's `1 + erf` and `1 + tanh` cancel
-    /// for negative gates, so there it is relative to `|gate|`.
+    /// For SILU and SIGMOID everything is a product, so the bound is relative to the result; GELU's `1 + erf` and `1 + tanh`
+    /// cancel for negative gates, so there it is relative to `|gate|`.
     int GATE_TERMS = 16;
 
     private static double[] gluBounds(Activation activation, float[] gate, float[] factor, float[] want) {

@@ -100,7 +100,8 @@ public interface LossContract extends Trials {
         compare(new Trial((ops, t) -> ops.linearCrossEntropy(t.get("stats"), t.get("tokenLoss"), t.get("dx"), t.get("dw"),
                 t.get("dBias"), t.get("x"), t.get("w"), t.get("bias"), t.get("targets"), t.get("scale"), spec))
                 .inout("stats", new float[] {3, 2}, 2).output("tokenLoss", rows).output("dx", rows, width)
-                .inout("dw", columns(before, all, 0, width), vocab, width).inout("dBias", columns(before, all, width, all), vocab)
+                .inout("dw", columns(before, all, 0, width), vocab, width)
+                .inout("dBias", columns(before, all, width, all), vocab)
                 .input("x", columns(x, all, 0, width), rows, width).input("w", columns(w, all, 0, width), vocab, width)
                 .input("bias", columns(w, all, width, all), vocab)
                 .input("scale", new float[] {0.5f}, 1).ints("targets", targets(rows, vocab)))

@@ -44,7 +44,7 @@ public interface MemoryContract extends Trials {
 
     @Test
     default void aTensorIsReleasedOnceAndOnlyWhereItCameFrom() {
-        try (TensorOps ops = freshOps(); TensorOps other = new ReferenceOps()) {
+        try (TensorOps ops = freshOps(); TensorOps other = new ReferenceOps(Trial.CHUNK_BYTES)) {
             Tensor tensor = ops.allocate("t", DType.F32, Shape.of(3));
             Tensor foreign = other.allocate("foreign", DType.F32, Shape.of(3));
             ops.release(tensor);
@@ -70,7 +70,7 @@ public interface MemoryContract extends Trials {
 
     @Test
     default void memoryFollowsAllocationsAndMatchesAPlan() {
-        try (TensorOps ops = freshOps(); TensorOps plan = new NullOps()) {
+        try (TensorOps ops = freshOps(); TensorOps plan = new NullOps(Trial.CHUNK_BYTES)) {
             for (TensorOps each : new TensorOps[] {ops, plan}) {
                 Tensor a = each.allocate("a", DType.F32, Shape.of(1000, 1000));
                 each.release(each.allocate("b", DType.BF16, Shape.of(6 << 20)));
@@ -96,7 +96,7 @@ public interface MemoryContract extends Trials {
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"F32", "BF16", "F16"})
     default void writingRoundsAndReadingIsExact(DType dtype) {
-        try (TensorOps ops = freshOps(); TensorOps reference = new ReferenceOps()) {
+        try (TensorOps ops = freshOps(); TensorOps reference = new ReferenceOps(Trial.CHUNK_BYTES)) {
             Shape shape = Shape.of(ElementwiseContract.EDGES.length);
             Tensor got = ops.allocate("got", dtype, shape);
             Tensor want = reference.allocate("want", dtype, shape);

@@ -57,7 +57,7 @@ interface QuantizationContract extends Trials {
         int[] dims = {30, 320};
         for (float[] values : weights(9600)) {
             for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
-                try (TensorOps ops = freshOps(); TensorOps reference = new ReferenceOps()) {
+                try (TensorOps ops = freshOps(); TensorOps reference = new ReferenceOps(Trial.CHUNK_BYTES)) {
                     assertArrayEquals(dequantized(reference, quantization, values, dtype, dims),
                             dequantized(ops, quantization, values, dtype, dims));
                 }
@@ -107,7 +107,7 @@ interface QuantizationContract extends Trials {
     @EnumSource(Quantization.class)
     default void aPlacedWeightHasItsCodesAndScales(Quantization quantization) {
         Shape shape = quantization == Quantization.INT8 ? Shape.of(7, 29) : Shape.of(150, 128);
-        try (TensorOps ops = freshOps(); TensorOps host = new ReferenceOps()) {
+        try (TensorOps ops = freshOps(); TensorOps host = new ReferenceOps(Trial.CHUNK_BYTES)) {
             Tensor values = filled(host, "values", 1, shape.toArray());
             Tensor q = host.allocate("q", quantization, shape);
             Tensor want = host.allocate("want", DType.F32, shape);

@@ -17,6 +17,9 @@ import java.util.function.UnaryOperator;
 /// Outputs start as NaN, so that an element that is not written, or is read first, shows. Inputs must come out as they
 /// went in, and an implementation must give the same bits twice.
 public final class Trial {
+    /// For implementations that are made and closed by the thousand: zeroing larger chunks would take most of the time.
+    public static final long CHUNK_BYTES = 1 << 16;
+
     private final Map<String, Operand> operands = new LinkedHashMap<>();
     private final Operation operation;
 
@@ -112,7 +115,7 @@ public final class Trial {
 
     /// What ReferenceOps makes of it.
     public Outputs reference() {
-        return run(new ReferenceOps());
+        return run(new ReferenceOps(CHUNK_BYTES));
     }
 
     /// Runs on a fresh implementation and closes it.
@@ -141,7 +144,7 @@ public final class Trial {
     }
 
     private static float[] stored(Operand operand) {
-        try (TensorOps ops = new ReferenceOps()) {
+        try (TensorOps ops = new ReferenceOps(CHUNK_BYTES)) {
             return ops.toFloats(place(ops, "input", operand));
         }
     }

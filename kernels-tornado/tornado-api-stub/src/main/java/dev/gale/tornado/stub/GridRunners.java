@@ -1,6 +1,7 @@
 package dev.gale.tornado.stub;
 
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.function.Consumer;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -11,6 +12,11 @@ import uk.ac.manchester.tornado.api.exceptions.TornadoRuntimeException;
 /// The one runner of this process.
 public final class GridRunners {
     private GridRunners() {}
+
+    /// Looked for when the first task needs it.
+    private static final class Found {
+        static final Optional<GridRunner> RUNNER = ServiceLoader.load(GridRunner.class).findFirst();
+    }
 
     public static void run(String task, WorkerGrid grid, Consumer<KernelContext> kernel, Object[] arguments) {
         long[] local = grid.getLocalWork();
@@ -30,7 +36,7 @@ public final class GridRunners {
     }
 
     private static GridRunner runner(String task, String what) {
-        return ServiceLoader.load(GridRunner.class).findFirst().orElseThrow(() -> new TornadoRuntimeException(
+        return Found.RUNNER.orElseThrow(() -> new TornadoRuntimeException(
                 task + " is " + what + ", and no GridRunner is here to run it:"
                 + " this is the compile-time stand-in of tornado-api, run with TornadoVM's SDK instead"));
     }
