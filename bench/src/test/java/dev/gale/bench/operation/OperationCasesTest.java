@@ -3,6 +3,7 @@ package dev.gale.bench.operation;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gale.nn.AuxLoss;
 import dev.gale.nn.LayerForm;
 import dev.gale.nn.LayerKinds;
 import dev.gale.nn.Mixture;
@@ -28,7 +29,8 @@ class OperationCasesTest {
             Activation.SILU, false, false, true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.BF16, 0.02);
 
     private static final Variant EXPERTS = new Variant(LayerForm.LLAMA, Multipliers.NONE, LayerKinds.ALIKE,
-            new Mixture(6, 64, new RouteSpec(2, true, 1f), 0, false, true, List.of()), null);
+            new Mixture(6, 64, new RouteSpec(2, true, 1f), 0, false, true, List.of(),
+                    new AuxLoss(false, 0)), null);
     private static final ModelConfig MIXTURE = new ModelConfig("MixtralForCausalLM", 64, 64, 2, 4, 2, 16, 128, 64, 1e-5,
             Activation.SILU, false, false, true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.BF16, 0.02, EXPERTS);
 
