@@ -15,6 +15,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 
 WIDTH, VOCAB, SEED = 24, 64, 11
+SEEDS = {"gemma3-vision": 12}          # with 11 a gradient passes through 0, where AdamW's direction is chance
 BASE = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             vocab_size=VOCAB, max_position_embeddings=64, attn_implementation="eager", use_cache=True, bos_token_id=1,
             eos_token_id=2, pad_token_id=0)
@@ -174,7 +175,7 @@ def make(family, config, cls, targets, out):
     adapters = os.path.join(out, "peft", family)
     os.makedirs(folder, exist_ok=True)
     os.makedirs(adapters, exist_ok=True)
-    torch.manual_seed(SEED)
+    torch.manual_seed(SEEDS.get(family, SEED))
     model = cls(config).float().eval()
     weights(model)
     model.save_pretrained(folder)

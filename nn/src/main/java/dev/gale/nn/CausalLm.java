@@ -312,6 +312,10 @@ public final class CausalLm implements AutoCloseable {
     // ---- weights ----
 
     /// The output head `[V, D]`; the embedding itself when they are tied.
+    public Parameter embedding() {
+        return embedding;
+    }
+
     public Parameter head() {
         return head;
     }

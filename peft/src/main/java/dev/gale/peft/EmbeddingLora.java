@@ -14,21 +14,26 @@ import java.util.Map;
 ///
 /// @param adapter A zero and B normal with deviation 1 at the start; both normal where the start is random
 record EmbeddingLora(EmbeddingAdapter adapter) {
-    static final String PATH = "model.embed_tokens";
+    /// Path of a model's embedding.
+    static String path(CausalLm model) {
+        String name = model.embedding().name();
+        return name.substring(0, name.lastIndexOf('.'));
+    }
 
     /// @param init random numbers of its own
     static EmbeddingLora make(CausalLm model, LoraConfig config, LoraInit init, boolean trainable) {
-        Parameter table = model.parameter(PATH + ".weight");
-        int r = config.rankOf(PATH);
+        Parameter table = model.embedding();
+        String path = path(model);
+        int r = config.rankOf(path);
         LoraInit.Values values = init.embedding(config.initLoraWeights().method(), r, table.value().rows(), table.value().cols());
         return new EmbeddingLora(new EmbeddingAdapter(
-                parameter(model.ops(), ".lora_embedding_A", values.a(), table.value().rows(), r, trainable),
-                parameter(model.ops(), ".lora_embedding_B", values.b(), table.value().cols(), r, trainable),
-                config.scaleOf(PATH)));
+                parameter(model.ops(), path + ".lora_embedding_A", values.a(), table.value().rows(), r, trainable),
+                parameter(model.ops(), path + ".lora_embedding_B", values.b(), table.value().cols(), r, trainable),
+                config.scaleOf(path)));
     }
 
     private static Parameter parameter(TensorOps ops, String name, float[] values, int rows, int cols, boolean trainable) {
-        Tensor tensor = ops.allocate(PATH + name, DType.F32, Shape.of(rows, cols));
+        Tensor tensor = ops.allocate(name, DType.F32, Shape.of(rows, cols));
         ops.write(tensor, values);
         return new Parameter(tensor.name(), tensor, trainable);
     }

@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
 final class LoraTargets {
     private static final Pattern ANY_LAYER = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
     private static final String HEAD = "lm_head";
+    private static final String ALONE = "model";
     private static final String BIAS = ".bias";
     private static final ModuleNames DEFAULT = ModuleNames.of("q_proj", "v_proj");
     private static final ModuleNames DEFAULT_OF_PHI = ModuleNames.of("q_proj", "v_proj", "fc1", "fc2");
@@ -69,7 +70,7 @@ final class LoraTargets {
     List<String> adapted() {
         requireNoHead();
         for (String name : targets.names()) {
-            if (ModuleNames.endsWith(EmbeddingLora.PATH, name)) continue;
+            if (ModuleNames.endsWith(EmbeddingLora.path(model), name)) continue;
             if (modules.stream().noneMatch(path -> ModuleNames.endsWith(path, name))) {
                 throw InputException.unknown("module in target_modules of the adapter", name, lastParts(modules));
             }
@@ -88,7 +89,7 @@ final class LoraTargets {
     /// Whether the embedding is adapted: it belongs to no layer and is not linear.
     /// Throws: InputException when DoRA is asked for, which it does not take.
     boolean adaptsEmbedding() {
-        boolean adapts = !targets.isAllLinear() && isAdapted(EmbeddingLora.PATH);
+        boolean adapts = !targets.isAllLinear() && isAdapted(EmbeddingLora.path(model));
         if (adapts && (config.useDora() || config.loraBias())) {
             throw new InputException("target_modules %s means the embedding, which takes no %s; leave out one of them"
                     .formatted(targets, config.useDora() ? "use_dora" : "lora_bias"));
@@ -121,10 +122,18 @@ final class LoraTargets {
         return false;
     }
 
-    /// The target modules as a list, so that readers need not know this model to resolve a default or `all-linear`.
+    /// The target modules as a list, so that readers need not know this model to resolve a default or `all-linear`. Of a
+    /// language model within another one as a pattern, since names would mean modules of the other parts, too.
     ModuleNames resolved() {
-        if (config.targetModules() != null && !targets.isAllLinear()) return targets;
-        return new ModuleNames(List.copyOf(lastParts(modules.stream().filter(this::isAdapted).toList())), null);
+        boolean chosen = config.targetModules() != null && !targets.isAllLinear();
+        if (chosen && targets.names().isEmpty()) return targets;
+        List<String> names = chosen ? targets.names()
+                : List.copyOf(lastParts(modules.stream().filter(this::isAdapted).toList()));
+        String embedding = EmbeddingLora.path(model);
+        String root = embedding.substring(0, embedding.lastIndexOf('.'));
+        if (root.equals(ALONE)) return chosen ? targets : new ModuleNames(names, null);
+        return ModuleNames.matching("%s\\..*\\b(%s)".formatted(root.replace(".", "\\."), String.join("|",
+                names.stream().map(name -> name.replace(".", "\\.")).toList())));
     }
 
     private static Set<String> lastParts(Iterable<String> paths) {

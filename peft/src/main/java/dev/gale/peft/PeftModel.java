@@ -26,7 +26,6 @@ import java.util.stream.Collectors;
 /// `loftq`) put new tensors in their place. Closing the adapter gives the base back as it was. Close it before the model.
 /// Not thread-safe.
 public final class PeftModel implements AutoCloseable {
-    private static final List<String> EMBEDDINGS = List.of("model.embed_tokens.weight", "lm_head.weight");
     private static final Pattern EXPERT = Pattern.compile(".*\\.experts\\.\\d+\\..*");
 
     private final CausalLm model;
@@ -77,7 +76,7 @@ public final class PeftModel implements AutoCloseable {
             parameter.setTrainable(false);
             parameter.releaseGrad(ops);
         }
-        boolean brings = brought.contains("lm_head.weight") || brought.contains("model.embed_tokens.weight");
+        boolean brings = tables(model).stream().anyMatch(brought::contains);
         untied = model.config().tieWordEmbeddings() && (adaptsEmbedding || tokens.parts() || brings && !tokens.shared());
         if (untied) model.untieHead();
         for (String name : brought) {
@@ -183,9 +182,9 @@ public final class PeftModel implements AutoCloseable {
     }
 
     private static void addRows(CausalLm model, Safetensors file) {
-        Shape own = model.parameter(EmbeddingLora.PATH + ".weight").value().shape();
-        for (String parameter : EMBEDDINGS) {
-            for (String stored : tables(parameter)) {
+        Shape own = model.embedding().value().shape();
+        for (String parameter : tables(model)) {
+            for (String stored : fileNames(parameter)) {
                 if (!file.has(stored)) continue;
                 Shape shape = file.shape(stored);
                 boolean more = shape.rank() == 2 && shape.dim(1) == own.dim(1) && shape.dim(0) > model.config().vocabSize();
@@ -194,8 +193,12 @@ public final class PeftModel implements AutoCloseable {
         }
     }
 
+    private static List<String> tables(CausalLm model) {
+        return List.of(model.embedding().name(), "lm_head.weight");
+    }
+
     /// What a table may be called in a file.
-    private static List<String> tables(String parameter) {
+    private static List<String> fileNames(String parameter) {
         return List.of(AdapterFile.name(parameter), AdapterFile.wrapped(parameter), TrainedTokens.wrapped(parameter));
     }
 
@@ -203,8 +206,8 @@ public final class PeftModel implements AutoCloseable {
     private static Set<String> embeddings(CausalLm model, Safetensors file, Map<String, Shape> known) {
         Set<String> present = new LinkedHashSet<>();
         boolean tied = model.config().tieWordEmbeddings();
-        for (String parameter : EMBEDDINGS) {
-            for (String stored : tables(parameter)) {
+        for (String parameter : tables(model)) {
+            for (String stored : fileNames(parameter)) {
                 boolean again = tied && parameter.equals("lm_head.weight") && stored.equals(TrainedTokens.wrapped(parameter));
                 if (again || !file.has(stored)) continue;
                 if (file.shape(stored).equals(known.get(AdapterFile.name(parameter)))) present.add(parameter);
@@ -294,7 +297,7 @@ public final class PeftModel implements AutoCloseable {
         for (WholeParameter parameter : whole) {
             String name = parameter.parameter().name();
             String path = name.substring(0, name.lastIndexOf('.'));
-            boolean adapted = adapters.containsKey(path) || embedding != null && path.equals(EmbeddingLora.PATH);
+            boolean adapted = adapters.containsKey(path) || embedding != null && path.equals(EmbeddingLora.path(model));
             tensors.put(adapted ? AdapterFile.wrapped(name) : tokens.fileName(name), parameter.own());
         }
         tensors.putAll(tokens.grown(whole.stream().map(parameter -> parameter.parameter().name()).collect(Collectors.toSet())));
@@ -423,7 +426,7 @@ public final class PeftModel implements AutoCloseable {
         try {
             for (WholeParameter parameter : whole) merge.add(parameter);         // biases, to which B's may be added
             for (LoraLinear lora : adapters.values()) merge.add(lora);
-            if (embedding != null) merge.add(model.parameter(EmbeddingLora.PATH + ".weight"), embedding.adapter());
+            if (embedding != null) merge.add(model.embedding(), embedding.adapter());
             tokens.merge();
         } catch (RuntimeException e) {
             merge.undo();

@@ -32,17 +32,18 @@ final class TrainedTokens {
         this.model = model;
         TokenIndices indices = config.trainableTokenIndices();
         boolean tied = model.config().tieWordEmbeddings();
-        ofEmbedding = indices.of(EmbeddingLora.PATH, true);
+        String path = EmbeddingLora.path(model);
+        ofEmbedding = indices.of(path, true);
         ofHead = indices.of(HEAD, false);
         shared = tied && !ofEmbedding.isEmpty() && (ofHead.isEmpty() || ofHead.equals(ofEmbedding));
         for (String module : indices.byModule().keySet()) {
-            if (!module.isEmpty() && (EmbeddingLora.PATH.endsWith(module) || HEAD.endsWith(module))) continue;
+            if (!module.isEmpty() && (path.endsWith(module) || HEAD.endsWith(module))) continue;
             throw InputException.unknown("module in trainable_token_indices of the adapter", module,
                     List.of("embed_tokens", HEAD));
         }
         requireKnown(ofEmbedding);
         requireKnown(ofHead);
-        requireAlone(EmbeddingLora.PATH, ofEmbedding.isEmpty(), trainedWhole, adaptsEmbedding);
+        requireAlone(path, ofEmbedding.isEmpty(), trainedWhole, adaptsEmbedding);
         requireAlone(HEAD, ofHead.isEmpty() && !shared, trainedWhole, false);
         if (parts() && HostWeights.waits(model.ops(), model.head().value())) {
             throw new InputException("trainable_token_indices parts the tied head from the embedding, which offload_embedding "
@@ -84,7 +85,7 @@ final class TrainedTokens {
 
     /// Makes the rows, of the tables as they are now.
     void make(boolean trainable) {
-        Parameter table = model.parameter(EmbeddingLora.PATH + ".weight");
+        Parameter table = model.embedding();
         if (!ofEmbedding.isEmpty()) embedding = new TokenAdapter(model.ops(), table, ids(ofEmbedding), false, trainable);
         if (shared) head = embedding;
         else if (!ofHead.isEmpty()) {
@@ -116,7 +117,7 @@ final class TrainedTokens {
     ///
     /// @param parameter e.g. `lm_head.weight`
     String fileName(String parameter) {
-        boolean wrapped = parameter.equals("model.embed_tokens.weight") && embedding != null
+        boolean wrapped = parameter.equals(model.embedding().name()) && embedding != null
                 || parameter.equals("lm_head.weight") && head != null;
         return wrapped ? wrapped(parameter) : AdapterFile.name(parameter);
     }
@@ -130,7 +131,7 @@ final class TrainedTokens {
     Map<String, Tensor> grown(Set<String> saved) {
         Map<String, Tensor> tables = new LinkedHashMap<>();
         if (isEmpty() || !model.isResized()) return tables;
-        for (Parameter table : new LinkedHashSet<>(List.of(model.parameter(EmbeddingLora.PATH + ".weight"), model.head()))) {
+        for (Parameter table : new LinkedHashSet<>(List.of(model.embedding(), model.head()))) {
             if (!saved.contains(table.name())) tables.put(fileName(table.name()), table.value());
         }
         return tables;

@@ -54,8 +54,9 @@ class AdapterGoldenTest {
                 "mixtral/expert-bias", "qwen3-moe/expert-ranks",
                 "llama3-rope/lora",
                 "llama-linear/lora", "llama-yarn/lora", "llama-dynamic/lora", "mistral/lora", "qwen2/lora", "qwen3/lora",
-                "gemma/lora", "gemma2/lora", "gemma3/lora", "phi/lora", "phi-norms/lora", "phi3/lora", "smollm3/lora",
-                "granite/lora", "mixtral/lora", "qwen2-moe/lora", "qwen3-moe/lora", "deepseek/lora", "deepseek-yarn/lora",
+                "gemma/lora", "gemma2/lora", "gemma3/lora", "gemma3-vision/lora", "mistral3-vision/lora", "phi/lora",
+                "phi-norms/lora", "phi3/lora", "smollm3/lora", "granite/lora",
+                "mixtral/lora", "qwen2-moe/lora", "qwen3-moe/lora", "deepseek/lora", "deepseek-yarn/lora",
                 "mixtral/lora-router", "qwen2-moe/lora-router", "qwen3-moe/lora-router", "shared:mixtral/lora",
                 "shared:mistral/lora", "shared:qwen2/lora", "shared:qwen3/lora", "shared:gemma/lora", "shared:gemma2/lora",
                 "shared:phi3/lora");

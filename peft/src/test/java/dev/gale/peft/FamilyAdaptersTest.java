@@ -2,6 +2,7 @@ package dev.gale.peft;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -31,8 +32,9 @@ class FamilyAdaptersTest {
     private static final int[] TOKENS = {1, 17, 5, 30, 42, 9, 9, 28, 61, 0, 57};
 
     static List<String> families() {
-        return List.of("mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi", "phi-norms", "phi3", "smollm3",
-                "granite", "mixtral", "qwen2-moe", "qwen3-moe", "deepseek", "deepseek-yarn");
+        return List.of("mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "gemma3-vision", "mistral3-vision",
+                "phi", "phi-norms", "phi3", "smollm3", "granite", "mixtral", "qwen2-moe", "qwen3-moe", "deepseek",
+                "deepseek-yarn");
     }
 
     private static CausalLm load(String family, LoadOptions options, TensorOps ops) {
@@ -62,6 +64,26 @@ class FamilyAdaptersTest {
         try (TensorOps ops = new CpuOps(); CausalLm model = load(family, LoadOptions.defaults(), ops);
              PeftModel peft = adapted(model, 0)) {
             assertEquals(names, String.join(" ", new TreeSet<>(peft.config().targetModules().names())));
+        }
+    }
+
+    /// Names alone would mean what sees, too.
+    @Test
+    void targetsOfALanguageModelThatIsAPartAreAPattern() {
+        try (TensorOps ops = new CpuOps(); CausalLm model = load("gemma3-vision", LoadOptions.defaults(), ops)) {
+            LoraConfig config = LoraConfig.builder().r(2).targetModules("q_proj", "mlp.up_proj").build();
+            try (PeftModel peft = PeftModel.inject(model, config, 3)) {
+                ModuleNames targets = peft.config().targetModules();
+                assertEquals("'model\\.language_model\\..*\\b(q_proj|mlp\\.up_proj)'", targets.toString());
+                assertTrue(targets.matches("model.language_model.layers.1.self_attn.q_proj"));
+                assertTrue(targets.matches("model.language_model.layers.1.mlp.up_proj"));
+                assertFalse(targets.matches("model.vision_tower.encoder.layers.0.self_attn.q_proj"));
+                assertEquals(12, peft.trainableParameters().size());
+            }
+            try (PeftModel peft = adapted(model, 0)) {
+                assertEquals(42, peft.trainableParameters().size());
+                assertTrue(peft.config().targetModules().matches("model.language_model.layers.2.mlp.down_proj"));
+            }
         }
     }
 
