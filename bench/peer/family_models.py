@@ -51,6 +51,14 @@ FAMILIES = {
                                                   beta_slow=1, mscale=0.707, mscale_all_dim=0.707)),
 }
 
+FAMILIES["mixtral-router"] = lambda: T.MixtralConfig(**BASE, num_local_experts=4, num_experts_per_tok=2, output_router_logits=True,
+                                                     router_aux_loss_coef=0.1)
+FAMILIES["gemma3-vision"] = lambda: T.Gemma3Config(
+    text_config=dict(**BASE, head_dim=128, query_pre_attn_scalar=128, sliding_window=40,
+                     layer_types=["sliding_attention", "sliding_attention", "full_attention"]),
+    vision_config=dict(hidden_size=64, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14),
+    mm_tokens_per_image=4)
+
 if __name__ == "__main__":
     for name in sys.argv[2:] or FAMILIES:
         torch.manual_seed(1)
