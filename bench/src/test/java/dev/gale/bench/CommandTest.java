@@ -29,7 +29,8 @@ class CommandTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            step --shape 2b                     | unknown --shape '2b'; did you mean '1b'? (known: 135m, 1b, 8b, 70b, mixtral-8x7b, qwen3-30b-a3b)
+            step --shape 2b                     | unknown --shape '2b'; did you mean '1b'? \
+            (known: 135m, 1b, 8b, 70b, mixtral-8x7b, qwen3-30b-a3b)
             step --batch 0                      | --batch must be at least 1, got 0
             step --seq -3                       | --seq must be at least 1, got -3
             step --seq many                     | Invalid value for option '--seq': 'many' is not an int
@@ -59,8 +60,8 @@ class CommandTest {
 
     @Test
     void aStepOnTheCpuLeavesItsRows(@TempDir Path dir) {
-        Run run = Run.of("step", "--device", "cpu", "--shape", "135m", "--layers", "1", "--batch", "2", "--seq", "8", "--steps", "2",
-                "--checkpointing", "layer", "--results", dir.toString());
+        Run run = Run.of("step", "--device", "cpu", "--shape", "135m", "--layers", "1", "--batch", "2", "--seq", "8",
+                "--steps", "2", "--checkpointing", "layer", "--results", dir.toString());
         assertEquals(0, run.exit(), run.err());
         assertTrue(run.out().startsWith("step ") && run.out().contains("fastest of 1"), run.out());
         List<BenchCsv.Row> rows = new BenchCsv(dir.resolve("cpu.csv")).rows();

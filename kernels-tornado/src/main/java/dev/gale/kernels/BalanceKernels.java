@@ -77,8 +77,8 @@ public final class BalanceKernels {
     }
 
     /// Gradient of the loss by the logits.
-    /// Shapes: dLogits, logits `[rows, count]`, of one type, F32, BF16 or F16; sums F32 `[2, count]`, present I32 `[rows]`, factor
-    /// F32 `[1]`. Operands in the table: dLogits, sums, logits, present, factor.
+    /// Shapes: dLogits, logits `[rows, count]`, of one type, F32, BF16 or F16; sums F32 `[2, count]`, present I32 `[rows]`,
+    /// factor F32 `[1]`. Operands in the table: dLogits, sums, logits, present, factor.
     /// Launch: `ceil(rows / GROUP)` work-groups of `GROUP` threads, a thread a token. Numerics: F32. Writes: `=` or, with
     /// accumulate 1, `+=`.
     ///

@@ -18,8 +18,8 @@ public final class ExpertKernels {
     private ExpertKernels() {}
 
     /// Experts of the largest logits and their weights.
-    /// Shapes: weights F32, experts I32 `[rows, k]`, logits `[rows, count]`, F32, BF16 or F16. Operands in the table in that order.
-    /// Launch: `ceil(rows / GROUP)` work-groups of `GROUP` threads, a thread a token. Numerics: F32. Writes: `=`.
+    /// Shapes: weights F32, experts I32 `[rows, k]`, logits `[rows, count]`, F32, BF16 or F16. Operands in the table in that
+    /// order. Launch: `ceil(rows / GROUP)` work-groups of `GROUP` threads, a thread a token. Numerics: F32. Writes: `=`.
     ///
     /// @param normalize 1 to divide the weights of a token by their sum
     /// @param groups    of experts, 1 for none, of which each token uses `used`
@@ -89,11 +89,11 @@ public final class ExpertKernels {
     }
 
     /// Gradient of `routeForward`, the choice held fixed.
-    /// Shapes: dLogits, logits `[rows, count]`, of one type, F32, BF16 or F16; dWeights F32, experts I32 `[rows, k]`. Operands in the
-    /// table: dLogits, dWeights, experts, logits. Launch, Numerics: as `routeForward`. Writes: `=`.
-    public static void routeBackward(KernelContext context, IntArray table, int slot, FloatArray dLogits, ShortArray dLogitsHalf,
-            FloatArray dWeights, IntArray experts, FloatArray logits, ShortArray logitsHalf, int type, int rows, int count,
-            int k, int normalize, float scale) {
+    /// Shapes: dLogits, logits `[rows, count]`, of one type, F32, BF16 or F16; dWeights F32, experts I32 `[rows, k]`. Operands
+    /// in the table: dLogits, dWeights, experts, logits. Launch, Numerics: as `routeForward`. Writes: `=`.
+    public static void routeBackward(KernelContext context, IntArray table, int slot, FloatArray dLogits,
+            ShortArray dLogitsHalf, FloatArray dWeights, IntArray experts, FloatArray logits, ShortArray logitsHalf, int type,
+            int rows, int count, int k, int normalize, float scale) {
         int t = context.globalIdx;
         if (t < rows) {
             int dAt = table.get(slot) + t * count;
@@ -111,7 +111,7 @@ public final class ExpertKernels {
                 total += p;
                 products += scale * dWeights.get(atWeights + s) * p;
             }
-            float divisor = normalize == 1 ? total + sum * 0f : sum;         // `max` of a device forgets a NaN, the sum does not
+            float divisor = normalize == 1 ? total + sum * 0f : sum;     // `max` of a device forgets a NaN, the sum does not
             float mean = products / divisor;
             for (int e = 0; e < count; e++) {
                 float p = TornadoMath.exp(Elements.get(logits, logitsHalf, type, at + e) - top) / divisor;
@@ -220,14 +220,15 @@ public final class ExpertKernels {
     }
 
     /// `y[t] = sum_s weights[t,s] * x[places[t,s]]`.
-    /// Shapes: y `[rows, cols]`, x `[rows * k, cols]`, F32, BF16 or F16; places I32, weights F32 `[rows, k]`. Operands in the table in
-    /// that order; anything may stand for those that are absent.
+    /// Shapes: y `[rows, cols]`, x `[rows * k, cols]`, F32, BF16 or F16; places I32, weights F32 `[rows, k]`. Operands in the
+    /// table in that order; anything may stand for those that are absent.
     /// Launch: rows work-groups of `Elements.GROUP` threads. Numerics: F32, in order of s. Writes: `=` or, with bit 2 of form,
     /// `+=`.
     ///
     /// @param form bit 0: there are weights, bit 1: there are places, bit 2: accumulate
-    public static void combineForward(KernelContext context, IntArray table, int slot, FloatArray y, ShortArray yHalf, int yType,
-            FloatArray x, ShortArray xHalf, int xType, IntArray places, FloatArray weights, int cols, int k, int form) {
+    public static void combineForward(KernelContext context, IntArray table, int slot, FloatArray y, ShortArray yHalf,
+            int yType, FloatArray x, ShortArray xHalf, int xType, IntArray places, FloatArray weights, int cols,
+            int k, int form) {
         int t = context.groupIdx;
         int yAt = table.get(slot) + t * cols;
         int xAt = table.get(slot + 1);
@@ -248,8 +249,8 @@ public final class ExpertKernels {
     }
 
     /// `dx[places[t,s]] = weights[t,s] * dy[t]`.
-    /// Shapes: dx `[rows * k, cols]`, dy `[rows, cols]`, F32, BF16 or F16; places I32, weights F32 `[rows, k]`. Operands in the table
-    /// in that order. Launch: `rows * k` work-groups of `Elements.GROUP` threads. Writes: `=`.
+    /// Shapes: dx `[rows * k, cols]`, dy `[rows, cols]`, F32, BF16 or F16; places I32, weights F32 `[rows, k]`. Operands in the
+    /// table in that order. Launch: `rows * k` work-groups of `Elements.GROUP` threads. Writes: `=`.
     ///
     /// @param form bits 0 and 1 as for `combineForward`
     public static void combineBackward(KernelContext context, IntArray table, int slot, FloatArray dx, ShortArray dxHalf,
@@ -268,8 +269,9 @@ public final class ExpertKernels {
     }
 
     /// `dWeights[t,s] = dy[t] · x[places[t,s]]`.
-    /// Shapes: dWeights F32, places I32 `[rows, k]`, dy `[rows, cols]`, x `[rows * k, cols]`, F32, BF16 or F16. Operands in the table:
-    /// dWeights, dy, x, places. Launch: `rows * k` work-groups of `Elements.GROUP` threads; 1 KB of local memory. Writes: `=`.
+    /// Shapes: dWeights F32, places I32 `[rows, k]`, dy `[rows, cols]`, x `[rows * k, cols]`, F32, BF16 or F16. Operands in the
+    /// table: dWeights, dy, x, places. Launch: `rows * k` work-groups of `Elements.GROUP` threads; 1 KB of local memory.
+    /// Writes: `=`.
     ///
     /// @param placed 1: there are places
     public static void combineBackwardWeights(KernelContext context, IntArray table, int slot, FloatArray dWeights,

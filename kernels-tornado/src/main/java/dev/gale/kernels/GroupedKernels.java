@@ -5,9 +5,9 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/// Products of the rows of several experts, each with its own matrix, in one launch: tiles in local memory, a 4 x 4 block of sums
-/// in the registers of each thread. The matrices lie at equal distances in one chunk. How many rows an expert has is known on
-/// the device alone, so a work-group finds its expert in the offsets; there are a few groups more than tiles.
+/// Products of the rows of several experts, each with its own matrix, in one launch: tiles in local memory, a 4 x 4 block of
+/// sums in the registers of each thread. The matrices lie at equal distances in one chunk. How many rows an expert has is known
+/// on the device alone, so a work-group finds its expert in the offsets; there are a few groups more than tiles.
 public final class GroupedKernels {
     /// Threads of a work-group.
     public static final int GROUP = 256;
@@ -25,17 +25,17 @@ public final class GroupedKernels {
     }
 
     /// For each row j of expert e, `c[j] = alpha * a[j] op(w[e])`.
-    /// Shapes: a `[N, k]`, c `[N, n]`, op(w[e]) `[k, n]`, offsets I32. F32, BF16 or F16, w F16 too. Operands in the table: c, a, w of
-    /// the first expert, offsets.
+    /// Shapes: a `[N, k]`, c `[N, n]`, op(w[e]) `[k, n]`, offsets I32. F32, BF16 or F16, w F16 too. Operands in the table: c,
+    /// a, w of the first expert, offsets.
     /// Launch: `ceil(n / TILE)` x `rowTiles(N, count)` groups of `GROUP` x 1 threads; 8.3 KB of local memory.
     /// Numerics: F32, one serial sum over k. Writes: `=` or, with bit 1 of form, `+=`.
     ///
     /// @param first  number of the first expert of this launch, and count how many there are
     /// @param stride elements from the matrix of an expert to that of the next
     /// @param form   bit 0: w is stored `[n, k]`, bit 1: accumulate
-    public static void groupedProduct(KernelContext context, IntArray table, int slot, FloatArray c, ShortArray cHalf, int cType,
-            FloatArray a, ShortArray aHalf, int aType, FloatArray w, ShortArray wHalf, int wType, IntArray offsets, int first,
-            int count, int stride, int n, int k, int form, float alpha) {
+    public static void groupedProduct(KernelContext context, IntArray table, int slot, FloatArray c, ShortArray cHalf,
+            int cType, FloatArray a, ShortArray aHalf, int aType, FloatArray w, ShortArray wHalf, int wType, IntArray offsets,
+            int first, int count, int stride, int n, int k, int form, float alpha) {
         float[] left = context.allocateFloatLocalArray(DEPTH * STRIDE);
         float[] right = context.allocateFloatLocalArray(DEPTH * STRIDE);
         float[] sums = new float[16];
@@ -113,8 +113,8 @@ public final class GroupedKernels {
     }
 
     /// `dw[e] += alpha * sum_j a[j]ᵀ b[j]` over the rows j of expert e.
-    /// Shapes: a `[N, m]`, b `[N, n]`, F32, BF16 or F16; dw[e] F32 `[m, n]`; offsets I32. Operands in the table: dw of the first
-    /// expert, a, b, offsets.
+    /// Shapes: a `[N, m]`, b `[N, n]`, F32, BF16 or F16; dw[e] F32 `[m, n]`; offsets I32. Operands in the table: dw of the
+    /// first expert, a, b, offsets.
     /// Launch: `ceil(n / TILE)` x `count * ceil(m / TILE)` groups of `GROUP` x 1 threads; 8.3 KB of local memory.
     /// Numerics: F32, one serial sum over the rows, then what was there. Writes: `+=`.
     ///

@@ -18,7 +18,8 @@ public record ActivationMemory(Checkpointing checkpointing, boolean offload, int
             throw new InputException("tiled_mlp_num_shards must be from 1 to %d, got %d".formatted(MOST_SHARDS, mlpShards));
         }
         if (offload && checkpointing == Checkpointing.NONE) {
-            throw new InputException("activation_offloading moves what checkpoints keep: set gradient_checkpointing to true or selective");
+            throw new InputException(
+                    "activation_offloading moves what checkpoints keep: set gradient_checkpointing to true or selective");
         }
     }
 

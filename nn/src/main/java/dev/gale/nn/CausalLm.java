@@ -72,7 +72,8 @@ public final class CausalLm implements AutoCloseable {
         for (int i = 0; i < config.numLayers(); i++) {
             layers.add(new DecoderLayer(config, i, isStreamed(i) ? weights.projectionsOnHost() : weights));
         }
-        norm = Norm.of(config.variant().form().norm(), weights, names.root() + "." + names.finalNorm(), hidden, config.rmsNormEps());
+        norm = Norm.of(config.variant().form().norm(), weights, names.root() + "." + names.finalNorm(), hidden,
+                config.rmsNormEps());
         head = config.tieWordEmbeddings() ? embedding
                 : DecoderLayer.parameter(outer, "lm_head.weight", config.vocabSize(), hidden);
         headBias = names.headBias() ? DecoderLayer.parameter(weights, "lm_head.bias", config.vocabSize()) : null;
@@ -83,8 +84,7 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /// Opens a Hugging Face model folder. Weights stay memory-mapped where their dtype may stay and ops computes on the
-    /// host.
-    /// Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
+    /// host. Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
     public static CausalLm load(Path dir, LoadOptions options, TensorOps ops) {
         HfConfig.requireFolder(dir);
         Path file = dir.resolve("config.json");
@@ -139,8 +139,8 @@ public final class CausalLm implements AutoCloseable {
                 rows.prepare(width);
             }
             LayerMemory.reserve(ops, config, options.dtype(), options.quantization(), options.onHost());
-            return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null,
-                    WeightSource.randomRows(rows, config.variant().form().norm(), options, ops, owned), options.onHost(), owned);
+            return new CausalLm(config, HfConfig.toJson(config), null, ops, options.maxSeqLen(), null, WeightSource.randomRows(
+                    rows, config.variant().form().norm(), options, ops, owned), options.onHost(), owned);
         }
     }
 
@@ -151,7 +151,8 @@ public final class CausalLm implements AutoCloseable {
     private List<List<Tensor>> streamedWeights() {
         List<List<Tensor>> pieces = new ArrayList<>();
         for (int i = 0; i < layers.size(); i++) {
-            if (isStreamed(i)) pieces.add(layers.get(i).projections().stream().map(p -> p.parameters().getFirst().value()).toList());
+            if (isStreamed(i)) pieces.add(layers.get(i).projections().stream()
+                    .map(p -> p.parameters().getFirst().value()).toList());
         }
         return pieces;
     }
@@ -236,7 +237,8 @@ public final class CausalLm implements AutoCloseable {
 
     private void requireCheckpoints(Tape tape, ActivationMemory memory) {
         if (onHost.layers() == 0 || !tape.isRecording() || memory.checkpointing() != Checkpointing.NONE) return;
-        throw new InputException("streamed_layers brings weights back when a layer is run again: set gradient_checkpointing to true");
+        throw new InputException(
+                "streamed_layers brings weights back when a layer is run again: set gradient_checkpointing to true");
     }
 
     /// A layer whose weights are there.
@@ -291,7 +293,6 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /// How the loss of this model's logits is computed.
-    ///
     /// @param chunkRows rows of logits that exist at once
     public CrossEntropySpec lossSpec(int chunkRows) {
         Multipliers multipliers = config.variant().multipliers();
@@ -403,8 +404,7 @@ public final class CausalLm implements AutoCloseable {
         return List.copyOf(all);
     }
 
-    /// The weight of that name.
-    /// Throws: InputException when the model has none.
+    /// The weight of that name. Throws: InputException when the model has none.
     public Parameter parameter(String name) {
         return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
                 .orElseThrow(() -> new InputException("the model has no parameter %s; parameters are named like %s"
@@ -412,14 +412,13 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /// The weight of that name as its file has it, in host memory: what a quantized one was made of. Empty when the weights
-    /// came from no file.
-    /// Throws: InputException when the file has it quantized.
+    /// came from no file. Throws: InputException when the file has it quantized.
     public Optional<Tensor> stored(String name) {
         if (files == null) return Optional.empty();
         Shape shape = parameter(name).value().shape();
         if (!files.isDense(name, shape)) {
-            throw new InputException(("%s: %s is quantized there, but this start of an adapter needs the original weight; give the "
-                    + "folder of the original model, quantized while it is loaded").formatted(files.file(name), name));
+            throw new InputException(("%s: %s is quantized there, but this start of an adapter needs the original weight; give "
+                    + "the folder of the original model, quantized while it is loaded").formatted(files.file(name), name));
         }
         return Optional.of(files.tensor(name, shape));
     }
@@ -471,8 +470,10 @@ public final class CausalLm implements AutoCloseable {
             json.put("tie_word_embeddings", false);
             ModelFolder.languageModel(this, json).put("tie_word_embeddings", false);
         }
-        ModelFolder.write(dir, ModelFolder.stored(config, weights(), files), dtype, dtype != null ? dtype : embedding.value().dtype(), json, quantization(), ops);
-        if (generationJson != null) AtomicFile.write(dir.resolve("generation_config.json"), generationJson.toPrettyString() + "\n");
+        ModelFolder.write(dir, ModelFolder.stored(config, weights(), files), dtype,
+                dtype != null ? dtype : embedding.value().dtype(), json, quantization(), ops);
+        if (generationJson != null) AtomicFile.write(dir.resolve("generation_config.json"),
+                generationJson.toPrettyString() + "\n");
     }
 
     /// How projections are quantized, if any are.

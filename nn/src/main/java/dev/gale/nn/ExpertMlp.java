@@ -35,7 +35,8 @@ final class ExpertMlp implements Block {
             ups.add(ProjectionSlot.linear(weights, expert + names.expertUp(), mixture.width(), hidden, false));
             downs.add(ProjectionSlot.linear(weights, expert + names.expertDown(), hidden, mixture.width(), false));
         }
-        shared = mixture.sharedWidth() == 0 ? null : new Mlp(config, weights, path + "." + names.shared(), mixture.sharedWidth());
+        shared = mixture.sharedWidth() == 0 ? null : new Mlp(config, weights, path + "." + names.shared(),
+                mixture.sharedWidth());
         sharedGate = mixture.sharedGate() ? ProjectionSlot.router(weights, path + ".shared_expert_gate", 1, hidden) : null;
     }
 

@@ -95,8 +95,8 @@ public final class HfConfig {
         RopeConfig rope = HfRope.parse(fields, rotated, maxSeqLen, family);
         Variant variant = HfFamilies.variant(family, fields, hidden, layers, dtype);
         if (latent) variant = variant.with(Multipliers.NONE.withAttention(HfMixtures.attentionScale(rope, headDim)));
-        return new ModelConfig(named.architecture, hidden, fields.positive("intermediate_size"), layers, heads, kvHeads, headDim,
-                fields.positive("vocab_size"), maxSeqLen, HfFamilies.normEps(family, fields),
+        return new ModelConfig(named.architecture, hidden, fields.positive("intermediate_size"), layers, heads,
+                kvHeads, headDim, fields.positive("vocab_size"), maxSeqLen, HfFamilies.normEps(family, fields),
                 activation(HfFamilies.activation(family, fields), fields), HfFamilies.attentionBias(family, fields),
                 HfFamilies.mlpBias(family, fields), fields.flag("tie_word_embeddings", HfFamilies.tiesEmbeddings(family)),
                 rope, fields.id("bos_token_id"), fields.ints("eos_token_id"),

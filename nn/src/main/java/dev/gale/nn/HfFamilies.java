@@ -88,10 +88,13 @@ final class HfFamilies {
             case PHI3 -> Variant.of(LayerForm.PHI3).with(LayerKinds.sliding(window(fields, 0)));
             case SMOLLM3 -> Variant.LLAMA.with(smolLmKinds(fields, layers));
             case MIXTRAL -> Variant.LLAMA.with(LayerKinds.sliding(window(fields, 0))).with(HfMixtures.mixtral(fields));
-            case QWEN2_MOE -> Variant.of(LayerForm.QWEN2).with(qwenKinds(fields, layers)).with(HfMixtures.qwen(fields, layers, true));
-            case QWEN3_MOE -> Variant.of(LayerForm.QWEN3).with(qwenKinds(fields, layers)).with(HfMixtures.qwen(fields, layers, false));
+            case QWEN2_MOE -> Variant.of(LayerForm.QWEN2).with(qwenKinds(fields, layers))
+                    .with(HfMixtures.qwen(fields, layers, true));
+            case QWEN3_MOE -> Variant.of(LayerForm.QWEN3).with(qwenKinds(fields, layers))
+                    .with(HfMixtures.qwen(fields, layers, false));
             case DEEPSEEK_V2 -> HfMixtures.deepseek(fields, layers);
-            case GEMMA3_VISION, MISTRAL3_VISION -> throw new IllegalArgumentException(family + " is read as its language model");
+            case GEMMA3_VISION, MISTRAL3_VISION -> throw new IllegalArgumentException(family
+                    + " is read as its language model");
             case GRANITE -> Variant.LLAMA.with(new Multipliers(fields.number("embedding_multiplier", 1),
                     fields.number("attention_multiplier", 1), fields.number("residual_multiplier", 1),
                     1 / nonZero(fields, "logits_scaling"), 0, 0));
@@ -142,7 +145,8 @@ final class HfFamilies {
     }
 
     private static LayerKinds gemmaKinds(Fields fields, int layers, int pattern, RopeConfig slidingRope) {
-        return kinds(window(fields, 4096), sliding(fields, layers, layer -> (layer + 1) % pattern != 0), List.of(), slidingRope);
+        return kinds(window(fields, 4096), sliding(fields, layers, layer -> (layer + 1) % pattern != 0),
+                List.of(), slidingRope);
     }
 
     private static LayerKinds smolLmKinds(Fields fields, int layers) {

@@ -6,11 +6,13 @@ import dev.gale.tensor.ops.RouteSpec;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// What config.json says of experts and of latent attention. Fields that are absent have the values that Transformers gives them.
+/// What config.json says of experts and of latent attention. Fields that are absent have the values that Transformers gives
+/// them.
 final class HfMixtures {
     private HfMixtures() {}
 
-    private static RouteSpec route(Fields fields, int experts, int perToken, boolean normalize, double scale, int groups, int used) {
+    private static RouteSpec route(Fields fields, int experts, int perToken, boolean normalize, double scale,
+            int groups, int used) {
         if (perToken > experts || perToken > RouteSpec.MOST_PER_TOKEN) {
             throw fields.bad("num_experts_per_tok must be at most the %d experts and at most %d, got %d"
                     .formatted(experts, RouteSpec.MOST_PER_TOKEN, perToken));
@@ -112,7 +114,8 @@ final class HfMixtures {
         json.put("n_routed_experts", mixture.numExperts()).put("n_shared_experts", mixture.sharedWidth() / mixture.width());
         json.put("routed_scaling_factor", route.scale()).put("first_k_dense_replace", dense.size());
         if (route.groups() > 1) {
-            json.put("topk_method", "group_limited_greedy").put("n_group", route.groups()).put("topk_group", route.groupsPerToken());
+            json.put("topk_method", "group_limited_greedy").put("n_group", route.groups())
+                    .put("topk_group", route.groupsPerToken());
         }
         LatentAttention latent = config.variant().latent();
         if (latent.queryRank() > 0) json.put("q_lora_rank", latent.queryRank());

@@ -5,8 +5,8 @@ import dev.gale.tensor.Storage;
 import dev.gale.tensor.Tensor;
 import dev.gale.tensor.ops.TensorOps;
 
-/// Which weights of a model stay in host memory and come to a device when they are needed. Where a model computes on the host, that
-/// is where they are anyway.
+/// Which weights of a model stay in host memory and come to a device when they are needed. Where a model computes on the host,
+/// that is where they are anyway.
 ///
 /// @param embedding whether embedding and head do: rows of the one travel, and the other for the loss
 /// @param layers    how many layers do, spread evenly; their projections take turns in room for two of them

@@ -1,7 +1,7 @@
 package dev.gale.nn;
 
-/// Multi-head latent attention: keys and values are made of one narrow vector of a token, and a part of each key, the rotated one,
-/// is shared by all heads.
+/// Multi-head latent attention: keys and values are made of one narrow vector of a token, and a part of each key, the rotated
+/// one, is shared by all heads.
 /// Source: DeepSeek-AI 2024, arXiv 2405.04434 section 2.1.
 ///
 /// @param queryRank width of the vector that queries are made of; 0 when they are made of the hidden state

@@ -9,8 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// Attention over keys and values that are made of one narrow vector of a token; see `LatentAttention`. A head of q and k is its
-/// rotated part and then the other; a head of v is filled up with zeros to their width.
+/// Attention over keys and values that are made of one narrow vector of a token; see `LatentAttention`. A head of q and k is
+/// its rotated part and then the other; a head of v is filled up with zeros to their width.
 final class LatentSelfAttention implements Block {
     private final AttentionSpec spec;
     private final LatentAttention latent;
@@ -39,7 +39,8 @@ final class LatentSelfAttention implements Block {
         }
         down = ProjectionSlot.linear(weights, path + ".kv_a_proj_with_mqa", latent.rank() + latent.ropeDim(), hidden, bias);
         norm = Norm.of(kind, weights, path + ".kv_a_layernorm", latent.rank(), 1e-6);
-        up = ProjectionSlot.linear(weights, path + ".kv_b_proj", heads * (latent.plainDim() + latent.valueDim()), latent.rank(), false);
+        up = ProjectionSlot.linear(weights, path + ".kv_b_proj", heads * (latent.plainDim() + latent.valueDim()),
+                latent.rank(), false);
         output = ProjectionSlot.linear(weights, path + ".o_proj", hidden, heads * latent.valueDim(), bias);
     }
 

@@ -23,7 +23,8 @@ public record LoadOptions(DType dtype, int maxSeqLen, boolean trainable, Quantiz
                     .formatted(quantization.dtype()));
         }
         if (trainable && !onHost.equals(HostWeights.NONE)) {
-            throw new InputException("weights that are trained stay on the device: offload_embedding and streamed_layers are for adapters");
+            throw new InputException(
+                    "weights that are trained stay on the device: offload_embedding and streamed_layers are for adapters");
         }
         if (dtype != null && !dtype.floating()) throw new IllegalArgumentException("weights cannot be " + dtype);
         if (maxSeqLen < 0) {

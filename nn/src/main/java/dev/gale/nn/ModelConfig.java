@@ -102,9 +102,9 @@ public record ModelConfig(String architecture, int hiddenSize, int intermediateS
 
     /// The same model without what it is a part of.
     ModelConfig languageModel() {
-        return new ModelConfig(Family.of(this).text().architecture, hiddenSize, intermediateSize, numLayers, numHeads, numKvHeads,
-                headDim, vocabSize, maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias, tieWordEmbeddings, rope,
-                bosTokenId, eosTokenIds, padTokenId, dtype, initializerRange, variant);
+        return new ModelConfig(Family.of(this).text().architecture, hiddenSize, intermediateSize, numLayers,
+                numHeads, numKvHeads, headDim, vocabSize, maxSeqLen, rmsNormEps, activation, attentionBias, mlpBias,
+                tieWordEmbeddings, rope, bosTokenId, eosTokenIds, padTokenId, dtype, initializerRange, variant);
     }
 
     /// The same model with another rotary embedding.

@@ -15,8 +15,8 @@ import java.util.stream.IntStream;
 /// @param positions place of each token in its sequence, from 0, I32 `[M]`
 /// @param start     first key row that each token attends to, I32 `[M]`
 /// @param stop      one past the last key row that each token attends to, I32 `[M]`
-/// @param rng       states of the random numbers, I32 `[T, 4]`: seed low, seed high, optimizer step, micro-batch; the first one for the
-///                  whole batch, the others for parts of it
+/// @param rng       states of the random numbers, I32 `[T, 4]`: seed low, seed high, optimizer step, micro-batch; the first one
+///                  for the whole batch, the others for parts of it
 /// @param length    one more than the largest position: what must fit into the model's context
 /// @param windows   where keys begin for layers with a sliding window
 /// @param slots     which of the tokens that learn each token is
@@ -46,7 +46,8 @@ public record ModelInput(Tensor ids, Tensor positions, Tensor start, Tensor stop
         if (ids.length == 0) throw new InputException("a model input has no tokens; give at least one");
         int length = IntStream.of(positions).max().orElseThrow() + 1;
         return new ModelInput(upload(ops, "ids", ids), upload(ops, "positions", positions), upload(ops, "start", start),
-                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop), new TokenSlots(ops, ids), null);
+                upload(ops, "stop", stop), states(ops), length, new KeyWindows(ops, start, stop), new TokenSlots(ops, ids),
+                null);
     }
 
     private static Tensor upload(TensorOps ops, String name, int[] values) {

@@ -7,12 +7,12 @@ import dev.gale.tensor.autograd.Experts;
 import dev.gale.tensor.ops.TensorOps;
 import java.util.Arrays;
 
-/// Load-balancing losses of some batches: for each `E * sum_e f_e P_e`, where `f_e` is the number of choices of expert e and `P_e`
-/// the sum of its probabilities, over all tokens of all layers with experts, divided by their number. It is k where experts share
-/// alike. Transformers' `load_balancing_loss_func`, which leaves out padding as this does.
+/// Load-balancing losses of some batches: for each `E * sum_e f_e P_e`, where `f_e` is the number of choices of expert e and
+/// `P_e` the sum of its probabilities, over all tokens of all layers with experts, divided by their number. It is k where
+/// experts share alike. Transformers' `load_balancing_loss_func`, which leaves out padding as this does.
 ///
-/// Layers add up on the device while the batch goes forward, and gradients come with its backward; only `values` reads from there.
-/// Source: Fedus et al. 2021, arXiv 2101.03961 section 2.2.
+/// Layers add up on the device while the batch goes forward, and gradients come with its backward; only `values` reads from
+/// there. Source: Fedus et al. 2021, arXiv 2101.03961 section 2.2.
 public final class RouterLoss implements AutoCloseable {
     private final TensorOps ops;
     private final int numExperts;

@@ -25,8 +25,8 @@ final class TokenRows {
     }
 
     /// A copy with the first rows, or with more, each of the new ones the mean of the old: a token that nobody trained is then
-    /// like the others, instead of likelier or less likely than all of them. Shapes: table `[V, D]`, result `[rows, D]`, or `[V]` and `[rows]`. The
-    /// mean is that of double sums, rounded once to the table's dtype.
+    /// like the others, instead of likelier or less likely than all of them. Shapes: table `[V, D]`, result `[rows, D]`, or
+    /// `[V]` and `[rows]`. The mean is that of double sums, rounded once to the table's dtype.
     ///
     /// Source: `resize_token_embeddings` of huggingface/transformers, whose new rows scatter around the mean by 1e-9 of the
     /// covariance.

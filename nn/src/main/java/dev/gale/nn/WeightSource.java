@@ -159,7 +159,8 @@ interface WeightSource {
     }
 
     /// Fresh weights: norms 1 (0 where they are differences from 1), biases 0, all others normal with mean 0 and the
-    /// configuration's deviation. Weight n of a model takes its numbers from stream n of the seed, so they do not depend on the machine.
+    /// configuration's deviation. Weight n of a model takes its numbers from stream n of the seed, so they do not depend on the
+    /// machine.
     static WeightSource random(ModelConfig config, long seed, LoadOptions options, TensorOps ops, Set<Tensor> owned) {
         return new FreshWeights(options, ops, owned, config.variant().form().norm(),
                 (tensor, stream) -> writeNormal(ops, tensor, seed, stream, config.initializerRange()), null, false);
@@ -187,7 +188,8 @@ interface WeightSource {
             Tensor made = filled(name, ops.allocate(name, options.dtype(), shape));
             if (!waits) return made;
             Tensor waiting = ops.allocateOnHost(name, options.dtype(), shape);
-            if (waiting.storage() instanceof Storage.Host(MemorySegment bytes)) ops.readBytes(bytes.asSlice(0, made.byteSize()), made);
+            if (waiting.storage() instanceof Storage.Host(MemorySegment bytes)) ops.readBytes(bytes.asSlice(0, made.byteSize()),
+                    made);
             ops.release(made);
             owned.remove(made);
             owned.add(waiting);
@@ -198,7 +200,8 @@ interface WeightSource {
         public Tensor projection(String name, Shape shape) {
             if (!options.quantizes(path(name))) return get(name, shape);
             Tensor weight;
-            if (quantized != null && !ops.onHost()) weight = again(name, quantized.computeIfAbsent(shape, s -> made(name, s, true)));
+            if (quantized != null && !ops.onHost()) weight = again(name, quantized.computeIfAbsent(shape,
+                    s -> made(name, s, true)));
             else weight = made(name, shape, waits);
             owned.add(weight);
             return weight;

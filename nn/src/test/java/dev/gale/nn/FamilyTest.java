@@ -221,7 +221,8 @@ class FamilyTest {
              Safetensors file = Safetensors.open(source.resolve("model.safetensors"))) {
             Family family = Family.of(model.config());
             assertEquals(file.names().stream().map(family::path)
-                            .filter(path -> family.beside().stream().noneMatch(path::startsWith)).collect(Collectors.toCollection(TreeSet::new)),
+                            .filter(path -> family.beside().stream().noneMatch(path::startsWith))
+                            .collect(Collectors.toCollection(TreeSet::new)),
                     new TreeSet<>(model.parameters().stream().map(Parameter::name).toList()));
             before = Fixtures.logits(model, text);
             model.save(dir, null);
@@ -243,7 +244,8 @@ class FamilyTest {
                  Safetensors after = Safetensors.open(dir.resolve("model.safetensors"))) {
                 assertEquals(before.names(), after.names());
                 for (String tensor : before.names()) {
-                    if (!tensor.contains("embed_tokens")) assertArrayEquals(before.readFloats(tensor), after.readFloats(tensor), tensor);
+                    if (!tensor.contains("embed_tokens")) assertArrayEquals(before.readFloats(tensor), after.readFloats(tensor),
+                            tensor);
                 }
             }
             assertEquals(model.config(), HfConfig.read(dir));
@@ -261,7 +263,7 @@ class FamilyTest {
                 assertThrows(InputException.class, () -> HfConfig.parse(json, "m")).getMessage());
         json.putArray("eos_token_id").add(1).add(106);
         ObjectNode rope = HfConfig.newObject().put("factor", 8.0).put("rope_type", "linear");
-        ObjectNode text = json.put("torch_dtype", "bfloat16").putObject("text_config");              // as google/gemma-3-4b-it has it
+        ObjectNode text = json.put("torch_dtype", "bfloat16").putObject("text_config");     // as google/gemma-3-4b-it has it
         text.put("hidden_size", 2560).put("intermediate_size", 10240).put("model_type", "gemma3_text");
         text.put("num_hidden_layers", 34).put("sliding_window", 1024).set("rope_scaling", rope);
         ModelConfig config = HfConfig.parse(json, "m");

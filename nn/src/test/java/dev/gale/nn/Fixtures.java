@@ -21,9 +21,9 @@ public final class Fixtures {
     /// Prefix of names of fixtures that are not part of the project.
     public static final String SHARED = "shared:";
     /// One of every family with layers of its own, and of forms of rotary embedding that Llama's fixtures lack.
-    public static final List<String> FAMILIES = List.of("llama-dynamic", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3",
-            "gemma3-vision", "mistral3-vision", "phi", "phi-norms", "phi3", "smollm3", "granite", "mixtral", "qwen2-moe", "qwen3-moe",
-            "deepseek", "deepseek-yarn",
+    public static final List<String> FAMILIES = List.of("llama-dynamic", "mistral", "qwen2", "qwen3", "gemma",
+            "gemma2", "gemma3", "gemma3-vision", "mistral3-vision", "phi", "phi-norms", "phi3", "smollm3", "granite", "mixtral",
+            "qwen2-moe", "qwen3-moe", "deepseek", "deepseek-yarn",
             SHARED + "mixtral", SHARED + "mistral", SHARED + "qwen2", SHARED + "qwen3", SHARED + "gemma",
             SHARED + "gemma2", SHARED + "phi3");
 

@@ -28,7 +28,8 @@ class RopeScalingTest {
         ObjectNode config = HfConfig.json(dir.resolve("config.json"));
         ObjectNode rope = (ObjectNode) config.get("rope_parameters");
         rope.put("rope_type", "default").remove("factor");
-        if (old) config.put("rope_theta", config.remove("rope_parameters").get("rope_theta").asDouble()).putNull("rope_scaling");
+        if (old) config.put("rope_theta", config.remove("rope_parameters").get("rope_theta").asDouble())
+                .putNull("rope_scaling");
         Files.writeString(dir.resolve("config.json"), config.toString());
         return dir;
     }
@@ -65,7 +66,8 @@ class RopeScalingTest {
 
     @Test
     void onlyTheLayersThatSeeAllAreScaledInGemma3() {
-        LoadOptions options = LoadOptions.defaults().withRopeScaling(new RopeScaling(Map.of("rope_type", "linear", "factor", 4)));
+        LoadOptions options = LoadOptions.defaults()
+                .withRopeScaling(new RopeScaling(Map.of("rope_type", "linear", "factor", 4)));
         try (TensorOps ops = new ReferenceOps(); CausalLm model = CausalLm.load(Fixtures.folder("gemma3"), options, ops)) {
             assertEquals(4, model.config().rope().factor());
             assertEquals(1e6, model.config().rope().theta());

@@ -20,7 +20,8 @@ class TokenRowsTest {
     @ParameterizedTest
     @ValueSource(strings = {"phi", "gemma2", "granite", "qwen2", "mixtral"})
     void familiesKeepTheirLogitsAndAreSaved(String family) {
-        try (TensorOps ops = new CpuOps(); CausalLm model = CausalLm.load(Fixtures.folder(family), LoadOptions.defaults(), ops)) {
+        try (TensorOps ops = new CpuOps(); CausalLm model = CausalLm.load(Fixtures.folder(family), LoadOptions.defaults(),
+                ops)) {
             int before = model.config().vocabSize();
             float[] logits = Fixtures.logits(model, TOKENS);
             model.resizeEmbedding(before + 3);

@@ -25,7 +25,8 @@ record EmbeddingLora(EmbeddingAdapter adapter) {
         Parameter table = model.embedding();
         String path = path(model);
         int r = config.rankOf(path);
-        LoraInit.Values values = init.embedding(config.initLoraWeights().method(), r, table.value().rows(), table.value().cols());
+        LoraInit.Values values = init.embedding(config.initLoraWeights().method(), r, table.value().rows(),
+                table.value().cols());
         return new EmbeddingLora(new EmbeddingAdapter(
                 parameter(model.ops(), path + ".lora_embedding_A", values.a(), table.value().rows(), r, trainable),
                 parameter(model.ops(), path + ".lora_embedding_B", values.b(), table.value().cols(), r, trainable),

@@ -80,7 +80,8 @@ final class Eva implements AutoCloseable {
             for (CalibrationBatch batch : batches) {
                 if (!grouped) group(batch);
                 grouped = true;
-                List<String> unsettled = pcas.keySet().stream().filter(path -> !pcas.get(path).isSettled(ranks.get(path))).toList();
+                List<String> unsettled = pcas.keySet().stream().filter(path -> !pcas.get(path).isSettled(ranks.get(path)))
+                        .toList();
                 if (unsettled.isEmpty()) return found();
                 taken |= look(batch, unsettled);
                 if (pcas.values().stream().allMatch(IncrementalPca::hasComponents)) distribute();

@@ -351,7 +351,8 @@ public final class PeftModel implements AutoCloseable {
         try (Safetensors saved = AdapterFile.open(dir)) {
             Map<String, Tensor> mine = tensors();
             if (!mine.keySet().equals(Set.copyOf(saved.names()))) {
-                throw new InputException("%s has not the tensors of this adapter: resume with the LoRA options the run began with"
+                throw new InputException(
+                        "%s has not the tensors of this adapter: resume with the LoRA options the run began with"
                         .formatted(saved.file()));
             }
             mine.forEach((name, tensor) -> {

@@ -28,7 +28,8 @@ class EmbeddingLoraTest {
     private static final int[] TOKENS = {3, 1, 4, 1, 5, 9, 2, 6};
     private static final Trained.Batch BATCH =
             new Trained.Batch(new int[][] {TOKENS}, new int[] {1, 4, 1, 5, 9, 2, 6, -100});
-    private static final LoraConfig PLAIN = LoraConfig.builder().r(3).loraAlpha(6).targetModules("embed_tokens", "q_proj").build();
+    private static final LoraConfig PLAIN = LoraConfig.builder().r(3).loraAlpha(6).targetModules("embed_tokens", "q_proj")
+            .build();
     private static final LoraConfig RANDOM = PLAIN.toBuilder().initLoraWeights(InitLoraWeights.RANDOM).build();
 
     private final TensorOps ops = Trained.ops();

@@ -75,7 +75,8 @@ class EvaTest {
         Path golden = Trained.adapter("llama/" + name);
         LoraConfig want = LoraConfig.read(golden.resolve(AdapterFile.CONFIG));
         LoraConfig given = want.toBuilder().targetModules(name.equals("eva") ? ModuleNames.ALL_LINEAR
-                : ModuleNames.of("q_proj", "o_proj", "gate_proj", "down_proj")).rankPattern(Map.of()).alphaPattern(Map.of()).build();
+                : ModuleNames.of("q_proj", "o_proj", "gate_proj", "down_proj")).rankPattern(Map.of()).alphaPattern(Map.of())
+                .build();
         boolean masked = given.evaConfig().useLabelMask();
         try (CausalLm model = Trained.model("llama", null, ops);
              Safetensors weights = Safetensors.open(golden.resolve(AdapterFile.WEIGHTS))) {
@@ -132,7 +133,8 @@ class EvaTest {
             assertEquals(Map.of(), peft.config().rankPattern());
             Map<String, Tensor> tensors = peft.tensors();
             String path = "base_model.model.model.layers.1.self_attn.%s.lora_A.weight";
-            assertArrayEquals(ops.toFloats(tensors.get(path.formatted("q_proj"))), ops.toFloats(tensors.get(path.formatted("v_proj"))));
+            assertArrayEquals(ops.toFloats(tensors.get(path.formatted("q_proj"))),
+                    ops.toFloats(tensors.get(path.formatted("v_proj"))));
         }
     }
 
@@ -160,11 +162,12 @@ class EvaTest {
     @Test
     void tooFewTokensAndNoBatchesAreRefused() {
         LoraConfig config = LoraConfig.builder().r(8).initLoraWeights(InitLoraWeights.EVA).build();
-        List<CalibrationBatch> few = List.of(new CalibrationBatch(new int[] {1, 2}, new int[] {0, 1}, new int[2], new int[] {1, 2},
-                new boolean[] {true, true}));
+        List<CalibrationBatch> few = List.of(new CalibrationBatch(new int[] {1, 2}, new int[] {0, 1}, new int[2],
+                new int[] {1, 2}, new boolean[] {true, true}));
         try (CausalLm model = Trained.model("llama", null, ops)) {
             for (List<CalibrationBatch> batches : List.of(few, List.<CalibrationBatch>of())) {
-                String message = assertThrows(InputException.class, () -> PeftModel.inject(model, config, 1, batches)).getMessage();
+                String message = assertThrows(InputException.class, () -> PeftModel.inject(model, config, 1, batches))
+                        .getMessage();
                 assertTrue(message.contains("eva needs batches of at least"), message);
             }
             String message = assertThrows(InputException.class, () -> PeftModel.inject(model, config, 1)).getMessage();

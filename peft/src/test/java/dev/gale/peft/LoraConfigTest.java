@@ -66,7 +66,8 @@ class LoraConfigTest {
         config.write(file);
         JsonNode json = new ObjectMapper().readTree(file.toFile());
         assertEquals(value, json.get("init_lora_weights").toString());
-        assertEquals(value.equals("\"loftq\"") ? "{\"loftq_bits\":4,\"loftq_iter\":1}" : "{}", json.get("loftq_config").toString());
+        assertEquals(value.equals("\"loftq\"") ? "{\"loftq_bits\":4,\"loftq_iter\":1}" : "{}",
+                json.get("loftq_config").toString());
         assertEquals(!value.equals("\"eva\""), json.get("eva_config").isNull());
         assertEquals(config, LoraConfig.read(file));
     }

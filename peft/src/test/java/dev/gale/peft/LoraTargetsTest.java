@@ -134,7 +134,8 @@ class LoraTargetsTest {
         }
         assertFalse(adaptsEmbedding(config().targetModules(ModuleNames.ALL_LINEAR)));
         assertFalse(adaptsEmbedding(config()));
-        assertTrue(assertThrows(InputException.class, () -> adaptsEmbedding(config().targetModules("embed_tokens").useDora(true)))
+        assertTrue(assertThrows(InputException.class, () -> adaptsEmbedding(config().targetModules("embed_tokens")
+                .useDora(true)))
                 .getMessage().contains("takes no use_dora"));
     }
 

@@ -148,7 +148,8 @@ class WeightInitTest {
             WeightInit.Start start = start(config("loftq").loftqConfig(new LoftqConfig(4, iterations)),
                     weight(DType.F32, w, OUT, IN), scale);
             double lack = lack(w, start, scale);
-            assertTrue(lack < before * (iterations == 1 ? 0.95 : 1), iterations + " iterations: " + lack + ", before " + before);
+            assertTrue(lack < before * (iterations == 1 ? 0.95 : 1), iterations + " iterations: " + lack
+                    + ", before " + before);
             before = lack;
             float[] base = ops.toFloats(start.base());
             float[] again = roundTrip(base);

@@ -11,9 +11,9 @@ import java.util.List;
 /// The router's part of a step's loss: `coef * sum_b (tokens_b / tokens) * aux_b` over its micro-batches b, with `aux_b` as
 /// `RouterLoss` has it and all tokens counted, trained or not.
 ///
-/// `aux_b` is a product of what micro-batch b chose and how probable that was, so a micro-batch that is taken apart gives another
-/// value unless its parts choose alike. With one micro-batch a step it is Transformers' loss. There the micro-batches of a step
-/// are added up, so that the coefficient grows with their number; here it does not.
+/// `aux_b` is a product of what micro-batch b chose and how probable that was, so a micro-batch that is taken apart gives
+/// another value unless its parts choose alike. With one micro-batch a step it is Transformers' loss. There the micro-batches
+/// of a step are added up, so that the coefficient grows with their number; here it does not.
 final class AuxTerm implements AutoCloseable {
     private final RouterLoss router;
     private final double coef;

@@ -17,12 +17,14 @@ import java.util.stream.IntStream;
 record Calibration(TensorOps ops, Batches batches, boolean labelMask) implements Iterable<CalibrationBatch> {
 
     static Calibration of(TensorOps ops, SftTrainer.Examples examples, SftConfig config, LoraConfig lora) {
-        return new Calibration(ops, SftTrainer.batches(ExampleList.of(examples.train()).cut(config.maxLength()), config), lora.evaConfig().useLabelMask());
+        return new Calibration(ops, SftTrainer.batches(ExampleList.of(examples.train()).cut(config.maxLength()), config),
+                lora.evaConfig().useLabelMask());
     }
 
     @Override
     public Iterator<CalibrationBatch> iterator() {
-        return IntStream.range(0, batches.microBatchesPerEpoch()).mapToObj(i -> calibration(batches.microBatch(0, i))).iterator();
+        return IntStream.range(0, batches.microBatchesPerEpoch()).mapToObj(i -> calibration(batches.microBatch(0, i)))
+                .iterator();
     }
 
     private CalibrationBatch calibration(Batch tokens) {

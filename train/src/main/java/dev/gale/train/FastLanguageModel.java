@@ -94,7 +94,8 @@ public final class FastLanguageModel implements AutoCloseable {
     }
 
     /// Adds tokens to the tokenizer and rows for them to embedding and head, each the mean of those that were there. Those that
-    /// the tokenizer has already stay as they are. An adapter must train the embedding for them: see `LoraConfig.modulesToSave`.
+    /// the tokenizer has already stay as they are. An adapter must train the embedding for them: see
+    /// `LoraConfig.modulesToSave`.
     ///
     /// @param tokens  ordinary ones
     /// @param special ones such as `<|im_end|>`, which text for people leaves out

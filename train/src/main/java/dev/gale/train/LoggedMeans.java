@@ -4,8 +4,8 @@ import dev.gale.train.metric.StepMetrics;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/// Means over the steps since the last log entry, weighted by trained tokens; a loss that is not finite, of a step that was left
-/// out, is not among them. Part of what a resume restores, so that a
+/// Means over the steps since the last log entry, weighted by trained tokens; a loss that is not finite, of a step that was
+/// left out, is not among them. Part of what a resume restores, so that a
 /// resumed run logs what an uninterrupted one would.
 final class LoggedMeans {
     private double lossSum;

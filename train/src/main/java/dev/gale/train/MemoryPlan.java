@@ -31,8 +31,8 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
     public static final long RUNTIME_BYTES = 120_000_000L;
 
     /// Plans the largest step of a run whose model was opened on `ops`, which compute nothing. It runs the step, twice:
-    /// the second finds free memory as every later one does. Where `ops` keep memory for each size of batch, a step of each size that the first
-    /// epoch has comes after, and then an evaluation, if the run has any.
+    /// the second finds free memory as every later one does. Where `ops` keep memory for each size of batch, a step of each
+    /// size that the first epoch has comes after, and then an evaluation, if the run has any.
     public static MemoryPlan of(TensorOps ops, FastLanguageModel model, SftTrainer trainer) {
         SftConfig config = trainer.config();
         List<Batch> microBatches = trainer.largestStep();
@@ -59,7 +59,8 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
 
     /// @param parameterBytes of all parameters that have memory
     /// @param updateBytes    of gradients and optimizer state
-    static MemoryPlan of(TensorOps ops, List<Parameter> parameters, long parameterBytes, long updateBytes, long flops, long tokens) {
+    static MemoryPlan of(TensorOps ops, List<Parameter> parameters, long parameterBytes, long updateBytes, long flops,
+            long tokens) {
         MemoryUse memory = ops.memory();
         long all = 0;
         long count = 0;
@@ -72,8 +73,8 @@ public record MemoryPlan(long parameters, long trainable, long mappedBytes, long
         }
         long mapped = memory.hostBytes() > 0 ? 0 : Math.max(0, all - parameterBytes);
         return new MemoryPlan(count, trainable, mapped, parameterBytes, trainable * Float.BYTES,
-                updateBytes - trainable * Float.BYTES, memory.peakLiveBytes(), memory.reservedBytes(), memory.hostBytes(), flops,
-                tokens);
+                updateBytes - trainable * Float.BYTES, memory.peakLiveBytes(), memory.reservedBytes(), memory.hostBytes(),
+                flops, tokens);
     }
 
     /// The same plan with the arithmetic that another one counted.

@@ -44,8 +44,8 @@ import java.util.Optional;
 /// @param optimTargetModules        modules whose gradients GaLore projects: parts of names, expressions, or `all-linear`
 /// @param loraplusLrRatio           how many times as fast as A the B of an adapter learns (LoRA+); when empty, as fast
 /// @param loraplusLrEmbedding       learning rate of an embedding's adapter, where there is a `loraplusLrRatio`
-/// @param pissaConvert              write the adapter of a start that changed the base (`pissa`, `olora`) as a plain one for the
-///                                  original base in the end
+/// @param pissaConvert              write the adapter of a start that changed the base (`pissa`, `olora`) as a plain one for
+///                                  the original base in the end
 /// @param lrSchedulerType           name of the learning-rate schedule, one of `LrSchedule.names()`
 /// @param lrSchedulerKwargs         options of that schedule, e.g. `num_cycles`
 /// @param warmupSteps               linear warmup, steps or share
@@ -162,7 +162,8 @@ public record SftConfig(
         requireInterval("save_steps", saveSteps, false);
         require(saveTotalLimit >= 0, "save_total_limit", "at least 0", saveTotalLimit);
         require(!metricForBestModel.isBlank(), "metric_for_best_model", "the name of a metric", "''");
-        if (fp16 && bf16) throw new InputException("fp16 and bf16 are both true, but activations have one dtype: leave one out");
+        if (fp16 && bf16) throw new InputException(
+                "fp16 and bf16 are both true, but activations have one dtype: leave one out");
         requireAtLeastOne("max_length", maxLength);
         new ActivationMemory(gradientCheckpointing, activationOffloading, tiledMlpNumShards);       // checks them
         requireNotNegative("router_aux_loss_coef", routerAuxLossCoef.orElse(0.0));
@@ -217,7 +218,8 @@ public record SftConfig(
     void requireActivations(TensorOps ops) {
         activationType().filter(asked -> asked != ops.activationType()).ifPresent(asked -> {
             throw new InputException(ops.onHost() ? onCpu()
-                    : "%s asks for activations in another dtype than %s, in which the model was opened: open it on such a device"
+                    : ("%s asks for activations in another dtype than %s, in which the model was opened: open it on such "
+                            + "a device")
                             .formatted(fp16 ? "fp16" : "bf16", HfConfig.dtypeName(ops.activationType())));
         });
     }

@@ -95,7 +95,8 @@ public final class SftTrainer {
         OutputFolder.requireApart(config.outputDir(), model.directory());
         if (this.train.isEmpty()) throw new InputException("the training data has no example with a token to learn");
         if (model.trainable().isEmpty()) {
-            throw new InputException("nothing in the model is trainable: call getPeftModel first, or load it with full_finetuning");
+            throw new InputException(
+                    "nothing in the model is trainable: call getPeftModel first, or load it with full_finetuning");
         }
         if (config.evalStrategy() != SftConfig.EvalStrategy.NO && this.eval.isEmpty()) {
             throw new InputException("eval_strategy asks for evaluations, but there are no evaluation examples: "
@@ -127,7 +128,8 @@ public final class SftTrainer {
         return this;
     }
 
-    /// Computes more metrics at each evaluation, logged as `eval_<name>`. They need the model's predictions, a second forward pass.
+    /// Computes more metrics at each evaluation, logged as `eval_<name>`. They need the model's predictions, a second forward
+    /// pass.
     public SftTrainer computeMetrics(EvalFunction function) {
         computeMetrics = function;
         return this;
@@ -291,13 +293,15 @@ public final class SftTrainer {
 
     private static void requireFresh(SftConfig config) {
         new CheckpointStore(config.outputDir()).latest().ifPresent(latest -> {
-            throw new InputException("%s holds a run already (%s): go on with --resume, choose another output_dir, or set overwrite_output_dir"
+            throw new InputException(
+                    "%s holds a run already (%s): go on with --resume, choose another output_dir, or set overwrite_output_dir"
                     .formatted(config.outputDir(), latest.getFileName()));
         });
         OutputFolder.requireNoResult(config.outputDir());
     }
 
-    private void finish(Path output, CheckpointStore checkpoints, TrainerState state, List<MetricSink> sinks, RunCheckpoint writer,
+    private void finish(Path output, CheckpointStore checkpoints, TrainerState state, List<MetricSink> sinks,
+            RunCheckpoint writer,
                         double meanLoss, double seconds) {
         if (config.loadBestModelAtEnd() && state.bestCheckpoint() != null) {
             model.restore(output.resolve(state.bestCheckpoint()));

@@ -85,7 +85,8 @@ final class TrainLoop {
 
     private StepMetrics nextStep(int number) {
         double lr = schedule.at(number - 1 - skipped());
-        OptionalDouble lossScale = step.scaler().map(scaler -> OptionalDouble.of(scaler.scale())).orElse(OptionalDouble.empty());
+        OptionalDouble lossScale = step.scaler().map(scaler -> OptionalDouble.of(scaler.scale()))
+                .orElse(OptionalDouble.empty());
         long begin = System.nanoTime();
         List<Batch> microBatches = batches.nextStep(config.gradientAccumulationSteps());
         TrainStep.Result result = step.run(microBatches, number, lr);
@@ -138,7 +139,8 @@ final class TrainLoop {
         log(entry);
         schedule.observe(metrics.loss());
         if (!(entry.get(config.bestMetric()) instanceof Number best)) throw new TrainingException(
-                "metric_for_best_model is '%s', but an evaluation reports %s".formatted(config.metricForBestModel(), entry.keySet()));
+                "metric_for_best_model is '%s', but an evaluation reports %s".formatted(config.metricForBestModel(),
+                entry.keySet()));
         return state.offerBest(best.doubleValue(), config.bestIsGreatest(), "checkpoint-" + state.globalStep());
     }
 

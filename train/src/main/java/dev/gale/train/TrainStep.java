@@ -75,7 +75,8 @@ public final class TrainStep implements AutoCloseable {
         ops.fill(stats, 0f);
         long trainedTokens = microBatches.stream().mapToLong(Batch::trainedTokens).sum();
         long allTokens = microBatches.stream().mapToLong(Batch::tokens).sum();
-        if (trainedTokens == 0) throw new TrainingException("step " + step + ": every target token is masked, nothing would be learned");
+        if (trainedTokens == 0) throw new TrainingException("step " + step
+                + ": every target token is masked, nothing would be learned");
         float scale = scaleGradients(trainedTokens);
         if (aux != null) aux.begin(microBatches, (double) scale * trainedTokens);
         for (int i = 0; i < microBatches.size(); i++) forwardBackward(microBatches.get(i), step, i);
@@ -141,7 +142,8 @@ public final class TrainStep implements AutoCloseable {
         if (scaler != null && !scaler.update(finite ? gradNorm : Double.NaN) && !scaler.isExhausted()) return false;
         if (finite) return true;
         optimizer.zeroGrad();
-        throw new TrainingException("step %d: the loss is %s and the gradient norm %s%s; lower the learning rate or look for broken weights or data"
+        throw new TrainingException(("step %d: the loss is %s and the gradient norm %s%s; lower the learning rate or look for "
+                + "broken weights or data")
                 .formatted(step, meanLoss, gradNorm, scaler == null ? "" : " at every loss scale down to 1"));
     }
 

@@ -45,7 +45,8 @@ class AdapterStartsTest {
 
     private static LoraConfigBuilder lora(String init) {
         return LoraConfig.builder().r(4).loraAlpha(8).targetModules("all-linear")
-                .initLoraWeights(InitLoraWeights.of(init).orElseThrow()).evaConfig(new EvaConfig(1.5, 0.5, true, -100, false, true));
+                .initLoraWeights(InitLoraWeights.of(init).orElseThrow())
+                .evaConfig(new EvaConfig(1.5, 0.5, true, -100, false, true));
     }
 
     private FastLanguageModel adapted(LoraConfig lora, List<Example> examples, SftConfig config) {
@@ -111,7 +112,8 @@ class AdapterStartsTest {
         try (NullOps ops = new NullOps()) {
             List<Parameter> parameters = new ArrayList<>();
             for (String name : new String[] {"a.lora_A.weight", "a.lora_B.weight", "a.lora_B.bias", "a.lora_magnitude_vector",
-                "model.embed_tokens.lora_embedding_A", "model.embed_tokens.lora_embedding_B", "model.norm.weight", "lm_head.weight"}) {
+                "model.embed_tokens.lora_embedding_A", "model.embed_tokens.lora_embedding_B", "model.norm.weight",
+                "lm_head.weight"}) {
                 boolean vector = name.matches(".*(bias|vector|norm.weight)");
                 Tensor value = ops.allocate(name, DType.F32, vector ? Shape.of(3) : Shape.of(3, 2));
                 parameters.add(new Parameter(name, value, true));

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
     private static final Path ROOT = Path.of(System.getProperty("gale.root", ".."));
     private static final int LONGEST_FILE = 500;
+    private static final int LONGEST_LINE = 128;
     /// Those that write kernels without loops are mostly lines of the kernels.
     private static final int LONGEST_GENERATOR = 680;
 
@@ -75,6 +76,11 @@ class ArchitectureTest {
                 .anyMatch(top -> isWithin(name, top));
     }
 
+    /// Whether a program wrote a source.
+    private static boolean isWritten(List<String> lines) {
+        return lines.stream().anyMatch(line -> line.startsWith("/// Written by `"));
+    }
+
     @Test
     void modulesSeeOnlyWhatStandsBelowThem() throws IOException {
         List<String> wrong = new ArrayList<>();
@@ -125,9 +131,28 @@ class ArchitectureTest {
             for (String part : List.of("main", "test")) {
                 for (Path file : sources(module, part)) {
                     List<String> lines = Files.readAllLines(file);
-                    if (lines.stream().anyMatch(line -> line.startsWith("/// Written by `"))) continue;
+                    if (isWritten(lines)) continue;
                     int longest = file.toString().endsWith("Generator.java") ? LONGEST_GENERATOR : LONGEST_FILE;
                     if (lines.size() > longest) tooLong.add("%s has %d lines".formatted(ROOT.relativize(file), lines.size()));
+                }
+            }
+        }
+        assertEquals(List.of(), tooLong);
+    }
+
+    @Test
+    void linesAreShortEnoughToRead() throws IOException {
+        List<String> tooLong = new ArrayList<>();
+        for (String module : MAY_SEE.keySet()) {
+            for (String part : List.of("main", "test")) {
+                for (Path file : sources(module, part)) {
+                    List<String> lines = Files.readAllLines(file);
+                    if (isWritten(lines)) continue;
+                    for (int i = 0; i < lines.size(); i++) {
+                        int columns = lines.get(i).codePointCount(0, lines.get(i).length());
+                        if (columns <= LONGEST_LINE) continue;
+                        tooLong.add("%s, line %d has %d columns".formatted(ROOT.relativize(file), i + 1, columns));
+                    }
                 }
             }
         }

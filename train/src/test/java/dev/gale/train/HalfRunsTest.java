@@ -59,7 +59,8 @@ class HalfRunsTest {
 
     private SftConfigBuilder config(String output) {
         return SftConfig.builder().outputDir(folder.resolve(output)).learningRate(1e-2).numTrainEpochs(2)
-                .perDeviceTrainBatchSize(2).gradientAccumulationSteps(2).maxLength(32).loggingSteps(1).saveSteps(3).warmupSteps(2);
+                .perDeviceTrainBatchSize(2).gradientAccumulationSteps(2).maxLength(32).loggingSteps(1).saveSteps(3)
+                .warmupSteps(2);
     }
 
     private static List<float[]> values(FastLanguageModel model) {
@@ -159,7 +160,8 @@ class HalfRunsTest {
         assertEquals(-1, Files.mismatch(folder.resolve("whole/checkpoint-9/optimizer.safetensors"),
                 folder.resolve("resumed/checkpoint-9/optimizer.safetensors")));
         List<JsonNode> whole = history("whole");
-        assertEquals(whole.stream().map(HalfRunsTest::told).toList(), history("resumed").stream().map(HalfRunsTest::told).toList());
+        assertEquals(whole.stream().map(HalfRunsTest::told).toList(), history("resumed").stream().map(HalfRunsTest::told)
+                .toList());
         assertEquals(65536, whole.get(1).get("loss_scale").asDouble());
         assertEquals(32768, whole.get(2).get("loss_scale").asDouble());
         assertEquals(1, whole.get(2).get("skipped_steps").asInt());
@@ -205,7 +207,8 @@ class HalfRunsTest {
         List<Example> examples = TinyRuns.examples(2);
         Path fitted = folder.resolve("fitted");
         try (FastLanguageModel model = FastLanguageModel.open(base, LoadOptions.defaults().withTrainable(true), new CpuOps())) {
-            new SftTrainer(model, examples, List.of(), config("fitted").learningRate(3e-2).numTrainEpochs(300).gradientAccumulationSteps(1).build())
+            new SftTrainer(model, examples, List.of(), config("fitted").learningRate(3e-2).numTrainEpochs(300)
+                    .gradientAccumulationSteps(1).build())
                     .train();
         }
         List<Batch> batch = List.of(Batch.of(Collections.nCopies(40, examples).stream().flatMap(List::stream).toList()));
@@ -236,8 +239,10 @@ class HalfRunsTest {
     @Test
     void aDtypeThatTheModelWasNotOpenedInIsRefused() {
         try (FastLanguageModel model = TinyRuns.adapted(base, 0, new CpuOps())) {
-            assertRefused(model, config("a").fp16(true), "fp16 is true, but the CPU computes in f32: leave fp16 out, or choose a GPU");
-            assertRefused(model, config("b").bf16(true), "bf16 is true, but the CPU computes in f32: leave bf16 out, or choose a GPU");
+            assertRefused(model, config("a").fp16(true),
+                    "fp16 is true, but the CPU computes in f32: leave fp16 out, or choose a GPU");
+            assertRefused(model, config("b").bf16(true),
+                    "bf16 is true, but the CPU computes in f32: leave bf16 out, or choose a GPU");
         }
         TensorOps device = FailingOps.replacing(halves(), "onHost", args -> false);
         try (FastLanguageModel model = TinyRuns.adapted(base, 0, device)) {

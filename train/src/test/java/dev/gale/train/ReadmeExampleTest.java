@@ -29,8 +29,8 @@ class ReadmeExampleTest {
                 """.formatted(block.group(1)));
         prepare(folder);
         Path output = folder.resolve("output.txt");
-        Process run = new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--add-modules",
-                "jdk.incubator.vector", "-cp", System.getProperty("java.class.path"), source.toString()))
+        Process run = new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules", "jdk.incubator.vector", "-cp", System.getProperty("java.class.path"), source.toString()))
                 .directory(folder.toFile()).redirectErrorStream(true).redirectOutput(output.toFile()).start();
         assertEquals(0, run.waitFor(), () -> read(output));
         assertTrue(read(output).contains("mean loss"), () -> read(output));

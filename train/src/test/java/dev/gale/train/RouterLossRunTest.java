@@ -56,7 +56,8 @@ class RouterLossRunTest {
         Path fresh = folder.resolve("fresh");
         Demo.writeTokenizer(fresh, 50, 1, TinyRuns.VOCAB);
         Files.writeString(fresh.resolve("config.json"), """
-                {"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "hidden_size": 32, "intermediate_size": 48,
+                {"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "hidden_size": 32, \
+                "intermediate_size": 48,
                  "moe_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": true, "head_dim": 8,
                  "num_hidden_layers": 3, "mlp_only_layers": [1], "num_attention_heads": 4, "num_key_value_heads": 2,
                  "vocab_size": 300, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
@@ -69,8 +70,10 @@ class RouterLossRunTest {
     }
 
     private SftConfigBuilder config(String output) {
-        return SftConfig.builder().outputDir(folder.resolve(output)).learningRate(1e-2).numTrainEpochs(2).perDeviceTrainBatchSize(2)
-                .gradientAccumulationSteps(2).maxLength(32).loggingSteps(1).saveStrategy(SaveStrategy.NO).overwriteOutputDir(true);
+        return SftConfig.builder().outputDir(folder.resolve(output)).learningRate(1e-2).numTrainEpochs(2)
+                .perDeviceTrainBatchSize(2)
+                .gradientAccumulationSteps(2).maxLength(32).loggingSteps(1).saveStrategy(SaveStrategy.NO)
+                .overwriteOutputDir(true);
     }
 
     private FastLanguageModel adapted(TensorOps ops) {
@@ -203,7 +206,8 @@ class RouterLossRunTest {
                 .saveSteps(3).loggingSteps(2);
         List<List<float[]>> adapters = new ArrayList<>();
         for (String run : List.of("whole", "resumed")) {
-            if (!run.equals("whole")) config.outputDir(folder.resolve(run)).resumeFromCheckpoint(folder.resolve("whole/checkpoint-3"));
+            if (!run.equals("whole")) config.outputDir(folder.resolve(run))
+                    .resumeFromCheckpoint(folder.resolve("whole/checkpoint-3"));
             try (FastLanguageModel model = adapted(new CpuOps())) {
                 new SftTrainer(model, EXAMPLES, List.of(), config.build()).train();
                 adapters.add(values(model));
@@ -217,7 +221,8 @@ class RouterLossRunTest {
     private List<String> history(String run) throws IOException {
         List<String> losses = new ArrayList<>();
         for (JsonNode entry : JSON.readTree(folder.resolve(run).resolve("trainer_state.json").toFile()).get("log_history")) {
-            if (entry.has("loss")) losses.add(entry.get("step") + ": " + entry.get("loss") + " " + entry.get("aux_loss").numberValue());
+            if (entry.has("loss")) losses.add(entry.get("step") + ": " + entry.get("loss") + " " + entry.get("aux_loss")
+                    .numberValue());
         }
         return losses;
     }

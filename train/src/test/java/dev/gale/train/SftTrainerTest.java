@@ -44,7 +44,8 @@ class SftTrainerTest {
 
     private SftConfigBuilder config(String output) {
         return SftConfig.builder().outputDir(folder.resolve(output)).learningRate(1e-2).numTrainEpochs(2)
-                .perDeviceTrainBatchSize(2).gradientAccumulationSteps(2).maxLength(32).loggingSteps(1).saveSteps(3).warmupSteps(2);
+                .perDeviceTrainBatchSize(2).gradientAccumulationSteps(2).maxLength(32).loggingSteps(1).saveSteps(3)
+                .warmupSteps(2);
     }
 
     private List<float[]> trainAdapter(SftConfig config, List<Example> examples) {
@@ -66,7 +67,8 @@ class SftTrainerTest {
         SftConfigBuilder common = config("a").maxSteps(1).warmupSteps(0).saveStrategy(SaveStrategy.NO).overwriteOutputDir(true);
         List<float[]> whole = trainAdapter(common.perDeviceTrainBatchSize(8).gradientAccumulationSteps(1).build(), examples);
         List<float[]> split = trainAdapter(common.perDeviceTrainBatchSize(1).gradientAccumulationSteps(8).build(), examples);
-        List<float[]> packed = trainAdapter(common.perDeviceTrainBatchSize(8).gradientAccumulationSteps(1).packing(true).build(), examples);
+        List<float[]> packed = trainAdapter(common.perDeviceTrainBatchSize(8).gradientAccumulationSteps(1).packing(true)
+                .build(), examples);
         for (int i = 0; i < whole.size(); i++) {
             assertArrayEquals(whole.get(i), split.get(i), 2e-5f);
             assertArrayEquals(whole.get(i), packed.get(i), 2e-5f);
@@ -109,7 +111,8 @@ class SftTrainerTest {
         List<Example> examples = TinyRuns.examples(12);
         try (FastLanguageModel model = FastLanguageModel.open(base, LoadOptions.defaults().withTrainable(true), new CpuOps())) {
             SftTrainer trainer = new SftTrainer(model, examples, examples, config("full").numTrainEpochs(15)
-                    .evalStrategy(EvalStrategy.EPOCH).saveStrategy(SaveStrategy.BEST).loadBestModelAtEnd(true).saveTotalLimit(2).build());
+                    .evalStrategy(EvalStrategy.EPOCH).saveStrategy(SaveStrategy.BEST).loadBestModelAtEnd(true).saveTotalLimit(2)
+                    .build());
             double before = trainer.evaluate().loss();
             trainer.train();
             double after = trainer.evaluate().loss();
@@ -210,7 +213,8 @@ class SftTrainerTest {
         List<List<float[]>> results = new ArrayList<>();
         for (long seed : new long[] {1, 1, 2}) {
             try (FastLanguageModel model = TinyRuns.adapted(base, 0.5, new CpuOps())) {
-                new SftTrainer(model, examples, List.of(), config("seed").overwriteOutputDir(true).seed(seed).dataSeed(9).build()).train();
+                new SftTrainer(model, examples, List.of(), config("seed").overwriteOutputDir(true).seed(seed).dataSeed(9)
+                        .build()).train();
                 results.add(values(model));
             }
         }
@@ -246,7 +250,8 @@ class SftTrainerTest {
     @Test
     void nothingTrainableIsSaidBeforeTheRun() {
         try (FastLanguageModel model = FastLanguageModel.open(base, LoadOptions.defaults(), new CpuOps())) {
-            assertThrows(InputException.class, () -> new SftTrainer(model, TinyRuns.examples(3), List.of(), config("x").build()));
+            assertThrows(InputException.class, () -> new SftTrainer(model, TinyRuns.examples(3), List.of(),
+                    config("x").build()));
         }
     }
 }

@@ -52,8 +52,9 @@ final class DeviceTable {
     }
 
     private static String line(String work, Map<String, String> gale, Map<String, String> java, Map<String, String> peer) {
-        return String.format(Locale.ROOT, "| %s | %.0f ms, %.1f GiB | %s | %.0f ms, %.1f GiB | %.2f× |%n", work, ms(gale), gib(gale),
-                java == null ? "" : String.format(Locale.ROOT, "%.0f ms", ms(java)), ms(peer), gib(peer), ms(peer) / ms(gale));
+        return String.format(Locale.ROOT, "| %s | %.0f ms, %.1f GiB | %s | %.0f ms, %.1f GiB | %.2f× |%n", work,
+                ms(gale), gib(gale), java == null ? "" : String.format(Locale.ROOT, "%.0f ms", ms(java)), ms(peer), gib(peer),
+                ms(peer) / ms(gale));
     }
 
     private static double ms(Map<String, String> row) {
@@ -64,8 +65,8 @@ final class DeviceTable {
         return Double.parseDouble(row.get("peak_bytes")) / (1L << 30);
     }
 
-    /// The last row of each kind of work, in the order in which it came first. Rows of models with other numbers of layers do not
-    /// count.
+    /// The last row of each kind of work, in the order in which it came first. Rows of models with other numbers of layers do
+    /// not count.
     private Map<String, Map<String, String>> latest(String device, String products) {
         Map<String, Map<String, String>> latest = new LinkedHashMap<>();
         for (Map<String, String> row : rows) {

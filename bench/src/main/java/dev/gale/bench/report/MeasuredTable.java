@@ -30,7 +30,8 @@ public final class MeasuredTable {
     /// The README with its tables of the measurements in a folder.
     static String update(String readme, Path results) throws IOException {
         String cpu = new MeasuredTable(new BenchCsv(results.resolve("cpu.csv")).rows()).markdown();
-        return replaced(replaced(readme, BEGIN, cpu), DeviceTable.BEGIN, DeviceTable.read(results.resolve("gpu.csv")).markdown());
+        return replaced(replaced(readme, BEGIN, cpu), DeviceTable.BEGIN, DeviceTable.read(results.resolve("gpu.csv"))
+                .markdown());
     }
 
     private static String replaced(String readme, String mark, String table) {
@@ -61,7 +62,8 @@ public final class MeasuredTable {
     }
 
     private Row last(String op, String shape, String unit) {
-        return rows.reversed().stream().filter(row -> row.op().equals(op) && row.shape().equals(shape) && row.unit().equals(unit))
+        return rows.reversed().stream().filter(row -> row.op().equals(op) && row.shape().equals(shape)
+                && row.unit().equals(unit))
                 .findFirst().orElseThrow(() -> new NoSuchElementException("no row %s, %s, %s".formatted(op, shape, unit)));
     }
 }

@@ -61,7 +61,8 @@ public final class ProfileTable {
         }
         double taken = total / 1e9 / steps;
         long launches = byOperation.values().stream().flatMap(List::stream).mapToLong(KernelTime::calls).sum();
-        return text.append(row("all", launches / steps, taken, 1)).append(String.format(Locale.ROOT, " %10s %10s %11.4f %9s", "", "", bound * 1e3,
+        return text.append(row("all", launches / steps, taken, 1))
+                .append(String.format(Locale.ROOT, " %10s %10s %11.4f %9s", "", "", bound * 1e3,
                         fraction(bound, taken))).toString();
     }
 

@@ -48,8 +48,9 @@ import picocli.CommandLine.Spec;
 @Command(name = "step", mixinStandardHelpOptions = true,
         description = "Measure LoRA steps of a model's shape with random weights; adds a row to cpu.csv or gpu.csv.")
 public final class StepCommand implements Callable<Integer> {
-    private static final List<String> COLUMNS = List.of("shape", "layers", "batch", "seq", "checkpointing", "quantization", "step_ms",
-            "tokens_per_s", "peak_bytes", "reserved_bytes", "planned_bytes", "first_step_s", "settings", "host_bytes", "used_bytes");
+    private static final List<String> COLUMNS = List.of("shape", "layers", "batch", "seq", "checkpointing", "quantization",
+            "step_ms", "tokens_per_s", "peak_bytes", "reserved_bytes", "planned_bytes", "first_step_s", "settings",
+            "host_bytes", "used_bytes");
     private static final int PROFILED_STEPS = 2;
     private static final int RANK = 16;
     private static final String ADAMW = "adamw_torch";
@@ -85,7 +86,8 @@ public final class StepCommand implements Callable<Integer> {
             description = "Layers that stay in host memory and come by turns (${DEFAULT-VALUE}).")
     private int streamedLayers;
 
-    @Option(names = "--lora-r", paramLabel = "R", defaultValue = "" + RANK, description = "Rank of the adapters (${DEFAULT-VALUE}).")
+    @Option(names = "--lora-r", paramLabel = "R", defaultValue = "" + RANK,
+            description = "Rank of the adapters (${DEFAULT-VALUE}).")
     private int rank;
 
     @Option(names = "--optim", paramLabel = "NAME", defaultValue = ADAMW, description = "Optimizer (${DEFAULT-VALUE}).")
@@ -159,9 +161,9 @@ public final class StepCommand implements Callable<Integer> {
             if (refused(taken)) return;
             double best = taken.fastest(skipped);
             long rss = peakResidentBytes();
-            print("step %.3f s (fastest of %d), %.1f tokens/s, %.1f GFLOP/s, tensors %.1f MB, process peak %.1f MB (plan %.1f MB)",
-                    best, steps - skipped, run.tokens() / best, flops / best / 1e9, ops.memory().reservedBytes() / 1e6, rss / 1e6,
-                    planned / 1e6);
+            print("step %.3f s (fastest of %d), %.1f tokens/s, %.1f GFLOP/s, tensors %.1f MB, process peak %.1f MB (plan %.1f "
+                    + "MB)", best, steps - skipped, run.tokens() / best, flops / best / 1e9, ops.memory().reservedBytes() / 1e6,
+                    rss / 1e6, planned / 1e6);
             String what = "%s lora-r16 %dx%d%s%s".formatted(shape.model(), run.batch(), run.seq(),
                     layers == null ? "" : " layers " + layers, checkpointing == Checkpointing.NONE ? "" : " checkpointing")
                     + (quantization == null ? "" : " " + name(quantization));
@@ -176,8 +178,9 @@ public final class StepCommand implements Callable<Integer> {
     /// Peak bytes are those of all tensors that live at once, which a peer's allocator calls allocated; reserved ones are taken
     /// from the device, and planned ones are what reserved ones should be.
     private void onDevice(ComputeDevice chosen, StepTrial run, ModelShape shape, int skipped) {
-        print("%s, %s: %s, %d layers, %d x %d tokens, checkpointing %s, quantization %s, settings %s", chosen.name(), chosen.backend(),
-                shape.label(), run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization), settings());
+        print("%s, %s: %s, %d layers, %d x %d tokens, checkpointing %s, quantization %s, settings %s", chosen.name(),
+                chosen.backend(), shape.label(), run.config().numLayers(), run.batch(), run.seq(), name(checkpointing),
+                name(quantization), settings());
         double[] firstEnd = new double[1];
         StepTrial.Steps taken;
         MemoryUse memory;
@@ -200,13 +203,14 @@ public final class StepCommand implements Callable<Integer> {
         print("step %.1f ms (median of %d; all: %s)", median * 1e3, steps - skipped, milliseconds(taken.seconds()));
         print("%,.0f tokens/s, %.1f TFLOP/s, loss %.4f .. %.4f", run.tokens() / median, flops / median / 1e12,
                 taken.losses().getFirst(), taken.losses().getLast());
-        print("peak %.2f GB, reserved %.2f GB, planned %.2f GB, used on the device %.2f GB, on the host %.2f GB; first step done %.1f s "
-                + "after the start", memory.peakLiveBytes() / 1e9, memory.reservedBytes() / 1e9, planned / 1e9, used[0] / 1e9,
-                memory.hostBytes() / 1e9, firstEnd[0]);
+        print("peak %.2f GB, reserved %.2f GB, planned %.2f GB, used on the device %.2f GB, on the host %.2f GB; first step "
+                + "done %.1f s after the start", memory.peakLiveBytes() / 1e9, memory.reservedBytes() / 1e9, planned / 1e9,
+                used[0] / 1e9, memory.hostBytes() / 1e9, firstEnd[0]);
         if (!refused(taken)) {
             new DeviceCsv(given.results().resolve("gpu.csv"), COLUMNS).add(chosen, List.of(shape.label(),
-                    run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization), median * 1e3, run.tokens() / median,
-                    memory.peakLiveBytes(), memory.reservedBytes(), planned, firstEnd[0], settings(), memory.hostBytes(), used[0]));
+                    run.config().numLayers(), run.batch(), run.seq(), name(checkpointing), name(quantization), median * 1e3,
+                    run.tokens() / median, memory.peakLiveBytes(), memory.reservedBytes(), planned, firstEnd[0], settings(),
+                    memory.hostBytes(), used[0]));
         }
         if (profile) print("%n%s", profile(chosen, run, counts));
     }
@@ -215,7 +219,8 @@ public final class StepCommand implements Callable<Integer> {
         List<KernelTime> times = new ArrayList<>();
         System.setProperty(Profiled.PROPERTY, "true");
         try (TensorOps ops = chosen.open()) {
-            if (!(ops instanceof Profiled profiled)) throw new InputException("--profile: " + chosen.name() + " cannot be profiled");
+            if (!(ops instanceof Profiled profiled)) throw new InputException("--profile: " + chosen.name()
+                    + " cannot be profiled");
             run.run(ops, 1 + PROFILED_STEPS, step -> {
                 List<KernelTime> taken = profiled.takeKernelTimes();
                 if (step > 1) times.addAll(taken);

@@ -35,8 +35,8 @@ class CurveTest {
 
     @Test
     void aSmallModelLearnsTheSameEverywhere() {
-        ModelConfig config = new ModelConfig("LlamaForCausalLM", 32, 96, 1, 2, 1, 16, 64, 32, 1e-5, Activation.SILU, false, false,
-                true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.BF16, 0.06);
+        ModelConfig config = new ModelConfig("LlamaForCausalLM", 32, 96, 1, 2, 1, 16, 64, 32, 1e-5, Activation.SILU, false,
+                false, true, RopeConfig.plain(10000), 1, List.of(2), -1, DType.BF16, 0.06);
         LoraRun run = loraRun(ops -> CausalLm.random(config, 1, DType.BF16, ops), 30);
         Curve cpu = on(new CpuOps(), run::run);
         Curve other = on(new ReferenceOps(), run::run);

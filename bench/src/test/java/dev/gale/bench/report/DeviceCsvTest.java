@@ -59,7 +59,8 @@ class DeviceCsvTest {
         csv.add(DEVICE, List.of("c", 1e-9));
         List<String[]> rows = Files.readAllLines(file).stream().map(line -> line.split(",", -1)).toList();
         assertEquals(3, rows.size());
-        assertEquals(List.of("date", "device", "driver", "backend", "tornadovm", "jdk", "commit", "products", "options", "what", "ms"),
+        assertEquals(List.of("date", "device", "driver", "backend", "tornadovm", "jdk", "commit", "products", "options",
+                "what", "ms"),
                 Arrays.asList(rows.getFirst()));
         for (String[] row : rows) assertEquals(11, row.length);
         assertEquals("Corp  Model 1", rows.get(1)[1]);

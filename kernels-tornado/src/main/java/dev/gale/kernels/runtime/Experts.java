@@ -32,7 +32,8 @@ final class Experts {
         float scale = spec.scale();
         int groups = spec.groups();
         int used = spec.groupsPerToken();
-        ops.launch("routeForward", Grid.threads(rows, ExpertKernels.GROUP), List.of(rows, count, k, normalize, scale, groups, used),
+        ops.launch("routeForward", Grid.threads(rows, ExpertKernels.GROUP), List.of(rows, count, k, normalize, scale,
+                groups, used),
                 (graph, id, a) -> graph.task(id, ExpertKernels::routeForward, a.context(), a.table(), a.slot(), a.floats(0),
                         a.ints(1), a.floats(2), a.halves(2), a.type(2), rows, count, k, normalize, scale, groups, used),
                 weights, experts, logits);
@@ -60,10 +61,12 @@ final class Experts {
         int n = 2 * count;
         Tensor shares = ops.allocate("shares of blocks", DType.F32, Shape.of(blocks, n));
         ops.launch("balanceShares", Grid.groups(blocks, BalanceKernels.GROUP), List.of(rows, count, k), (graph, id, a) ->
-                graph.task(id, BalanceKernels::balanceShares, a.context(), a.table(), a.slot(), a.floats(0), a.ints(1), a.floats(2),
-                        a.halves(2), a.type(2), a.ints(3), rows, count, k), shares, experts, logits, present);
+                graph.task(id, BalanceKernels::balanceShares, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.ints(1), a.floats(2), a.halves(2), a.type(2), a.ints(3), rows, count, k),
+                shares, experts, logits, present);
         ops.launch("addShares", Grid.threads(n, BalanceKernels.GROUP), List.of(blocks, n), (graph, id, a) -> graph.task(id,
-                BalanceKernels::addShares, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), blocks, n), sums, shares);
+                BalanceKernels::addShares, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), blocks, n),
+                sums, shares);
         ops.release(shares);
     }
 
@@ -75,8 +78,8 @@ final class Experts {
         int adds = accumulate ? 1 : 0;
         ops.launch("balanceBackward", Grid.threads(rows, BalanceKernels.GROUP), List.of(rows, count, perToken, adds),
                 (graph, id, a) -> graph.task(id, BalanceKernels::balanceBackward, a.context(), a.table(), a.slot(), a.floats(0),
-                        a.halves(0), a.floats(1), a.floats(2), a.halves(2), a.type(2), a.ints(3), a.floats(4), rows, count, perToken,
-                        adds), dLogits, sums, logits, present, factor);
+                        a.halves(0), a.floats(1), a.floats(2), a.halves(2), a.type(2), a.ints(3), a.floats(4), rows,
+                        count, perToken, adds), dLogits, sums, logits, present, factor);
     }
 
     void groupByExpert(Tensor tokens, Tensor places, Tensor offsets, Tensor experts) {
@@ -111,8 +114,8 @@ final class Experts {
         int k = places == null ? 1 : places.cols();
         int form = (weights == null ? 0 : 1) + (places == null ? 0 : 2) + (accumulate ? 4 : 0);
         ops.launch("combineForward", Grid.groups(y.rows(), Elements.GROUP), List.of(cols, k, form), (graph, id, a) ->
-                graph.task(id, ExpertKernels::combineForward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0),
-                        a.floats(1), a.halves(1), a.type(1), a.ints(2), a.floats(3), cols, k, form),
+                graph.task(id, ExpertKernels::combineForward, a.context(), a.table(), a.slot(), a.floats(0),
+                        a.halves(0), a.type(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), a.floats(3), cols, k, form),
                 y, x, places == null ? y : places, weights == null ? y : weights);
     }
 
@@ -125,14 +128,15 @@ final class Experts {
         Tensor placesOrAny = places == null ? dy : places;
         if (dWeights != null) {
             ops.launch("combineBackwardWeights", choices, List.of(cols, k, placed), (graph, id, a) -> graph.task(id,
-                    ExpertKernels::combineBackwardWeights, a.context(), a.table(), a.slot(), a.floats(0), a.floats(1), a.halves(1),
-                    a.type(1), a.floats(2), a.halves(2), a.type(2), a.ints(3), cols, k, placed), dWeights, dy, x, placesOrAny);
+                    ExpertKernels::combineBackwardWeights, a.context(), a.table(), a.slot(), a.floats(0),
+                    a.floats(1), a.halves(1), a.type(1), a.floats(2), a.halves(2), a.type(2), a.ints(3), cols, k, placed),
+                    dWeights, dy, x, placesOrAny);
         }
         if (dx == null) return;
         int form = (weights == null ? 0 : 1) + 2 * placed;
         ops.launch("combineBackward", choices, List.of(cols, k, form), (graph, id, a) -> graph.task(id,
-                ExpertKernels::combineBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0), a.type(0), a.floats(1),
-                a.halves(1), a.type(1), a.ints(2), a.floats(3), cols, k, form),
+                ExpertKernels::combineBackward, a.context(), a.table(), a.slot(), a.floats(0), a.halves(0),
+                a.type(0), a.floats(1), a.halves(1), a.type(1), a.ints(2), a.floats(3), cols, k, form),
                 dx, dy, placesOrAny, weights == null ? dy : weights);
     }
 }

@@ -128,8 +128,8 @@ public class MmaGenerator extends KernelSource {
                 byDepth ? "[k, n]" : "[n, k]");
         line("/// seen as shorts of four; absmax F32, one of every 64 elements of w; %s; sums F32",
                 byDepth ? "k a multiple of 4, n of 64" : "k a multiple of 64");
-        line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: sums,",
-                v.rows, v.cols);
+        line("/// `[m up to a multiple of %d, n up to a multiple of %d]`, of no use beyond m and n. Operands in the table: "
+                + "sums,", v.rows, v.cols);
         line("/// x, w (a quarter of the offset of its first byte), absmax.");
         launch(64);
         line("/// of x, its column of op(w) and k alone. w is rounded to BF16. Writes: `=`.");
@@ -162,7 +162,8 @@ public class MmaGenerator extends KernelSource {
     final void launch(int moreBytes) {
         line("/// Launch: %s groups of %d threads; %.1f KB of local memory.", groups(), v.threads(),
                 (2 * 4 * (v.xInts() + v.wInts()) + moreBytes) / 1024.0);
-        line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its row");
+        line("/// Numerics: the matrix unit's F32 sums, 16 terms at a time in the order of k: an element's bits depend on its "
+                + "row");
     }
 
     /// How many work-groups there are.

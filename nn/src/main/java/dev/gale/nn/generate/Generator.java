@@ -108,8 +108,8 @@ public final class Generator {
         }
     }
 
-    /// Returns: whether the keys that are cached are no more those of the model, and a sequence, the only one of its group, goes
-    /// on from all of its tokens.
+    /// Returns: whether the keys that are cached are no more those of the model, and a sequence, the only one of its group,
+    /// goes on from all of its tokens.
     private boolean decodeUntilRopeChanges(List<Sequence> group, LogitsProcessor processor, TokenListener listener) {
         int[] capacities = group.stream().mapToInt(sequence -> sequence.limit).toArray();
         int change = model.config().rope().changesAt();

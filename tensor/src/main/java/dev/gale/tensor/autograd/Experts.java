@@ -51,7 +51,8 @@ public final class Experts {
     /// @param present 0 for rows that are no tokens, I32 `[M]`
     public record Balance(Tensor sums, Tensor factor, Tensor present) {}
 
-    /// Adds a layer's share to the load-balancing loss. Its gradient needs every layer's share: backward comes after all of forward.
+    /// Adds a layer's share to the load-balancing loss. Its gradient needs every layer's share: backward comes after all of
+    /// forward.
     ///
     /// @param logits what `route` chose by
     public static void balance(Tape tape, Tensor logits, Choice choice, Balance balance) {

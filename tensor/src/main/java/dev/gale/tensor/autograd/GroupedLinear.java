@@ -41,7 +41,8 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
 
         /// What operations take.
         private GroupedLowRank path(Tensor x) {
-            return new GroupedLowRank(dropped == null ? x : dropped, values(Adapter::a), values(Adapter::b), low, any().scale());
+            return new GroupedLowRank(dropped == null ? x : dropped, values(Adapter::a), values(Adapter::b), low,
+                    any().scale());
         }
 
         /// Biases `[out]` or their gradients as weights `[out, 1]`.

@@ -280,8 +280,8 @@ public final class Tape implements AutoCloseable {
 
     /// Runs a segment without keeping anything but its input, and runs it again, recording, when backward needs it:
     /// that is, when something in it leads to a trainable parameter.
-    /// The segment must not have side effects but those of operations that run `once`, its random numbers must be counter-based, and
-    /// it must use its tape alone to read what it makes.
+    /// The segment must not have side effects but those of operations that run `once`, its random numbers must be
+    /// counter-based, and it must use its tape alone to read what it makes.
     public Tensor checkpoint(Segment segment, Tensor x) {
         return checkpoint(segment, x, Kept.INPUT);
     }

@@ -23,16 +23,16 @@ public interface ExpertOps {
     void routeBackward(Tensor dLogits, Tensor dWeights, Tensor experts, Tensor logits, RouteSpec spec);
 
     /// Adds up what the load-balancing loss is made of, over the tokens of which `present[t] > 0`:
-    /// `sums[0,e]` counts their choices of expert e, `sums[1,e] += sum_t p[t,e]` with `p[t] = softmax(logits[t])`. When all layers
-    /// have added theirs, the loss is `E / n^2 * sum_e sums[0,e] * sums[1,e]` with `n = sum_e sums[0,e] / k`.
+    /// `sums[0,e]` counts their choices of expert e, `sums[1,e] += sum_t p[t,e]` with `p[t] = softmax(logits[t])`. When all
+    /// layers have added theirs, the loss is `E / n^2 * sum_e sums[0,e] * sums[1,e]` with `n = sum_e sums[0,e] / k`.
     /// Shapes: sums F32 `[2, E]`, experts I32 `[M, k]`, logits `[M, E]`, present I32 `[M]`. Writes: `+=`.
     /// Numerics: F32; counts of an expert are exact up to 2^24. NaN among the logits of a token reaches every sum of p.
     /// Source: Fedus et al. 2021, arXiv 2101.03961 section 2.2; over all layers and all k choices, as Transformers has it.
     void balanceForward(Tensor sums, Tensor experts, Tensor logits, Tensor present);
 
     /// Gradient of `factor` times the loss that `balanceForward` describes, the choices held fixed: with
-    /// `g_e = factor * E * sums[0,e] / n^2`, `dLogits[t,i] = p[t,i] * (g_i - sum_e g_e p[t,e])`; 0 for tokens that are not present.
-    /// Shapes: dLogits, logits `[M, E]`, sums F32 `[2, E]`, present I32 `[M]`, factor F32 `[1]`.
+    /// `g_e = factor * E * sums[0,e] / n^2`, `dLogits[t,i] = p[t,i] * (g_i - sum_e g_e p[t,e])`; 0 for tokens that are not
+    /// present. Shapes: dLogits, logits `[M, E]`, sums F32 `[2, E]`, present I32 `[M]`, factor F32 `[1]`.
     /// Writes: `=` or, with accumulate, `+=`.
     ///
     /// @param perToken k

@@ -20,8 +20,8 @@ import java.util.Map;
 /// layerNorm 6 and 11, scale 1 (4 with a cap), copyColumns 1 where it adds, rope 3, glu 5 and 10 (4 and 8 without up),
 /// columnScale 2 (3 with either of bias and residual, 4 with both) and 3 (or what of it is asked for), sumSquares 2, adamW 14,
 /// lion 9, sgd 6, scheduleFreeAdamW 18, adafactor 16, adamW8bit 34, lion8bit 19 (a code is 8 comparisons and a division),
-/// quantize 3, dequantize 1, routes 3 + k and 6 per logit, balance 4 and 6, combine 2 and 3 per element of x; rowNorm 2 and, with
-/// gram, 2 R per element of b; transcendental functions count as one.
+/// quantize 3, dequantize 1, routes 3 + k and 6 per logit, balance 4 and 6, combine 2 and 3 per element of x; rowNorm 2 and,
+/// with gram, 2 R per element of b; transcendental functions count as one.
 /// Values: none but I32 ones, which `write` leaves behind, so that visible pairs and trained rows are those of the
 /// batch; where they were not written, every key is visible and every row trained. Reading floats gives zeros.
 /// Bytes: every operand that a call reads and every result it writes, once; lookups count the rows they touch.

@@ -96,7 +96,8 @@ public final class CheckpointStore {
     /// The step of a checkpoint folder; -1 for anything else.
     private static long step(Path path) {
         String name = path.getFileName().toString();
-        return name.matches(PREFIX + "\\d{1,18}") && Files.isDirectory(path) ? Long.parseLong(name.substring(PREFIX.length())) : -1;
+        return name.matches(PREFIX + "\\d{1,18}") && Files.isDirectory(path) ? Long.parseLong(name.substring(PREFIX.length()))
+                : -1;
     }
 
     private static void deleteTree(Path root) throws IOException {

@@ -13,7 +13,8 @@ import java.util.List;
 record CappedDevice(ComputeDevice device, long memoryBytes) implements ComputeDevice {
     CappedDevice {
         if (memoryBytes > device.memoryBytes()) {
-            throw new InputException("--gpu-memory is %,d bytes, but %s has %,d".formatted(memoryBytes, device.name(), device.memoryBytes()));
+            throw new InputException("--gpu-memory is %,d bytes, but %s has %,d".formatted(memoryBytes, device.name(),
+                    device.memoryBytes()));
         }
     }
 

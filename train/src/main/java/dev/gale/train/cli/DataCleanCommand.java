@@ -32,7 +32,8 @@ final class DataCleanCommand implements Callable<Integer> {
     @Mixin
     private RowsOption rows;
 
-    @Option(names = "--output", required = true, paramLabel = "FILE.jsonl", description = "New file for the rows that are kept.")
+    @Option(names = "--output", required = true, paramLabel = "FILE.jsonl",
+            description = "New file for the rows that are kept.")
     private Path output;
 
     @Option(names = "--removed", paramLabel = "FILE.jsonl",
@@ -44,7 +45,8 @@ final class DataCleanCommand implements Callable<Integer> {
     private List<String> columns = new ArrayList<>();
 
     @Option(names = "--near-duplicates", paramLabel = "J", defaultValue = "0.8",
-            description = "Texts are one from this Jaccard index of their word triples on; 0 keeps them (default: ${DEFAULT-VALUE}).")
+            description = "Texts are one from this Jaccard index of their word triples on; 0 keeps them (default: "
+                    + "${DEFAULT-VALUE}).")
     private double nearDuplicates;
 
     @Option(names = "--keep-exact-duplicates", description = "Keep rows whose text was there before.")

@@ -29,7 +29,8 @@ final class DataMixCommand implements Callable<Integer> {
     private Path output;
 
     @Option(names = "--rows", paramLabel = "N", defaultValue = "0",
-            description = "Rows of the result; files too small for their share are repeated (default: as many as there are without).")
+            description = "Rows of the result; files too small for their share are repeated (default: as many as there are "
+                    + "without).")
     private long rows;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "42", description = "Of the choice (default: ${DEFAULT-VALUE}).")
@@ -38,7 +39,8 @@ final class DataMixCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (rows < 0) throw new InputException("--rows must be at least 0, got " + rows);
-        List<Mixer.Taken> taken = Mixer.run(parts.stream().map(part -> Mixer.Part.parse(part, chosen::of)).toList(), output, rows, seed);
+        List<Mixer.Taken> taken = Mixer.run(parts.stream().map(part -> Mixer.Part.parse(part, chosen::of)).toList(),
+                output, rows, seed);
         PrintWriter out = spec.commandLine().getOut();
         for (Mixer.Taken part : taken) {
             out.printf("%,12d rows from the %,d of %s%s%n", part.rows(), part.of(), part.part().name(),

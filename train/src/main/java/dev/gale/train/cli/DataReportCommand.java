@@ -19,7 +19,8 @@ import picocli.CommandLine.Spec;
 
 /// `gale data report`: a page about data, to read before training on it.
 @Command(name = "report", mixinStandardHelpOptions = true,
-        description = "Write an HTML page about data: lengths, duplicates, leakage, languages, personal data, answers, labels, examples.")
+        description = "Write an HTML page about data: lengths, duplicates, leakage, languages, personal data, answers, labels, "
+                + "examples.")
 final class DataReportCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -57,13 +58,15 @@ final class DataReportCommand implements Callable<Integer> {
             description = "Columns that carry the text (default: those that formats of training data have, or else all).")
     private List<String> columns = new ArrayList<>();
 
-    @Option(names = "--examples", paramLabel = "N", defaultValue = "6", description = "Rows to show (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--examples", paramLabel = "N", defaultValue = "6",
+            description = "Rows to show (default: ${DEFAULT-VALUE}).")
     private int examples;
 
     @Override
     public Integer call() {
         Path page = output != null ? output
-                : Path.of(input.getFileName().toString().replaceFirst("\\.(jsonl?|gz|zst)(\\.(gz|zst))?$", "") + ".report.html");
+                : Path.of(input.getFileName().toString().replaceFirst("\\.(jsonl?|gz|zst)(\\.(gz|zst))?$", "")
+                + ".report.html");
         ReportOptions options = new ReportOptions(input.getFileName().toString(), rows.of(input), validation(),
                 Optional.ofNullable(tokenizer), maxLength, assistantOnly, nearDuplicates, columns, examples);
         List<String> findings = DataReport.write(options, page);
@@ -76,6 +79,7 @@ final class DataReportCommand implements Callable<Integer> {
 
     private Optional<ReadOptions> validation() {
         if (validation == null && validationSplit == null) return Optional.empty();
-        return Optional.of(rows.of(validation == null ? input : validation, validationSplit == null ? "train" : validationSplit));
+        return Optional.of(rows.of(validation == null ? input : validation,
+                validationSplit == null ? "train" : validationSplit));
     }
 }

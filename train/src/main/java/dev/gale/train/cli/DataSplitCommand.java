@@ -49,7 +49,8 @@ final class DataSplitCommand implements Callable<Integer> {
     private String byGroup;
 
     @Option(names = "--near-duplicates", paramLabel = "J", defaultValue = "0.8",
-            description = "Rows stay together from this Jaccard index of their word triples on; 0: equal texts only (default: ${DEFAULT-VALUE}).")
+            description = "Rows stay together from this Jaccard index of their word triples on; 0: equal texts only (default: "
+                    + "${DEFAULT-VALUE}).")
     private double nearDuplicates;
 
     @Option(names = "--columns", paramLabel = "NAME", split = ",",

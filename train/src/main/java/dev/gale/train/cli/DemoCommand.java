@@ -41,7 +41,8 @@ final class DemoCommand implements Callable<Integer> {
     private boolean quick;
 
     @Option(names = "--corpus", paramLabel = "DOCUMENTS", defaultValue = "0",
-            description = "Instead, write the text and the tokenizer that the base model is pretrained with, for examples/demo-base.yaml.")
+            description = "Instead, write the text and the tokenizer that the base model is pretrained with, for "
+                    + "examples/demo-base.yaml.")
     private int corpus;
 
     @Override
@@ -59,7 +60,8 @@ final class DemoCommand implements Callable<Integer> {
         demo.write(demo.trainFile(), train);
         demo.write(demo.testFile(), test);
         try (FastLanguageModel model = FastLanguageModel.fromPretrained(demo.base(), LoadOptions.defaults())) {
-            out.printf(Locale.ROOT, "Model: %,d parameters. Task: from a sentence to JSON; %d examples to learn from, %d held out.%n",
+            out.printf(Locale.ROOT,
+                    "Model: %,d parameters. Task: from a sentence to JSON; %d examples to learn from, %d held out.%n",
                     model.model().parameters().stream().mapToLong(p -> p.value().size()).sum(), train.size(), test.size());
             List<String> before = answers(model, test);
             out.printf("Exact match before: %s%n", score(test, before));
@@ -95,18 +97,22 @@ final class DemoCommand implements Callable<Integer> {
 
     private static void report(PrintWriter out, Demo demo, List<Demo.Example> test, List<String> before, List<String> after,
                                SftTrainer.Summary summary) {
-        out.printf(Locale.ROOT, "Exact match after:  %s, %d steps in %.0f s%n%n", score(test, after), summary.globalStep(), summary.seconds());
+        out.printf(Locale.ROOT, "Exact match after:  %s, %d steps in %.0f s%n%n", score(test, after), summary.globalStep(),
+                summary.seconds());
         for (int i = 0; i < Math.min(SHOWN, test.size()); i++) {
-            out.printf("%s%n  before:%s%n  after: %s%n%n", test.get(i).prompt().lines().findFirst().orElseThrow(), before.get(i), after.get(i));
+            out.printf("%s%n  before:%s%n  after: %s%n%n", test.get(i).prompt().lines().findFirst().orElseThrow(),
+                    before.get(i), after.get(i));
         }
         out.printf("""
                 The adapter, in PEFT's layout: %s
                 Ask it something:
-                  gale generate --model %s --adapter %s --prompt $'Sentence: Nora Vogel from Oslo bought six clocks on Friday.\\nJSON:'
+                  gale generate --model %s --adapter %s --prompt \
+                $'Sentence: Nora Vogel from Oslo bought six clocks on Friday.\\nJSON:'
                 Make it a model of its own:
                   gale merge --model %s --adapter %s --output %s
                 Your own data: README.md shows a configuration for gale train.
-                """, demo.adapter(), demo.base(), demo.adapter(), demo.base(), demo.adapter(), demo.adapter().resolveSibling("merged"));
+                """, demo.adapter(), demo.base(), demo.adapter(), demo.base(), demo.adapter(),
+                demo.adapter().resolveSibling("merged"));
         out.flush();
     }
 }

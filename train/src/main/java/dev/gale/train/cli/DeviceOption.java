@@ -57,7 +57,8 @@ public final class DeviceOption {
     /// A GPU of so many bytes, to plan for.
     /// Throws: InputException when there is nothing to plan with.
     static ComputeDevice imagined(long memoryBytes) {
-        return ServiceLoader.load(ComputeDevice.Provider.class).stream().flatMap(found -> found.get().imagined(memoryBytes).stream())
+        return ServiceLoader.load(ComputeDevice.Provider.class).stream()
+                .flatMap(found -> found.get().imagined(memoryBytes).stream())
                 .findFirst().orElseThrow(() -> new InputException("planning for a GPU: " + remedy()));
     }
 
@@ -72,7 +73,8 @@ public final class DeviceOption {
 
     /// What can be chosen with `gpu:N`, in order.
     static List<ComputeDevice> devices() {
-        return ServiceLoader.load(ComputeDevice.Provider.class).stream().flatMap(found -> found.get().devices().stream()).toList();
+        return ServiceLoader.load(ComputeDevice.Provider.class).stream().flatMap(found -> found.get().devices().stream())
+                .toList();
     }
 
     /// One sentence about what is missing.

@@ -22,8 +22,9 @@ final class DevicesCommand implements Callable<Integer> {
         List<ComputeDevice> devices = DeviceOption.devices();
         for (int i = 0; i < devices.size(); i++) {
             ComputeDevice device = devices.get(i);
-            out.printf(Locale.ROOT, "gpu:%d  %s, %s, %.1f GB%s%n", i, device.name(), device.backend(), device.memoryBytes() / 1e9,
-                    device.capabilities().isEmpty() ? "" : ", " + String.join(", ", device.capabilities()));
+            out.printf(Locale.ROOT, "gpu:%d  %s, %s, %.1f GB%s%n", i, device.name(), device.backend(),
+                    device.memoryBytes() / 1e9, device.capabilities().isEmpty() ? "" : ", "
+                    + String.join(", ", device.capabilities()));
         }
         out.printf("cpu    %d threads%n", Runtime.getRuntime().availableProcessors());
         if (devices.isEmpty()) out.println(DeviceOption.remedy());

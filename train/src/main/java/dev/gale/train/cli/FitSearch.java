@@ -32,7 +32,8 @@ record FitSearch(ModelConfig config, Quantization quantization, int rank, int ba
 
     private StepTrial trial(MemorySetting setting, int seq) {
         SftConfig training = setting.apply(SftConfig.builder()).build();
-        LoadOptions options = LoadOptions.defaults().withDtype(DType.BF16).withQuantization(quantization).withOnHost(setting.onHost())
+        LoadOptions options = LoadOptions.defaults().withDtype(DType.BF16).withQuantization(quantization)
+                .withOnHost(setting.onHost())
                 .withMaxSeqLen(Math.max(seq, config.maxSeqLen()));
         LoraConfig lora = LoraConfig.builder().r(rank).loraAlpha(rank).targetModules("all-linear").build();
         return new StepTrial(config, false, options, lora, training, batch, seq);
@@ -60,9 +61,12 @@ record FitSearch(ModelConfig config, Quantization quantization, int rank, int ba
         MemorySetting least = MemorySetting.ladder().getLast();
         Fit best = plan(least.withStreamedLayers(config.numLayers()), seq);
         if (!fits(best)) {
-            throw new InputException(String.format(Locale.ROOT, "%d x %d tokens need %s on %s even with every layer in host memory: take "
-                    + "shorter sequences, fewer bits or a smaller model", batch, seq, best == null ? "more than a tensor may have"
-                    : String.format(Locale.ROOT, "%.2f GB", (best.plan.reservedBytes() + DevicePlan.RUNTIME_BYTES) / 1e9), device.name()));
+            throw new InputException(String.format(Locale.ROOT,
+                    "%d x %d tokens need %s on %s even with every layer in host memory: take "
+                    + "shorter sequences, fewer bits or a smaller model", batch, seq, best == null
+                    ? "more than a tensor may have"
+                    : String.format(Locale.ROOT, "%.2f GB", (best.plan.reservedBytes() + DevicePlan.RUNTIME_BYTES) / 1e9),
+                    device.name()));
         }
         int low = 2;                                          // fewer layers than slots save nothing
         int high = config.numLayers();
@@ -120,14 +124,16 @@ record FitSearch(ModelConfig config, Quantization quantization, int rank, int ba
     String report(int seq, List<String> how) {
         Fit fit = fastest(seq);
         StringBuilder text = new StringBuilder();
-        text.append(String.format(Locale.ROOT, "%s, %d layers, %d x %d tokens, LoRA r %d, weights %s%n%n", config.architecture(),
-                config.numLayers(), batch, seq, rank, quantization == null ? "bf16" : quantization.name().toLowerCase(Locale.ROOT)));
+        text.append(String.format(Locale.ROOT, "%s, %d layers, %d x %d tokens, LoRA r %d, weights %s%n%n",
+                config.architecture(), config.numLayers(), batch, seq, rank,
+                quantization == null ? "bf16" : quantization.name().toLowerCase(Locale.ROOT)));
         text.append("the fastest setting that fits:\n");
         fit.setting.keys().forEach(key -> text.append("    ").append(key).append('\n'));
         how.forEach(key -> text.append("    ").append(key).append('\n'));
         text.append('\n').append(fit.plan.onDevice(DevicePlan.RUNTIME_BYTES, device.memoryBytes())).append('\n');
         double seconds = seconds(fit, seq);
-        text.append(String.format(Locale.ROOT, "%nat %.0f TFLOP/s, %.2f TB/s and %.0f GB/s to the host: %.3f s a step at least, %,.0f tokens/s%n",
+        text.append(String.format(Locale.ROOT,
+                "%nat %.0f TFLOP/s, %.2f TB/s and %.0f GB/s to the host: %.3f s a step at least, %,.0f tokens/s%n",
                 roofline.flops() / 1e12, roofline.bytes() / 1e12, linkBytes / 1e9, seconds, fit.plan.tokens() / seconds));
         text.append(String.format(Locale.ROOT, "longest sequence that fits:%n%s%s", line("in this setting", fit.setting),
                 line("with all but the weights of layers in host memory", MemorySetting.ladder().getLast())));
@@ -136,7 +142,8 @@ record FitSearch(ModelConfig config, Quantization quantization, int rank, int ba
 
     private String line(String what, MemorySetting setting) {
         int tokens = longest(setting);
-        String beyond = tokens > config.maxSeqLen() ? ", more than the model's max_position_embeddings of %,d".formatted(config.maxSeqLen())
+        String beyond = tokens > config.maxSeqLen() ? ", more than the model's max_position_embeddings of %,d"
+                .formatted(config.maxSeqLen())
                 : "";
         return String.format(Locale.ROOT, "    %,d tokens %s%s%n", tokens, what, beyond);
     }

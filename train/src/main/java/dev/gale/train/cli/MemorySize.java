@@ -16,7 +16,8 @@ public final class MemorySize implements ITypeConverter<Long> {
     public Long convert(String text) {
         Matcher size = SIZE.matcher(text.strip());
         if (!size.matches()) {
-            throw new InputException("a size of memory is a number and a unit such as 24GB or 80GiB, found '%s'".formatted(text));
+            throw new InputException("a size of memory is a number and a unit such as 24GB or 80GiB, found '%s'"
+                    .formatted(text));
         }
         String unit = size.group(2).toUpperCase(Locale.ROOT);
         double factor = Math.pow(unit.length() == 3 ? 1024 : 1000, POWERS.get(unit.charAt(0)));

@@ -21,11 +21,12 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// `gale plan`: what the largest step of a run needs, on the CPU or on a device, or how a model's adapters can be trained in so much
-/// memory; without computing anything.
+/// `gale plan`: what the largest step of a run needs, on the CPU or on a device, or how a model's adapters can be trained in so
+/// much memory; without computing anything.
 @Command(name = "plan", mixinStandardHelpOptions = true,
-        description = "Print the memory and arithmetic of a run's largest step, exactly, without running it; or, with --model and "
-                + "--gpu-memory, the fastest setting in which adapters of a model can be trained, and the longest sequence.")
+        description = "Print the memory and arithmetic of a run's largest step, exactly, without running it; or, with --model "
+                + "and --gpu-memory, the fastest setting in which adapters of a model can be trained, and the longest "
+                + "sequence.")
 final class PlanCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -37,7 +38,8 @@ final class PlanCommand implements Callable<Integer> {
     private DeviceOption device;
 
     @Option(names = "--model", paramLabel = "DIR", converter = HubEnvironment.ModelFolder.class,
-            description = "Folder of a model, of which its config.json is enough, or org/name after gale pull. Instead of CONFIG.")
+            description = "Folder of a model, of which its config.json is enough, or org/name after gale pull. Instead of "
+                    + "CONFIG.")
     private Path model;
 
     @Option(names = "--seq", paramLabel = "S", defaultValue = "2048", description = "Tokens of a sequence (${DEFAULT-VALUE}).")
@@ -83,7 +85,8 @@ final class PlanCommand implements Callable<Integer> {
         Quantization kind = packed.orElseGet(this::chosenQuantization);
         ComputeDevice target = device.memory().map(DeviceOption::imagined).or(device::choose).orElseThrow(() ->
                 new InputException("there is no GPU here to plan for: say with --gpu-memory how much memory one has"));
-        return new FitSearch(config, kind, rank, batch, target, peaks.roofline(), linkGbs * 1e9).report(seq, keys(packed.isEmpty() ? kind : null));
+        return new FitSearch(config, kind, rank, batch, target, peaks.roofline(), linkGbs * 1e9)
+                .report(seq, keys(packed.isEmpty() ? kind : null));
     }
 
     private static void positive(String option, double value) {
@@ -95,7 +98,8 @@ final class PlanCommand implements Callable<Integer> {
         for (Quantization kind : Quantization.values()) {
             if (kind.name().equalsIgnoreCase(quantization)) return kind;
         }
-        throw InputException.unknown("--quantization", quantization, List.of("none", "nf4", "nf4_nested", "fp4", "fp4_nested", "int8"));
+        throw InputException.unknown("--quantization", quantization, List.of("none", "nf4", "nf4_nested", "fp4",
+                "fp4_nested", "int8"));
     }
 
     /// How a configuration asks for a quantization while loading.

@@ -58,7 +58,8 @@ final class PullCommand implements Callable<Integer> {
 
     private static String shortened(List<String> paths) {
         int shown = Math.min(paths.size(), 5);
-        return String.join(", ", paths.subList(0, shown)) + (shown < paths.size() ? " and %d more".formatted(paths.size() - shown) : "");
+        return String.join(", ", paths.subList(0, shown))
+                + (shown < paths.size() ? " and %d more".formatted(paths.size() - shown) : "");
     }
 
     /// A line for each file, and one now and then while large files come.

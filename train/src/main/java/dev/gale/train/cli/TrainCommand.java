@@ -19,7 +19,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /// `gale train`: runs what a YAML file describes.
-@Command(name = "train", mixinStandardHelpOptions = true, description = "Train adapters, or a whole model, as a YAML file describes.")
+@Command(name = "train", mixinStandardHelpOptions = true,
+        description = "Train adapters, or a whole model, as a YAML file describes.")
 final class TrainCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

@@ -59,7 +59,8 @@ record TrainRun(FastLanguageModel model, SftTrainer trainer, Optional<ScriptMetr
 
     private static ScriptMetrics metrics(TrainConfig config, Path script, FastLanguageModel model) {
         if (config.training().evalStrategy() == SftConfig.EvalStrategy.NO) {
-            throw new InputException("compute_metrics " + script + " needs evaluations: set eval_strategy to steps or epoch, or leave it out");
+            throw new InputException("compute_metrics " + script
+                    + " needs evaluations: set eval_strategy to steps or epoch, or leave it out");
         }
         return new ScriptMetrics(script, model.tokenizer());
     }

@@ -167,7 +167,8 @@ public record TrainConfig(Path modelNameOrPath, Optional<Path> tokenizerNameOrPa
     private static HostWeights onHost(Model model, Map<String, ConfigValue> top) {
         HostWeights onHost = new HostWeights(model.offloadEmbedding, model.streamedLayers);
         if ((model.fullFinetuning || model.fromScratch) && !onHost.equals(HostWeights.NONE)) {
-            throw new InputException("%s: weights that are trained stay on the device: leave it out, or train an adapter".formatted(
+            throw new InputException("%s: weights that are trained stay on the device: leave it out, or train an adapter"
+                    .formatted(
                     top.get(model.offloadEmbedding ? "offload_embedding" : "streamed_layers").place()));
         }
         return onHost;

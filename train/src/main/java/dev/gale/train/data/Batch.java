@@ -4,7 +4,8 @@ import dev.gale.tensor.ops.CrossEntropySpec;
 import java.util.Arrays;
 import java.util.List;
 
-/// Sequences side by side, without padding in between; where they begin and end is data. All arrays have M entries, one per token.
+/// Sequences side by side, without padding in between; where they begin and end is data. All arrays have M entries, one per
+/// token.
 ///
 /// @param ids           token ids
 /// @param positions     place of each token in its sequence, from 0

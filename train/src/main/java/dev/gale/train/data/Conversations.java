@@ -35,7 +35,8 @@ final class Conversations {
 
     private static boolean isList(String text) {
         if (!text.startsWith("[")) return false;
-        return text.contains("\"role\"") && text.contains("\"content\"") || text.contains("\"from\"") && text.contains("\"value\"");
+        return text.contains("\"role\"") && text.contains("\"content\"") || text.contains("\"from\"")
+                && text.contains("\"value\"");
     }
 
     /// The column of a row that holds a conversation, null when none does.

@@ -39,7 +39,8 @@ final class TemplateColumns {
         });
         List<?> documents = documents(row);
         if (documents != null && variables.put(DOCUMENTS, documents) != null) {
-            throw new InputException("%s has documents in a column and in '%s'; leave one of them out".formatted(row.place(), KWARGS));
+            throw new InputException("%s has documents in a column and in '%s'; leave one of them out"
+                    .formatted(row.place(), KWARGS));
         }
         return variables;
     }
@@ -64,6 +65,7 @@ final class TemplateColumns {
     }
 
     private static InputException wrong(Row row, String column, String expected) {
-        return new InputException("%s: column '%s' must be %s; correct it or leave it out".formatted(row.place(), column, expected));
+        return new InputException("%s: column '%s' must be %s; correct it or leave it out"
+                .formatted(row.place(), column, expected));
     }
 }

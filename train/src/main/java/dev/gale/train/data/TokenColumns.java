@@ -44,8 +44,8 @@ final class TokenColumns {
                     .formatted(row.place(), ATTENTION, i));
         }
         if (from == to) throw new InputException("%s: '%s' hides all tokens; remove the row".formatted(row.place(), ATTENTION));
-        return new Sample.Tokens(Arrays.copyOfRange(ids, from, to), part(labelled(), from, to), part(mask(COMPLETION), from, to),
-                part(mask(ASSISTANT), from, to));
+        return new Sample.Tokens(Arrays.copyOfRange(ids, from, to), part(labelled(), from, to),
+                part(mask(COMPLETION), from, to), part(mask(ASSISTANT), from, to));
     }
 
     private static boolean[] part(boolean[] marks, int from, int to) {
@@ -90,7 +90,8 @@ final class TokenColumns {
             numbers[i] = ((Number) number).intValue();
         }
         if (ids != null && numbers.length != ids.length) {
-            throw new InputException("%s: '%s' has %d values, but '%s' has %d; write one for each token".formatted(row.place(), column,
+            throw new InputException("%s: '%s' has %d values, but '%s' has %d; write one for each token"
+                    .formatted(row.place(), column,
                     numbers.length, IDS, ids.length));
         }
         return numbers;

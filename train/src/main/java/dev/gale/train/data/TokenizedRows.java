@@ -63,7 +63,8 @@ final class TokenizedRows {
         TokenizerFiles.of(tokenizer.source()).forEach(file -> key.add(file.getFileName()).addFile(file));
         Map<String, String> templates = new TreeMap<>(tokenizer.chatTemplates());
         key.add(tokenizer.changes(), new TreeMap<>(tokenizer.specialTokens()), templates);
-        boolean dated = Stream.concat(own.stream(), templates.values().stream()).anyMatch(text -> text.contains("strftime_now"));
+        boolean dated = Stream.concat(own.stream(), templates.values().stream())
+                .anyMatch(text -> text.contains("strftime_now"));
         return key.add(dated ? LocalDate.now() : "").hex();
     }
 

@@ -73,8 +73,8 @@ public final class TrainingChecks {
                     + "they say into the user's first message");
         }
         if (documents && template.filter(ChatTemplate::leavesOutDocuments).isPresent()) {
-            notes.add("the chat template leaves out documents: take another one with dataset.chat_template, or put what they say "
-                    + "into a message");
+            notes.add("the chat template leaves out documents: take another one with dataset.chat_template, or put what they "
+                    + "say into a message");
         }
         return notes;
     }

@@ -90,7 +90,8 @@ final class BpeTrainer {
         words.forEach((symbols, count) -> {
             List<String> next = new ArrayList<>();
             for (int i = 0; i < symbols.size(); i++) {
-                boolean match = i + 1 < symbols.size() && symbols.get(i).equals(pair.left) && symbols.get(i + 1).equals(pair.right);
+                boolean match = i + 1 < symbols.size() && symbols.get(i).equals(pair.left)
+                        && symbols.get(i + 1).equals(pair.right);
                 next.add(match ? pair.left + pair.right : symbols.get(i));
                 if (match) i++;
             }

@@ -64,7 +64,8 @@ public final class Demo {
     /// How the task is learned, from 500 examples.
     public SftConfigBuilder training() {
         return SftConfig.builder().outputDir(adapter()).overwriteOutputDir(true).learningRate(2e-3).lrSchedulerType("cosine")
-                .warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16).gradientCheckpointing(Checkpointing.NONE).maxLength(256)
+                .warmupSteps(10).perDeviceTrainBatchSize(16).numTrainEpochs(16).gradientCheckpointing(Checkpointing.NONE)
+                .maxLength(256)
                 .saveStrategy(SftConfig.SaveStrategy.NO);
     }
 

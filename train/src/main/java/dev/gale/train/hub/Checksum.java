@@ -26,7 +26,8 @@ record Checksum(String hex) {
 
     boolean matches(Path file) throws IOException {
         MessageDigest digest = digest();
-        if (hex.length() != SHA256_DIGITS) digest.update(("blob " + Files.size(file) + "\0").getBytes(StandardCharsets.US_ASCII));
+        if (hex.length() != SHA256_DIGITS) digest.update(
+                ("blob " + Files.size(file) + "\0").getBytes(StandardCharsets.US_ASCII));
         byte[] buffer = new byte[1 << 16];
         try (InputStream in = Files.newInputStream(file)) {
             for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) digest.update(buffer, 0, read);

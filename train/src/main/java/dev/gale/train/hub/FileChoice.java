@@ -67,7 +67,8 @@ public final class FileChoice {
             requireSafeWeights(repo, files, chosen);
         }
         if (chosen.isEmpty()) {
-            throw new InputException(include.isEmpty() ? "%s has no file that Gale can use: look at its files on the hub".formatted(repo)
+            throw new InputException(include.isEmpty()
+                    ? "%s has no file that Gale can use: look at its files on the hub".formatted(repo)
                     : "%s has no file that --include %s chooses: look at its files on the hub"
                     .formatted(repo, String.join(", ", patterns)));
         }

@@ -44,7 +44,8 @@ final class HubClient implements AutoCloseable {
     ///
     /// @param repo    whose path it is, for messages
     /// @param headers sent beside the usual ones
-    HttpResponse<InputStream> get(String path, RepoId repo, Map<String, String> headers) throws IOException, InterruptedException {
+    HttpResponse<InputStream> get(String path, RepoId repo, Map<String, String> headers) throws IOException,
+            InterruptedException {
         URI target = URI.create(settings.endpoint() + path);
         for (int hops = 0; hops <= MOST_REDIRECTS; hops++) {
             HttpResponse<InputStream> response = http.send(request(target, headers), HttpResponse.BodyHandlers.ofInputStream());
@@ -91,7 +92,8 @@ final class HubClient implements AutoCloseable {
         String about = "%s %s".formatted(repo.kind(), repo);
         switch (response.statusCode()) {
             case 401, 403 -> throw new InputException(code.equals("GatedRepo")
-                    ? "the hub gives the %s only to people who accepted its terms: accept them on its page and set HF_TOKEN".formatted(about)
+                    ? "the hub gives the %s only to people who accepted its terms: accept them on its page and set HF_TOKEN"
+                    .formatted(about)
                     : settings.token().isPresent()
                     ? "the hub refuses the %s to the holder of HF_TOKEN (%d): check the name and what the token may read"
                             .formatted(about, response.statusCode())
@@ -115,7 +117,8 @@ final class HubClient implements AutoCloseable {
         String text = response.headers().firstValue("Retry-After").orElse("0").strip();
         try {
             if (text.matches("\\d{1,9}")) return Duration.ofSeconds(Long.parseLong(text));
-            Duration until = Duration.between(ZonedDateTime.now(), ZonedDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME));
+            Duration until = Duration.between(ZonedDateTime.now(),
+                    ZonedDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME));
             return until.isNegative() ? Duration.ZERO : until;
         } catch (DateTimeParseException unreadable) {
             return Duration.ZERO;

@@ -77,7 +77,8 @@ public final class HubPull {
             if (!Files.exists(cache.blob(repo, file.checksum()))) missing.putIfAbsent(file.checksum(), file);
         }
         requireSpace(missing.values());
-        progress.begin(missing.size(), missing.values().stream().mapToLong(RemoteFile::size).sum(), files.size() - missing.size());
+        progress.begin(missing.size(), missing.values().stream().mapToLong(RemoteFile::size).sum(),
+                files.size() - missing.size());
         ExecutorService workers = Executors.newFixedThreadPool(settings.workers(), Thread.ofPlatform().daemon().factory());
         try {
             CompletionService<Void> running = new ExecutorCompletionService<>(workers);

@@ -63,7 +63,8 @@ public record HubSettings(URI endpoint, Optional<String> token, Path cache, int 
     }
 
     private static Path path(String text, Path home) {
-        return text.equals("~") || text.startsWith("~/") ? home.resolve(text.substring(1).replaceFirst("^/", "")) : Path.of(text);
+        return text.equals("~") || text.startsWith("~/") ? home.resolve(text.substring(1).replaceFirst("^/", ""))
+                : Path.of(text);
     }
 
     /// The same with another cache.

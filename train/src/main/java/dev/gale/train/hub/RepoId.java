@@ -64,7 +64,8 @@ public record RepoId(Kind kind, String name, String revision) {
     /// Whether a path with `/` stays in the folder it is put into.
     static boolean isInside(String path) {
         return !path.startsWith("/") && !path.contains("\\")
-                && Arrays.stream(path.split("/", -1)).noneMatch(part -> part.isEmpty() || part.equals(".") || part.equals(".."));
+                && Arrays.stream(path.split("/", -1)).noneMatch(part -> part.isEmpty() || part.equals(".")
+                || part.equals(".."));
     }
 
     /// Whether the revision is a commit, which always means the same files.

@@ -42,7 +42,8 @@ record RepoListing(String commit, List<RemoteFile> files) {
                     .formatted(path, repo));
         }
         JsonNode large = entry.path("lfs");
-        String digits = large.isObject() ? large.path("sha256").asText(large.path("oid").asText()) : entry.path("blobId").asText();
+        String digits = large.isObject() ? large.path("sha256").asText(large.path("oid").asText())
+                : entry.path("blobId").asText();
         JsonNode size = large.path("size").isIntegralNumber() ? large.path("size") : entry.path("size");
         Checksum checksum = Checksum.of(digits).orElse(null);
         if (checksum == null || !size.isIntegralNumber() || size.longValue() < 0) {

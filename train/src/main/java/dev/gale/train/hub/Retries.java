@@ -48,7 +48,8 @@ record Retries(URI endpoint, Duration firstDelay, PullProgress progress) {
                 if (now > before) failures = 1;
                 before = now;
                 if (failures == ATTEMPTS) {
-                    throw new HubException("%s from %s failed %d times (%s): run the command again later, it goes on where it stopped"
+                    throw new HubException(
+                            "%s from %s failed %d times (%s): run the command again later, it goes on where it stopped"
                             .formatted(what, endpoint.getHost(), ATTEMPTS, problem(e)), e);
                 }
                 progress.retried(what, problem(e));

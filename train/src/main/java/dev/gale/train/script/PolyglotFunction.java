@@ -117,14 +117,15 @@ final class PolyglotFunction implements ScriptFunction {
     private InputException failure(String failed, String about) {
         int blank = failed.indexOf(' ');
         String line = failed.startsWith("0 ") ? "" : ", line " + failed.substring(0, blank);
-        return new InputException("%s%s: %s, for %s".formatted(file, line, failed.substring(blank + 1).lines().findFirst().orElse("fails"),
-                about));
+        return new InputException("%s%s: %s, for %s".formatted(file, line, failed.substring(blank + 1).lines().findFirst()
+                .orElse("fails"), about));
     }
 
     private InputException failure(PolyglotException e, String reason, String about) {
         String line = line(e);
         if (reason != null) return new InputException("%s%s: %s, %s".formatted(file, line, reason, about), e);
-        if (e.isResourceExhausted()) return new InputException("%s%s: takes too much memory, %s".formatted(file, line, about), e);
+        if (e.isResourceExhausted()) return new InputException("%s%s: takes too much memory, %s".formatted(file, line, about),
+                e);
         String message = String.valueOf(e.getMessage()).lines().findFirst().orElse("").strip();
         return new InputException("%s%s: %s, %s".formatted(file, line, message.isEmpty() ? "fails" : message, about), e);
     }
@@ -132,7 +133,8 @@ final class PolyglotFunction implements ScriptFunction {
     /// `, line 7`, of the innermost place that is in the script.
     private String line(PolyglotException e) {
         if (e.isSyntaxError() && isOfScript(e.getSourceLocation())) return ", line " + e.getSourceLocation().getStartLine();
-        return StreamSupport.stream(e.getPolyglotStackTrace().spliterator(), false).filter(PolyglotException.StackFrame::isGuestFrame)
+        return StreamSupport.stream(e.getPolyglotStackTrace().spliterator(), false)
+                .filter(PolyglotException.StackFrame::isGuestFrame)
                 .map(PolyglotException.StackFrame::getSourceLocation).filter(this::isOfScript).findFirst()
                 .or(() -> Optional.ofNullable(e.getSourceLocation()).filter(this::isOfScript))
                 .map(PolyglotFunction::place).orElse("");

@@ -15,7 +15,8 @@ public interface ScriptFunction extends AutoCloseable {
     ///
     /// @param about what the argument is, for messages, e.g. `data.jsonl, line 7`
     ///
-    /// Throws InputException with the script's line when it fails, takes too long or too much memory, or touches what it must not.
+    /// Throws InputException with the script's line when it fails, takes too long or too much memory, or touches what it must
+    /// not.
     Object call(Object argument, String about);
 
     @Override

@@ -68,7 +68,8 @@ enum ScriptLanguage {
 
     /// What to do when it is not there.
     InputException missing(Path file, Throwable cause) {
-        return new InputException(("%s needs GraalVM's %s, which is not on the class path: put the jars of org.graalvm.polyglot:polyglot and "
+        return new InputException(
+                ("%s needs GraalVM's %s, which is not on the class path: put the jars of org.graalvm.polyglot:polyglot and "
                 + "org.graalvm.polyglot:%s into the folder extra of Gale, or name them in GALE_CLASSPATH").formatted(file,
                 this == PYTHON ? "Python" : "JavaScript", artifact), cause);
     }

@@ -13,5 +13,6 @@ record ScriptLimits(Duration start, Duration call, long callBytes, long contextB
     static final ScriptLimits ROW = new ScriptLimits(Duration.ofSeconds(180), Duration.ofSeconds(10), 256L << 20, 1L << 30);
 
     /// For all predictions of an evaluation.
-    static final ScriptLimits EVALUATION = new ScriptLimits(Duration.ofSeconds(180), Duration.ofSeconds(120), 1L << 30, 1L << 30);
+    static final ScriptLimits EVALUATION = new ScriptLimits(Duration.ofSeconds(180), Duration.ofSeconds(120),
+            1L << 30, 1L << 30);
 }

@@ -48,7 +48,8 @@ final class ScriptWatch implements AutoCloseable {
 
         private String excess() {
             if (bytes() > mostBytes) return "takes more than %d MB of memory in one call".formatted(mostBytes >> 20);
-            if (System.nanoTime() - begin > longest.toNanos()) return "takes more than %s s for one call".formatted(seconds(longest));
+            if (System.nanoTime() - begin > longest.toNanos()) return "takes more than %s s for one call"
+                    .formatted(seconds(longest));
             return null;
         }
 

@@ -114,7 +114,8 @@ public final class Tokenizer implements AutoCloseable {
     /// Throws InputException when it is no token.
     public Tokenizer withEosToken(String token) {
         if (idOf(token).isEmpty()) {
-            throw new InputException("eos_token '%s' is no token of %s; add it with add_special_tokens".formatted(token, source));
+            throw new InputException("eos_token '%s' is no token of %s; add it with add_special_tokens"
+                    .formatted(token, source));
         }
         return with(changes.withEosToken(token));
     }

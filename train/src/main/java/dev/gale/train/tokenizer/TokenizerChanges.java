@@ -77,7 +77,8 @@ record TokenizerChanges(List<String> tokens, List<String> special, Optional<Stri
     /// @param json the `tokenizer.json`
     void write(Path folder, String json) throws IOException {
         if (equals(NONE)) return;
-        ObjectNode config = TokenizerConfig.json(folder.resolve(CONFIG)) instanceof ObjectNode known ? known : JSON.createObjectNode();
+        ObjectNode config = TokenizerConfig.json(folder.resolve(CONFIG)) instanceof ObjectNode known ? known
+                : JSON.createObjectNode();
         if (!tokens.isEmpty() || !special.isEmpty()) {
             AtomicFile.write(folder.resolve("tokenizer.json"), json);
             list(JSON.readTree(json).path("added_tokens"), config);

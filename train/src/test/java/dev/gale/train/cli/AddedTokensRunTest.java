@@ -104,7 +104,8 @@ class AddedTokensRunTest {
             assertEquals(ROWS + 2, model.config().vocabSize());
             tokenizer.requireFits(model.config().vocabSize());
         }
-        CommandRun again = run("generate", "--model", merged, "--chat", "bought two", "--max-new-tokens", 3, "--temperature", 0);
+        CommandRun again = run("generate", "--model", merged, "--chat", "bought two", "--max-new-tokens", 3, "--temperature",
+                0);
         assertEquals(answer.out(), again.out());
     }
 

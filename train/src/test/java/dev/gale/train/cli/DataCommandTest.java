@@ -23,7 +23,8 @@ class DataCommandTest {
         data = folder.resolve("data.jsonl");
         List<String> lines = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
-            lines.add("{\"prompt\": \"question %d %d\", \"completion\": \"answer %d\", \"label\": %b}".formatted(i, i * 7, i * i, i % 4 == 0));
+            lines.add("{\"prompt\": \"question %d %d\", \"completion\": \"answer %d\", \"label\": %b}"
+                    .formatted(i, i * 7, i * i, i % 4 == 0));
         }
         lines.add(lines.getFirst());
         lines.add("{\"prompt\": \"mail\", \"completion\": \"to a@b.org\", \"label\": true}");
@@ -47,7 +48,8 @@ class DataCommandTest {
 
     @Test
     void splittingAndMixingGoTogether() throws IOException {
-        CommandRun split = CommandRun.of("data", "split", data, "--output", path("parts"), "--test-size", "0.25", "--stratify", "label");
+        CommandRun split = CommandRun.of("data", "split", data, "--output", path("parts"), "--test-size", "0.25",
+                "--stratify", "label");
         assertEquals(0, split.exit(), split.err());
         assertTrue(split.out().contains("rows in groups") || split.out().contains("2 rows are in groups"), split.out());
         CommandRun mixed = CommandRun.of("data", "mix", path("parts/train.jsonl") + ":0.5", path("parts/test.jsonl") + ":0.5",
@@ -61,7 +63,8 @@ class DataCommandTest {
         Files.writeString(folder.resolve("d.csv"), "prompt,completion\na b c d,yes\na b c d,yes\ne f g h,no\n");
         CommandRun clean = CommandRun.of("data", "clean", path("d.csv"), "--output", path("c.jsonl"));
         assertEquals(0, clean.exit(), clean.err());
-        assertEquals(List.of("{\"prompt\":\"a b c d\",\"completion\":\"yes\"}", "{\"prompt\":\"e f g h\",\"completion\":\"no\"}"),
+        assertEquals(List.of("{\"prompt\":\"a b c d\",\"completion\":\"yes\"}",
+                "{\"prompt\":\"e f g h\",\"completion\":\"no\"}"),
                 Files.readAllLines(folder.resolve("c.jsonl")));
         assertTrue(Files.readString(folder.resolve("c.removed.jsonl")).contains("\"detail\":\"of line 2\",\"line\":3"));
         Files.createDirectories(folder.resolve("hub"));
@@ -84,7 +87,8 @@ class DataCommandTest {
                 List.of("clean", data, "--output", path("o"), "--personal-data", "burn"),
                 List.of("split", data, "--output", path("p"), "--by-time", "prompt"),
                 List.of("split", data, "--output", path("p"), "--by-group", "nobody"),
-                List.of("mix", data + ":1", "--output", path("o")), List.of("mix", data + ":1", data + ":2", "--output", path("o")),
+                List.of("mix", data + ":1", "--output", path("o")),
+                List.of("mix", data + ":1", data + ":2", "--output", path("o")),
                 List.of("mix", data + ":1", data.toString(), "--output", path("o")))) {
             List<Object> all = new ArrayList<>(List.of("data"));
             all.addAll(args);

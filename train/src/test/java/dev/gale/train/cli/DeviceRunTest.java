@@ -115,7 +115,8 @@ class DeviceRunTest {
         for (String command : new String[] {"plan", "train"}) {
             CommandRun onCpu = CommandRun.of(command, place.path("run.yaml"), "--device", "cpu", "--set", "fp16=true");
             assertEquals(2, onCpu.exit(), onCpu.err());
-            assertTrue(onCpu.err().contains("fp16 is true, but the CPU computes in f32: leave fp16 out, or choose a GPU"), onCpu.err());
+            assertTrue(onCpu.err().contains("fp16 is true, but the CPU computes in f32: leave fp16 out, or choose a GPU"),
+                    onCpu.err());
         }
     }
 

@@ -34,7 +34,8 @@ class HubDatasetTest {
     }
 
     private static byte[] rows(String split, int count) {
-        List<String> lines = IntStream.range(0, count).mapToObj(i -> "{\"prompt\": \"%s %d is\", \"completion\": \" %d.50\", \"n\": %d}"
+        List<String> lines = IntStream.range(0, count)
+                .mapToObj(i -> "{\"prompt\": \"%s %d is\", \"completion\": \" %d.50\", \"n\": %d}"
                 .formatted(split, i, i * i, i)).toList();
         return (String.join("\n", lines) + "\n").getBytes(StandardCharsets.UTF_8);
     }
@@ -116,7 +117,8 @@ class HubDatasetTest {
                 "{\"prompt\": \"test 7 is\", \"completion\": \" 49.50\", \"n\": 7}"),
                 List.of(lines("where.jsonl").getFirst(), lines("where.jsonl").getLast()), "as the file has them");
         assertEquals(6, lines("where.jsonl").size());
-        done("data", "split", "org/rows", "--split", "test", "--output", path("parts"), "--test-size", 2, "--near-duplicates", 0);
+        done("data", "split", "org/rows", "--split", "test", "--output", path("parts"), "--test-size", 2, "--near-duplicates",
+                0);
         assertEquals(List.of(6, 2), List.of(lines("parts/train.jsonl").size(), lines("parts/test.jsonl").size()));
         CommandRun mix = done("data", "mix", "org/rows:0.5", place.path("hub") + ":0.5", "--split", "test", "--rows", 8,
                 "--output", path("mixed.jsonl"));

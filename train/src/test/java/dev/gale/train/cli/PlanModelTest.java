@@ -42,7 +42,8 @@ class PlanModelTest {
     void theFastestSettingThatFitsIsSaidWithItsBytesAndTheLongestSequence() {
         CommandRun plenty = plan("--gpu-memory", "1.02GB", "--seq", "64");
         assertEquals(0, plenty.exit(), plenty.err());
-        for (String words : List.of("gradient_checkpointing: false", "optimizer state", "the device has           1,020.0 MB", "tokens/s")) {
+        for (String words : List.of("gradient_checkpointing: false", "optimizer state", "the device has           1,020.0 MB",
+                "tokens/s")) {
             assertTrue(plenty.out().contains(words), plenty.out());
         }
         CommandRun whole = plan("--gpu-memory", "1.1GB", "--seq", "2048");
@@ -55,7 +56,8 @@ class PlanModelTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"--gpu-memory 24 | a size of memory is a number and a unit", "--gpu-memory 1GB --seq 0 | --seq",
+    @CsvSource(delimiter = '|', value = {"--gpu-memory 24 | a size of memory is a number and a unit",
+            "--gpu-memory 1GB --seq 0 | --seq",
         "--gpu-memory 1000001000B | a size of memory", "--gpu-memory 1GB | even with every layer in host memory",
         "--gpu-memory 24GB --quantization nf5 | nf5", "--gpu-memory 24GB --peak-tbs 0 | --peak-tbs"})
     void badOptionsAreOneSentence(String options, String words) {
@@ -73,7 +75,8 @@ class PlanModelTest {
 
     @Test
     void settingsAreWrittenAsAConfigurationHasThem() {
-        assertEquals(List.of("gradient_checkpointing: selective"), new MemorySetting(Checkpointing.SELECTIVE, false, 1, HostWeights.NONE).keys());
+        assertEquals(List.of("gradient_checkpointing: selective"), new MemorySetting(Checkpointing.SELECTIVE, false, 1,
+                HostWeights.NONE).keys());
         assertEquals(List.of("gradient_checkpointing: true", "activation_offloading: true", "offload_embedding: true",
                         "tiled_mlp_num_shards: 8", "streamed_layers: 3"),
                 new MemorySetting(Checkpointing.LAYER, true, 8, new HostWeights(true, 3)).keys());
@@ -85,6 +88,7 @@ class PlanModelTest {
         assertEquals(24_000_000_000L, sizes.convert("24GB"));
         assertEquals(80L << 30, sizes.convert("80 GiB"));
         assertEquals(1_500_000L, sizes.convert("1.5mb"));
-        for (String wrong : List.of("", "GB", "-1GB", "0MB", "24", "1e3GB")) assertThrows(InputException.class, () -> sizes.convert(wrong), wrong);
+        for (String wrong : List.of("", "GB", "-1GB", "0MB", "24", "1e3GB")) assertThrows(InputException.class,
+                () -> sizes.convert(wrong), wrong);
     }
 }

@@ -40,16 +40,20 @@ class ScriptRunTest {
         place.write("metric.js", """
                 function compute_metrics(e) {
                   let right = 0, all = 0;
-                  e.label_ids.forEach((labels, i) => labels.forEach((id, j) => { all++; right += id === e.predictions[i][j]; }));
-                  return {right: right / all, tokens: all, words: e.label_texts.filter(t => t === " upon" || t === " times").length,
+                  e.label_ids.forEach((labels, i) => labels.forEach((id, j) => { \
+                all++; right += id === e.predictions[i][j]; }));
+                  return {right: right / all, tokens: all, \
+                words: e.label_texts.filter(t => t === " upon" || t === " times").length,
                           texts: e.prediction_texts.length};
                 }
                 """);
-        place.append("run.yaml", "  eval_path: %s\neval_strategy: steps\neval_steps: 1\nmetric_for_best_model: right\ncompute_metrics: %s\n"
+        place.append("run.yaml",
+                "  eval_path: %s\neval_strategy: steps\neval_steps: 1\nmetric_for_best_model: right\ncompute_metrics: %s\n"
                 .formatted(place.path("data.jsonl"), place.path("metric.js")));
         CommandRun run = CommandRun.of(place.train().toArray());
         assertEquals(0, run.exit(), run.err());
-        JsonNode eval = StreamSupport.stream(history().spliterator(), false).filter(entry -> entry.has("eval_right")).findFirst().orElseThrow();
+        JsonNode eval = StreamSupport.stream(history().spliterator(), false).filter(entry -> entry.has("eval_right"))
+                .findFirst().orElseThrow();
         assertEquals(eval.get("eval_mean_token_accuracy").asDouble(), eval.get("eval_right").asDouble(), 1e-9);
         assertEquals(2, eval.get("eval_texts").asInt());
         assertEquals(2, eval.get("eval_words").asInt());
@@ -58,7 +62,8 @@ class ScriptRunTest {
 
     @Test
     void mistakesAreOneSentenceAndWriteNothing() throws IOException {
-        for (List<String> wrong : List.of(List.of("function formatting_func(row) {\n return row.q.x.y }", "format.js, line 2: TypeError", "data.jsonl, line 1"),
+        for (List<String> wrong : List.of(List.of("function formatting_func(row) {\n return row.q.x.y }",
+                "format.js, line 2: TypeError", "data.jsonl, line 1"),
                 List.of("function formatting_func(row) { return [1] }", "returns a list for", "data.jsonl, line 1"),
                 List.of("function formatting_func(row) { }", "returns nothing for", "data.jsonl, line 1"),
                 List.of("function other(row) { }", "defines no function formatting_func", "format.js"),
@@ -67,7 +72,8 @@ class ScriptRunTest {
             CommandRun run = CommandRun.of(place.train().toArray());
             assertEquals(2, run.exit(), run.err());
             assertEquals(1, run.err().lines().count(), run.err());
-            for (String word : wrong.subList(1, wrong.size())) assertTrue(run.err().contains(word), word + " is not in " + run.err());
+            for (String word : wrong.subList(1, wrong.size())) assertTrue(run.err().contains(word), word + " is not in "
+                    + run.err());
             assertFalse(Files.exists(place.path("out")));
         }
         place.write("format.js", "row => 'text ' + row.q");

@@ -98,13 +98,15 @@ class TrainConfigTest {
                   use_dora: true
                   init_lora_weights: pissa_niter_16
                 """);
-        assertEquals(SftConfig.builder().loraplusLrRatio(16).loraplusLrEmbedding(1e-5).pissaConvert(true).build(), config.training());
-        assertEquals(LoraConfig.builder().useDora(true).initLoraWeights(new InitLoraWeights(InitLoraWeights.Method.PISSA, 16)).build(),
-                config.lora());
+        assertEquals(SftConfig.builder().loraplusLrRatio(16).loraplusLrEmbedding(1e-5).pissaConvert(true).build(),
+                config.training());
+        assertEquals(LoraConfig.builder().useDora(true).initLoraWeights(new InitLoraWeights(InitLoraWeights.Method.PISSA, 16))
+                .build(), config.lora());
         assertEquals(LoraConfig.builder().initLoraWeights(InitLoraWeights.LOFTQ).loftqConfig(new LoftqConfig(4, 5)).build(),
                 parse(DATASET + "lora: {init_lora_weights: loftq, loftq_config: {loftq_iter: 5}}\n").lora());
         assertEquals(new EvaConfig(1.5, 0.99, true, -100, true, true),
-                parse(DATASET + "lora:\n  init_lora_weights: eva\n  eva_config: {rho: 1.5, whiten: true}\n").lora().evaConfig());
+                parse(DATASET + "lora:\n  init_lora_weights: eva\n  eva_config: {rho: 1.5, whiten: true}\n").lora()
+                .evaConfig());
         assertTrue(parse(DATASET + "lora: {lora_bias: true}\n").lora().loraBias());
         LoraConfig parts = parse(DATASET + "lora:\n  target_parameters: [experts.down_proj]\n"
                 + "  trainable_token_indices: [5, 7]\n").lora();
@@ -116,11 +118,13 @@ class TrainConfigTest {
                 "lora:\n  trainable_token_indices: [x]\n");
         assertRefused("run.yaml, line 3: init_lora_weights must be true, false, gaussian, orthogonal, pissa,",
                 "lora:\n  init_lora_weights: pisa\n");
-        assertRefused("run.yaml, line 4: unknown key 'lora.loftq_config.loftq_iters', did you mean 'lora.loftq_config.loftq_iter'?",
+        assertRefused(
+                "run.yaml, line 4: unknown key 'lora.loftq_config.loftq_iters', did you mean 'lora.loftq_config.loftq_iter'?",
                 "lora:\n  loftq_config:\n    loftq_iters: 2\n");
         assertRefused("run.yaml, line 4: LoRA: loftq_iter must be at least 1", "lora:\n  loftq_config:\n    loftq_iter: 0\n");
         assertRefused("run.yaml, line 4: LoRA: rho of eva_config must be at least 1", "lora:\n  eva_config:\n    rho: 0.5\n");
-        assertRefused("run.yaml, line 2: LoRA: lora_bias and use_dora exclude each other", "lora: {lora_bias: true, use_dora: true}\n");
+        assertRefused("run.yaml, line 2: LoRA: lora_bias and use_dora exclude each other",
+                "lora: {lora_bias: true, use_dora: true}\n");
         assertRefused("run.yaml, line 2: loraplus_lr_ratio must be above 0", "loraplus_lr_ratio: 0\n");
     }
 
@@ -160,18 +164,21 @@ class TrainConfigTest {
                   where: length(output) > 20 AND lang = 'en'
                   sample_by: paragraph
                 """).dataset();
-        assertEquals(Map.of("train", List.of("a.jsonl", "b/*.jsonl"), "test", List.of("c.jsonl")), folder.dataFiles().patterns());
+        assertEquals(Map.of("train", List.of("a.jsonl", "b/*.jsonl"), "test", List.of("c.jsonl")),
+                folder.dataFiles().patterns());
         assertEquals(Optional.of("length(output) > 20 AND lang = 'en'"), folder.reading().where());
         assertEquals("test", folder.evalReading().orElseThrow().split());
         assertEquals(Map.of("prompt", "question", "completion", "answer"), folder.columns());
         assertEquals(SampleBy.PARAGRAPH, folder.sampleBy());
-        assertEquals(Map.of("train", List.of("x.csv")), parse("dataset: {path: a, data_files: x.csv}").dataset().dataFiles().patterns());
+        assertEquals(Map.of("train", List.of("x.csv")), parse("dataset: {path: a, data_files: x.csv}").dataset()
+                .dataFiles().patterns());
         assertEquals(Map.of("dev", List.of("y")), parse("dataset: {path: a, data_files: [{split: dev, path: y}]}").dataset()
                 .dataFiles().patterns());
         assertRefused("run.yaml, line 2: data_files must be a file, a list", "dataset: {path: a, data_files: 7}");
         assertRefused("run.yaml, line 2: unknown name in dataset.columns 'promt'; did you mean 'prompt'?",
                 "dataset: {path: a, columns: {promt: b}}");
-        assertRefused("run.yaml, line 2: dataset.eval_split and dataset.test_size", "dataset: {path: a, eval_split: test, test_size: 1}");
+        assertRefused("run.yaml, line 2: dataset.eval_split and dataset.test_size",
+                "dataset: {path: a, eval_split: test, test_size: 1}");
         assertRefused("run.yaml, line 4: dataset.max_samples must be at least 0",
                 "dataset:\n  path: a\n  max_samples: -1\n");
         assertRefused("run.yaml, line 3: unknown key 'dataset.pth', did you mean 'dataset.path'?",
@@ -267,7 +274,8 @@ class TrainConfigTest {
         assertRefused("run.yaml, line 3: this is not YAML", "seed: [1, 2\n");
         assertRefused("run.yaml, line 3: aliases", "seed: &s 1\ndata_seed: *s\n");
         assertRefused("run.yaml, line 3: a second document", "---\nseed: 2\n");
-        assertRefused("run.yaml: dataset.path is missing: set it to a file or folder of rows to train on", "dataset: {test_size: 1}\n");
+        assertRefused("run.yaml: dataset.path is missing: set it to a file or folder of rows to train on",
+                "dataset: {test_size: 1}\n");
         assertEquals("run.yaml must hold lines of the form 'key: value'", assertThrows(InputException.class,
                 () -> TrainConfig.parse("- a\n", "run.yaml", List.of())).getMessage());
         assertEquals("run.yaml: model_name_or_path is missing: set it to the folder of a Hugging Face model",

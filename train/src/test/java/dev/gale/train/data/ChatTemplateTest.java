@@ -181,7 +181,8 @@ class ChatTemplateTest {
     @Test
     void badMessagesAreNamed() throws IOException {
         try (Tokenizer tokenizer = tokenizer(CHATML)) {
-            for (String messages : List.of("[]", "7", "[7]", "[{\"content\": \"a\"}]", "[{\"from\": \"ghost\", \"value\": \"a\"}]")) {
+            for (String messages : List.of("[]", "7", "[7]", "[{\"content\": \"a\"}]",
+                    "[{\"from\": \"ghost\", \"value\": \"a\"}]")) {
                 Path data = folder.resolve("d.jsonl");
                 Files.writeString(data, "{\"messages\": " + messages + "}");
                 String message = assertThrows(InputException.class,
@@ -268,7 +269,8 @@ class ChatTemplateTest {
         for (int i = 0; i < want.trained().size(); i++) {
             int a = want.trained().get(i).start();
             int b = got.trained().get(i).start();
-            assertTrue(want.text().substring(Math.min(a, b), Math.max(a, b)).matches("\\s*(<think>\\s*(</think>\\s*)?)?"), both);
+            assertTrue(want.text().substring(Math.min(a, b), Math.max(a, b)).matches("\\s*(<think>\\s*(</think>\\s*)?)?"),
+                    both);
         }
     }
 }

@@ -97,7 +97,8 @@ class DatasetTest {
             String eos = kind.equals("llama3") ? "<|eot_id|>" : "</s>";
             String bos = kind.equals("llama3") ? "<|begin_of_text|>" : "<s>";
             try (Tokenizer tokenizer = tokenizer(kind, bos, eos)) {
-                Path data = file(kind + ".jsonl", "{\"text\": \"One two\"}\n{\"text\": \"One two%s\"}\n{\"text\": \"%sOne two\"}"
+                Path data = file(kind + ".jsonl",
+                        "{\"text\": \"One two\"}\n{\"text\": \"One two%s\"}\n{\"text\": \"%sOne two\"}"
                         .formatted(eos, bos));
                 List<Example> examples = Dataset.load(data).examples(tokenizer, DEFAULTS);
                 for (Example example : examples.subList(0, 2)) {
@@ -189,7 +190,8 @@ class DatasetTest {
         assertTrue(refusal(() -> Dataset.load(file("d.jsonl", "{\"text\": \"a\"}\n\n{\"text\": \n{\"text\": \"b\"}")))
                 .contains("d.jsonl, line 3 is not valid JSON"));
         assertTrue(refusal(() -> Dataset.load(file("d.jsonl", "{\"text\": \"a\"} x"))).contains("line 1"));
-        assertTrue(refusal(() -> Dataset.load(file("d.jsonl", "{\"text\": \"a\"}\n7"))).contains("line 2 is not a JSON object"));
+        assertTrue(refusal(() -> Dataset.load(file("d.jsonl", "{\"text\": \"a\"}\n7")))
+                .contains("line 2 is not a JSON object"));
         assertTrue(refusal(() -> Dataset.load(file("d.json", "[{\"text\": \"a\"},\n{\"text\" 1}]"))).contains("line 2"));
         assertTrue(refusal(() -> Dataset.load(file("d.json", "[{\"text\": \"a\"}"))).contains("d.json, line 1"));
         assertTrue(refusal(() -> Dataset.load(file("d.json", "[{\"text\": \"a\"}] []"))).contains("follows the array"));

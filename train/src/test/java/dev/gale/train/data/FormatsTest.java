@@ -64,7 +64,8 @@ class FormatsTest {
     @Test
     void shareGptSpeaksOfHumansToolsAndCalls() throws IOException {
         DatasetConfig config = config("""
-                {"system": "Be brief.", "tools": "[{\\"name\\": \\"add\\"}]", "conversations": [{"from": "human", "value": "1+2?"},\
+                {"system": "Be brief.", "tools": "[{\\"name\\": \\"add\\"}]", \
+                "conversations": [{"from": "human", "value": "1+2?"},\
                  {"from": "function_call", "value": "{\\"name\\": \\"add\\", \\"arguments\\": {\\"a\\": 1, \\"b\\": 2}}"},\
                  {"from": "observation", "value": "3"}, {"from": "gpt", "value": "Three."}]}""");
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {
@@ -90,8 +91,10 @@ class FormatsTest {
     @Test
     void callsOfMessagesAndAToolsColumnReachTheTemplate() throws IOException {
         DatasetConfig config = config("""
-                {"tools": [{"type": "function", "function": {"name": "now"}}], "messages": [{"role": "user", "content": "Time?"},\
-                 {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "now", "arguments": {}}}]},\
+                {"tools": [{"type": "function", "function": {"name": "now"}}], \
+                "messages": [{"role": "user", "content": "Time?"},\
+                 {"role": "assistant", "content": "", \
+                "tool_calls": [{"type": "function", "function": {"name": "now", "arguments": {}}}]},\
                  {"role": "tool", "content": "12"}, {"role": "assistant", "content": "Noon."}]}""");
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {
             Example example = Dataset.load(config).examples(tokenizer, ASSISTANT).getFirst();

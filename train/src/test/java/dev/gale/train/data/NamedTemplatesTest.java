@@ -125,7 +125,8 @@ class NamedTemplatesTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '%', textBlock = """
-            phi-4  % [system]Be brief.<im_end>[user]Hi<im_end>[assistant]Hello<im_end>[user]Bye<im_end>[assistant]So long<im_end>
+            phi-4  % [system]Be brief.<im_end>[user]Hi<im_end>[assistant]Hello<im_end>\
+            [user]Bye<im_end>[assistant]So long<im_end>
             vicuna % <s>Be brief. USER: Hi ASSISTANT: Hello</s>USER: Bye ASSISTANT: So long</s>
             alpaca % <s>Be brief.~~### Instruction:~Hi~~### Response:~Hello</s>~~### Instruction:~Bye~~### Response:~So long</s>
             gemma  % <s>(user)~Be brief.~~Hi<end>~(model)~Hello<end>~(user)~Bye<end>~(model)~So long<end>

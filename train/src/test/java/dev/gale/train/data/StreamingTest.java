@@ -82,7 +82,8 @@ class StreamingTest {
         try (BufferedWriter out = Files.newBufferedWriter(data)) {
             String words = "and so it goes on for a while, as stories do, until somebody has had enough of it. ".repeat(2);
             for (int i = 0; i < ROWS; i++) {
-                out.write("{\"prompt\": \"Story %d? \", \"completion\": \"it goes on\", \"notes\": \"%s\"}\n".formatted(i, words));
+                out.write("{\"prompt\": \"Story %d? \", \"completion\": \"it goes on\", \"notes\": \"%s\"}\n"
+                        .formatted(i, words));
             }
         }
         assertTrue(Files.size(data) > 20 << 20, Files.size(data) + " bytes");

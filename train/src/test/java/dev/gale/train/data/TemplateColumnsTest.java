@@ -53,7 +53,8 @@ class TemplateColumnsTest {
     void documentsAndVariablesReachTheTemplateRowByRow() throws IOException {
         assertEquals(List.of("<doc T>x</doc><doc >y</doc><user>q|<assistant>a|", "<quiet><user>q|<assistant>a|",
                 "<user>q|<assistant>a|", "<doc D>z</doc><user>q|<assistant>a|"), texts("""
-                {%1$s, "documents": [{"title": "T", "text": "x"}, {"text": "y"}], "chat_template_kwargs": {"enable_thinking": true}}
+                {%1$s, "documents": [{"title": "T", "text": "x"}, {"text": "y"}], \
+                "chat_template_kwargs": {"enable_thinking": true}}
                 {%1$s, "documents": [], "chat_template_kwargs": {"enable_thinking": false}}
                 {%1$s, "documents": null, "chat_template_kwargs": null}
                 {%1$s, "chat_template_kwargs": {"documents": [{"title": "D", "text": "z"}]}}
@@ -71,17 +72,19 @@ class TemplateColumnsTest {
     @Test
     void csvHasThemAsJson() throws IOException {
         Path csv = Files.writeString(folder.resolve("d.csv"), "messages,documents,chat_template_kwargs\n"
-                + "\"[{\"\"role\"\": \"\"user\"\", \"\"content\"\": \"\"q\"\"}, {\"\"role\"\": \"\"assistant\"\", \"\"content\"\": \"\"a\"\"}]\","
-                + "\"[{\"\"title\"\": \"\"T\"\", \"\"text\"\": \"\"x\"\"}]\",\"{\"\"enable_thinking\"\": false}\"\n");
+                + "\"[{\"\"role\"\": \"\"user\"\", \"\"content\"\": \"\"q\"\"}, {\"\"role\"\": \"\"assistant\"\", "
+                + "\"\"content\"\": \"\"a\"\"}]\",\"[{\"\"title\"\": \"\"T\"\", \"\"text\"\": "
+                + "\"\"x\"\"}]\",\"{\"\"enable_thinking\"\": false}\"\n");
         assertEquals(List.of("<doc T>x</doc><quiet><user>q|<assistant>a|"), texts(csv));
     }
 
     @Test
     void whatIsSomethingElseIsOneSentenceWithTheRow() {
-        for (String wrong : List.of("\"documents\": {\"text\": \"x\"}", "\"documents\": [\"x\"]", "\"documents\": [{\"title\": \"x\"}]",
-                "\"documents\": [{\"text\": \"x\"}, {\"text\": 7}]", "\"documents\": [{\"text\": \"x\", \"title\": [1]}]",
-                "\"documents\": \"x\"", "\"chat_template_kwargs\": [1]", "\"chat_template_kwargs\": \"yes\"",
-                "\"chat_template_kwargs\": {\"tokenize\": true}", "\"chat_template_kwargs\": {\"messages\": []}",
+        for (String wrong : List.of("\"documents\": {\"text\": \"x\"}", "\"documents\": [\"x\"]",
+                "\"documents\": [{\"title\": \"x\"}]", "\"documents\": [{\"text\": \"x\"}, {\"text\": 7}]",
+                "\"documents\": [{\"text\": \"x\", \"title\": [1]}]", "\"documents\": \"x\"", "\"chat_template_kwargs\": [1]",
+                "\"chat_template_kwargs\": \"yes\"", "\"chat_template_kwargs\": {\"tokenize\": true}",
+                "\"chat_template_kwargs\": {\"messages\": []}",
                 "\"documents\": [{\"text\": \"x\"}], \"chat_template_kwargs\": {\"documents\": [{\"text\": \"y\"}]}",
                 "\"tools\": {\"name\": \"f\"}", "\"tools\": 7")) {
             String rows = "{%s}\n{%1$s, %s}\n".formatted(MESSAGES, wrong);

@@ -147,7 +147,8 @@ class TokenCacheTest {
         Files.writeString(data, "{\"messages\": [{\"role\": \"user\", \"content\": \"a 1 a\"}, {\"role\": \"assistant\", "
                 + "\"content\": \"b 2 b\"}]}\n");
         Path file = folder.resolve("t.jinja");
-        try (Tokenizer tokenizer = Tokenizer.load(folder); Tokenizer own = tokenizer.withChatTemplate("{{ messages[0].content }}")) {
+        try (Tokenizer tokenizer = Tokenizer.load(folder);
+                Tokenizer own = tokenizer.withChatTemplate("{{ messages[0].content }}")) {
             List<Example> named = Dataset.load(config().withChatTemplate(Path.of("llama-3"))).examples(tokenizer, DEFAULTS);
             assertFalse(Arrays.equals(named.getFirst().ids(), Dataset.load(config().withChatTemplate(Path.of("chatml")))
                     .examples(tokenizer, DEFAULTS).getFirst().ids()));

@@ -91,7 +91,8 @@ class TokenColumnsTest {
             assertArrayEquals(new int[] {1, 2, 3}, example.ids(), row);
             assertEquals(2, example.trainedTokens());
         }
-        assertTrue(refusal("{\"input_ids\": [1, 2, 3], \"attention_mask\": [1, 0, 1]}").contains("hides position 1 between others"));
+        assertTrue(refusal("{\"input_ids\": [1, 2, 3], \"attention_mask\": [1, 0, 1]}")
+                .contains("hides position 1 between others"));
         assertTrue(refusal("{\"input_ids\": [1, 2], \"attention_mask\": [0, 0]}").contains("hides all tokens"));
     }
 
@@ -100,11 +101,13 @@ class TokenColumnsTest {
         int size = tokenizer.vocabSize();
         assertTrue(refusal("{\"input_ids\": [1, %d]}".formatted(size)).contains("has the ids 0 to " + (size - 1)));
         dataset("{\"input_ids\": [1, %d]}".formatted(size - 1)).examples(tokenizer, DEFAULTS);
-        for (String ids : List.of("[1, -1]", "[1, 2.5]", "[1, \"2\"]", "[1, null]", "[]", "7", "\"a\"", "[1, 4294967297]", "[[1, 2]]")) {
+        for (String ids : List.of("[1, -1]", "[1, 2.5]", "[1, \"2\"]", "[1, null]", "[]", "7", "\"a\"", "[1, 4294967297]",
+                "[[1, 2]]")) {
             refusal("{\"input_ids\": %s}".formatted(ids));
         }
         assertTrue(refusal("{\"input_ids\": [1, 2], \"labels\": [2, -100]}").contains("labels are not shifted"));
-        assertTrue(refusal("{\"input_ids\": [1, 2], \"labels\": [1]}").contains("'labels' has 1 values, but 'input_ids' has 2"));
+        assertTrue(refusal("{\"input_ids\": [1, 2], \"labels\": [1]}")
+                .contains("'labels' has 1 values, but 'input_ids' has 2"));
         assertTrue(refusal("{\"input_ids\": [1, 2], \"completion_mask\": [0, 2]}").contains("a list of 0 and 1"));
         assertTrue(refusal("{\"input_ids\": [1, 2]}", SftConfig.builder().completionOnlyLoss(true).build())
                 .contains("has no column 'completion_mask', which completion_only_loss takes the loss by"));
@@ -116,7 +119,8 @@ class TokenColumnsTest {
     @Test
     void theyAreExamplesAsAnyOther() throws IOException {
         StringBuilder text = new StringBuilder();
-        for (int i = 0; i < 40; i++) text.append("{\"prompt\": \"say %d: \", \"completion\": \"%s\"}\n".formatted(i, "yes ".repeat(i)));
+        for (int i = 0; i < 40; i++) text.append("{\"prompt\": \"say %d: \", \"completion\": \"%s\"}\n"
+                .formatted(i, "yes ".repeat(i)));
         SftConfig whole = SftConfig.builder().maxLength(1000).build();
         StringBuilder labels = new StringBuilder();
         StringBuilder csv = new StringBuilder("input_ids,completion_mask\n");
@@ -124,7 +128,8 @@ class TokenColumnsTest {
             List<Integer> ids = IntStream.of(example.ids()).boxed().toList();
             labels.append("{\"input_ids\": %s, \"labels\": %s}\n".formatted(ids, IntStream.range(0, ids.size())
                     .mapToObj(i -> example.trained()[i] ? ids.get(i) : -100).toList()));
-            csv.append("\"%s\",\"%s\"\n".formatted(ids, IntStream.range(0, ids.size()).mapToObj(i -> example.trained()[i] ? 1 : 0).toList()));
+            csv.append("\"%s\",\"%s\"\n".formatted(ids,
+                    IntStream.range(0, ids.size()).mapToObj(i -> example.trained()[i] ? 1 : 0).toList()));
         }
         SftConfig options = SftConfig.builder().maxLength(24).build();
         List<Example> expected = dataset(text.toString()).examples(tokenizer, options);

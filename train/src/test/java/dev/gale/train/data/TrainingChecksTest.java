@@ -111,7 +111,8 @@ class TrainingChecksTest {
         options = SftConfig.builder().maxLength(20).build();
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {
             for (String from : List.of("written", "found again")) {
-                assertSays("300 of 3000 examples do not train the end of a turn (<|eot_id|>); max_length (20) cuts it off in 300",
+                assertSays(
+                        "300 of 3000 examples do not train the end of a turn (<|eot_id|>); max_length (20) cuts it off in 300",
                         TrainingChecks.check(tokenizer, dataset, options, dataset.examples(tokenizer, options)));
             }
         }
@@ -158,7 +159,8 @@ class TrainingChecksTest {
         List<Map<String, Object>> rows = List.of(Map.of("text", "<|begin_of_text|>a book"), Map.of("text", "a book"));
         String note = "1 of 2 texts begin with <|begin_of_text|>, which the tokenizer adds too: only one is kept";
         assertSays(note, check(DatasetConfig.of(Path.of("rows")), rows));
-        Path file = Files.writeString(folder.resolve("d.jsonl"), "{\"text\": \"<|begin_of_text|>a book\"}\n{\"text\": \"a book\"}\n");
+        Path file = Files.writeString(folder.resolve("d.jsonl"),
+                "{\"text\": \"<|begin_of_text|>a book\"}\n{\"text\": \"a book\"}\n");
         DatasetConfig inFile = DatasetConfig.builder(file).cacheDir(folder.resolve("cache")).build();
         options = SftConfig.builder().maxLength(3).build();
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {

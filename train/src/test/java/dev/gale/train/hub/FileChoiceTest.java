@@ -34,7 +34,8 @@ class FileChoiceTest {
 
     @Test
     void datasetsBringTables() {
-        assertEquals(List.of("README.md", "data/train.parquet", "a.jsonl", "b.csv", "c.json.gz", "d.jsonl.zst", "train/e.arrow"),
+        assertEquals(List.of("README.md", "data/train.parquet", "a.jsonl", "b.csv", "c.json.gz", "d.jsonl.zst",
+                "train/e.arrow"),
                 chosen(DATASET, List.of(), "README.md", "data/train.parquet", "a.jsonl", "b.csv", "c.json.gz", "d.jsonl.zst",
                         "train/e.arrow", "load.py", "x.bin", "y.tar", "images.zip"));
     }

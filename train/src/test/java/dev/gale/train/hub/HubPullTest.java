@@ -208,7 +208,8 @@ class HubPullTest {
             return true;
         });
         HubSettings usual = hub.settings(cache);
-        assertWhole(pull(new HubSettings(usual.endpoint(), usual.token(), cache, 4, usual.firstDelay(), Duration.ofMillis(300))));
+        assertWhole(pull(new HubSettings(usual.endpoint(), usual.token(), cache, 4, usual.firstDelay(),
+                Duration.ofMillis(300))));
         end.countDown();
         assertEquals("bytes=5000-", hub.requests(WEIGHTS).get(1).range());
     }
@@ -258,7 +259,8 @@ class HubPullTest {
         try (HubServer store = new HubServer("model", "org/name").put(WEIGHTS, weights)) {
             for (String address : List.of(store.otherAddress().toString(), store.address().toString())) {
                 hub.faults.put(WEIGHTS, (exchange, file) -> {
-                    exchange.getResponseHeaders().set("Location", address + "/org/name/resolve/" + HubServer.COMMIT + "/" + WEIGHTS);
+                    exchange.getResponseHeaders().set("Location", address + "/org/name/resolve/" + HubServer.COMMIT
+                            + "/" + WEIGHTS);
                     HubServer.send(exchange, 302, new byte[0]);
                     return true;
                 });
@@ -315,7 +317,8 @@ class HubPullTest {
 
     @Test
     void pathsThatLeadOutAreRefused() {
-        for (String path : List.of("../../../evil.json", "/etc/evil.json", "a/../../evil.json", "c:evil.json", "a\\evil.json")) {
+        for (String path : List.of("../../../evil.json", "/etc/evil.json", "a/../../evil.json", "c:evil.json",
+                "a\\evil.json")) {
             hub.put(path, "{}");
             HubException e = assertThrows(HubException.class, this::pull);
             assertTrue(e.getMessage().contains("leads out"), e.getMessage());
@@ -353,7 +356,8 @@ class HubPullTest {
         assertEquals(folder, HubLocation.find(RepoId.Kind.MODEL, Path.of("org/name@" + HubServer.COMMIT), cache));
         assertEquals(Path.of("/org/name"), HubLocation.find(RepoId.Kind.MODEL, Path.of("/org/name"), cache));
         assertEquals(Path.of("name"), HubLocation.find(RepoId.Kind.MODEL, Path.of("name"), cache));
-        InputException e = assertThrows(InputException.class, () -> HubLocation.find(RepoId.Kind.MODEL, Path.of("org/name@v2"), cache));
+        InputException e = assertThrows(InputException.class, () -> HubLocation.find(RepoId.Kind.MODEL, Path.of("org/name@v2"),
+                cache));
         assertTrue(e.getMessage().contains("gale pull org/name@v2"), e.getMessage());
     }
 }

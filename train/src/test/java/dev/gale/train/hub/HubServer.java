@@ -109,7 +109,8 @@ public final class HubServer implements AutoCloseable {
     static void sendFile(HttpExchange exchange, byte[] file) throws IOException {
         int from = start(exchange);
         exchange.getResponseHeaders().set("ETag", '"' + sha256(file) + '"');
-        if (from > 0) exchange.getResponseHeaders().set("Content-Range", "bytes %d-%d/%d".formatted(from, file.length - 1, file.length));
+        if (from > 0) exchange.getResponseHeaders().set("Content-Range", "bytes %d-%d/%d".formatted(from, file.length - 1,
+                file.length));
         send(exchange, from > 0 ? 206 : 200, Arrays.copyOfRange(file, from, file.length));
     }
 
@@ -117,7 +118,8 @@ public final class HubServer implements AutoCloseable {
     static void sendAndBreak(HttpExchange exchange, byte[] file, int bytes) throws IOException {
         int from = start(exchange);
         exchange.getResponseHeaders().set("ETag", '"' + sha256(file) + '"');
-        if (from > 0) exchange.getResponseHeaders().set("Content-Range", "bytes %d-%d/%d".formatted(from, file.length - 1, file.length));
+        if (from > 0) exchange.getResponseHeaders().set("Content-Range", "bytes %d-%d/%d".formatted(from, file.length - 1,
+                file.length));
         exchange.sendResponseHeaders(from > 0 ? 206 : 200, file.length - from);
         exchange.getResponseBody().write(file, from, Math.min(bytes, file.length - from));
         exchange.getResponseBody().flush();

@@ -47,7 +47,8 @@ class HubSettingsTest {
 
     @Test
     void repositoriesHaveNames() {
-        assertEquals(new RepoId(RepoId.Kind.MODEL, "org/na.me-1", "refs/pr/1"), RepoId.parse(RepoId.Kind.MODEL, "org/na.me-1@refs/pr/1"));
+        assertEquals(new RepoId(RepoId.Kind.MODEL, "org/na.me-1", "refs/pr/1"), RepoId.parse(RepoId.Kind.MODEL,
+                "org/na.me-1@refs/pr/1"));
         for (String wrong : new String[] {"", "a/b/c", "../x", "a/..", "a/b@", "a/b@../x", "a/b@x y", "/a", "a//b", "a/b@/x"}) {
             assertThrows(InputException.class, () -> RepoId.parse(RepoId.Kind.MODEL, wrong), wrong);
         }

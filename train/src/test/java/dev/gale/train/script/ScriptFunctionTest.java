@@ -23,7 +23,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// What scripts can do, and what they are kept from. Runs JavaScript; Python goes the same way and needs libraries of 115 MB.
 @Timeout(120)
 class ScriptFunctionTest {
-    private static final ScriptLimits SHORT = new ScriptLimits(Duration.ofSeconds(60), Duration.ofSeconds(2), 64L << 20, 256L << 20);
+    private static final ScriptLimits SHORT = new ScriptLimits(Duration.ofSeconds(60), Duration.ofSeconds(2),
+            64L << 20, 256L << 20);
 
     @TempDir
     private Path folder;
@@ -82,11 +83,12 @@ class ScriptFunctionTest {
     @Test
     void memoryWithoutEndIsRefused() throws IOException {
         ScriptLimits patient = new ScriptLimits(Duration.ofSeconds(60), Duration.ofSeconds(60), 64L << 20, 256L << 20);
-        for (String body : List.of("let all = []; while (true) all.push(new Array(1000).fill(7))", "return new Array(1e9).fill(1)",
-                "let s = 'x'; while (true) s += s.toUpperCase() + row")) {
+        for (String body : List.of("let all = []; while (true) all.push(new Array(1000).fill(7))",
+                "return new Array(1e9).fill(1)", "let s = 'x'; while (true) s += s.toUpperCase() + row")) {
             try (ScriptFunction f = script("function f(row) {\n\n" + body + "\n}", patient)) {
                 InputException e = assertThrows(InputException.class, () -> f.call("r", "row 7"));
-                assertTrue(e.getMessage().matches(".*format.js, line 3: (takes more than 64 MB of memory in one call|.*length.*), for row 7"),
+                assertTrue(e.getMessage()
+                        .matches(".*format.js, line 3: (takes more than 64 MB of memory in one call|.*length.*), for row 7"),
                         e.getMessage());
             }
         }
@@ -120,13 +122,15 @@ class ScriptFunctionTest {
     @Test
     void readingAScriptHasItsLimitToo() {
         ScriptLimits hasty = new ScriptLimits(Duration.ofSeconds(20), Duration.ofSeconds(1), 64L << 20, 100L << 20);
-        InputException e = assertThrows(InputException.class, () -> script("let a = [];\nwhile (true) a.push(new Array(1000).fill(1))", hasty).close());
+        InputException e = assertThrows(InputException.class,
+                () -> script("let a = [];\nwhile (true) a.push(new Array(1000).fill(1))", hasty).close());
         assertTrue(e.getMessage().contains("line 2: takes more than 100 MB"), e.getMessage());
     }
 
     @Test
     void whatAScriptKeepsIsBounded() throws IOException {
-        try (ScriptFunction f = script("let kept = [];\nfunction f() { kept.push(new Array(100000).fill(1.5)); return kept.length }")) {
+        try (ScriptFunction f =
+                script("let kept = [];\nfunction f() { kept.push(new Array(100000).fill(1.5)); return kept.length }")) {
             int most = 0;
             int last = 0;
             boolean fresh = false;
@@ -144,7 +148,8 @@ class ScriptFunctionTest {
     void withoutTheLibrariesItSaysWhatToDo() throws IOException {
         Path file = folder.resolve("format.js");
         Files.writeString(file, "x => x");
-        URL[] own = Arrays.stream(new Class<?>[] {ScriptFunction.class}).map(type -> type.getProtectionDomain().getCodeSource().getLocation())
+        URL[] own = Arrays.stream(new Class<?>[] {ScriptFunction.class})
+                .map(type -> type.getProtectionDomain().getCodeSource().getLocation())
                 .toArray(URL[]::new);
         try (URLClassLoader bare = new URLClassLoader(own, ClassLoader.getPlatformClassLoader())) {
             InputException e = assertThrows(InputException.class, () -> ScriptFunction.load(file, "f", SHORT, bare));

@@ -47,7 +47,8 @@ class TokenizerCasesTest {
         Files.writeString(cases, """
                 [{"text": "Hello", "ids": [39, 68, 75, 343]},
                  {"text": "a\\nb", "ids": [1], "ids_no_special": [2], "offsets": [[0, 9]], "decoded": "no"},
-                 {"text": "Hello", "ids": [39, 68, 75, 341], "decoded": "Hello", "offsets": [[0, 1], [1, 2], [2, 3], [3, 5]]}]""");
+                 {"text": "Hello", "ids": [39, 68, 75, 341], "decoded": "Hello", \
+                "offsets": [[0, 1], [1, 2], [2, 3], [3, 5]]}]""");
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
         assertEquals(1, run(TestFiles.tokenizer("qwen2"), cases, out, err));

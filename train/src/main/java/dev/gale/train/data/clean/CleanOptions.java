@@ -23,7 +23,8 @@ public record CleanOptions(List<String> columns, boolean exactDuplicates, double
                            double maxSymbols, double maxRepetition, double maxBroken) {
     public CleanOptions {
         if (minChars < 0 || maxChars < 0 || maxChars > 0 && minChars > maxChars) {
-            throw new InputException("--min-chars %d and --max-chars %d leave no length: give a range".formatted(minChars, maxChars));
+            throw new InputException("--min-chars %d and --max-chars %d leave no length: give a range"
+                    .formatted(minChars, maxChars));
         }
         requireShare("--max-symbols", maxSymbols);
         requireShare("--max-repetition", maxRepetition);

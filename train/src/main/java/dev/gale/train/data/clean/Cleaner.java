@@ -61,7 +61,8 @@ public final class Cleaner {
             if (options.nearDuplicates() == 0) {
                 readAll(input, null, out, gone, null);
             } else {
-                try (NearDuplicates near = new NearDuplicates(options.nearDuplicates()); RowFile between = new RowFile(survivors)) {
+                try (NearDuplicates near = new NearDuplicates(options.nearDuplicates());
+                        RowFile between = new RowFile(survivors)) {
                     LongList lines = new LongList();
                     readAll(input, near, between, gone, lines);
                     between.flush();
@@ -102,7 +103,8 @@ public final class Cleaner {
     private Judged judge(RawRow raw, NearDuplicates near) {
         ObjectNode row = raw.values();
         if (RowText.isTokens(row) && (options.personal() != PersonalData.Action.KEEP || !options.languages().isEmpty())) {
-            throw new InputException(raw.place() + " has token ids, in which neither personal data nor languages are found; clean "
+            throw new InputException(raw.place()
+                    + " has token ids, in which neither personal data nor languages are found; clean "
                     + "the texts that they were made of");
         }
         RowText text = RowText.of(row, options.columns());

@@ -60,7 +60,8 @@ public final class Language {
     /// The languages it tells apart.
     static Set<String> known() {
         Set<String> known = new TreeSet<>();
-        Arrays.stream(Loaded.DETECTOR.getSupportedLanguages()).forEach(code -> known.add(Loaded.SHORT.getOrDefault(code, code)));
+        Arrays.stream(Loaded.DETECTOR.getSupportedLanguages())
+                .forEach(code -> known.add(Loaded.SHORT.getOrDefault(code, code)));
         return known;
     }
 

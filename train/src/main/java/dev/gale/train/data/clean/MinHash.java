@@ -5,8 +5,8 @@ import java.util.SplittableRandom;
 
 /// Finds the few sets that may be similar among very many. A signature holds the smallest value of the set under each of
 /// `bands * rows` random functions; two sets agree in one with probability J, their Jaccard index, and in all of some band of
-/// `rows` with `1 - (1 - J^rows)^bands`. Bands have as many rows as leave 99 % of the pairs at the threshold to be found (fewer below 0.02).
-/// Source: Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
+/// `rows` with `1 - (1 - J^rows)^bands`. Bands have as many rows as leave 99 % of the pairs at the threshold to be found (fewer
+/// below 0.02). Source: Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
 final class MinHash {
     private static final double FOUND = 0.99;
     private static final int MOST_FUNCTIONS = 256;

@@ -52,7 +52,8 @@ public final class Mixer {
     /// Throws InputException when a file is missing or empty, a row is malformed, or the result is there already.
     public static List<Taken> run(List<Part> parts, Path output, long rows, long seed) {
         RowFile.requireNew(output);
-        if (new HashSet<>(parts.stream().map(part -> part.rows().path().toAbsolutePath().normalize()).toList()).size() < parts.size()) {
+        if (new HashSet<>(parts.stream().map(part -> part.rows().path().toAbsolutePath().normalize()).toList()).size()
+                < parts.size()) {
             throw new InputException("a file is named twice: give each file once, with its share");
         }
         List<Long> sizes = parts.stream().map(part -> count(part.rows())).toList();

@@ -16,8 +16,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 
 /// Groups texts whose word triples have at least a given Jaccard index, directly or through others. `MinHash` names pairs; each
-/// is checked on the sets themselves, of which the `SKETCH` smallest hashes are kept: the index is exact up to that size and has
-/// a standard deviation below 0.016 beyond. Band keys and sets are in temporary files, so that the heap holds 20 bytes a text.
+/// is checked on the sets themselves, of which the `SKETCH` smallest hashes are kept: the index is exact up to that size and
+/// has a standard deviation below 0.016 beyond. Band keys and sets are in temporary files, so that the heap holds 20 bytes a
+/// text.
 public final class NearDuplicates implements AutoCloseable {
     private static final int SKETCH = 1024;
     private static final int ROW_BITS = 26;

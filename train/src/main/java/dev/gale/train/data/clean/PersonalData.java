@@ -11,10 +11,12 @@ import java.util.regex.Pattern;
 public enum PersonalData {
     /// Keys and tokens of well-known services, private keys, and what stands behind words such as `api_key=`.
     KEY("\\b(?:AKIA|ASIA)[A-Z0-9]{16}\\b|\\bgh[pousr]_[A-Za-z0-9]{36,}|\\bgithub_pat_\\w{40,}|\\bhf_[A-Za-z0-9]{30,}"
-            + "|\\bsk-(?:[a-z]+-)*[\\w-]{20,}|\\bxox[abprs]-[\\w-]{10,}|\\bAIza[\\w-]{35}|\\bglpat-[\\w-]{20}|\\bnpm_[A-Za-z0-9]{36}"
+            + "|\\bsk-(?:[a-z]+-)*[\\w-]{20,}|\\bxox[abprs]-[\\w-]{10,}|\\bAIza[\\w-]{35}"
+            + "|\\bglpat-[\\w-]{20}|\\bnpm_[A-Za-z0-9]{36}"
             + "|\\beyJ[\\w-]{8,}\\.eyJ[\\w-]{8,}\\.[\\w-]{8,}"
             + "|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[\\s\\S]{0,8000}?-----END [A-Z ]{0,20}PRIVATE KEY-----"
-            + "|(?i:(?<=\\b(?:api[_-]?key|secret[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret|password)[\"']?\\s{0,2}[:=]"
+            + "|(?i:(?<=\\b(?:api[_-]?key|secret[_-]?key|access[_-]?token|auth[_-]?token"
+            + "|client[_-]?secret|password)[\"']?\\s{0,2}[:=]"
             + "\\s{0,2}[\"']?))(?=[^\\s\"']*\\d)[\\w+/=.-]{12,200}",
             text -> true, text -> true),
 
@@ -83,7 +85,8 @@ public enum PersonalData {
 
     private static boolean isCard(String text) {
         String digits = text.replaceAll("\\D", "");
-        boolean issued = digits.matches("4\\d{12}(\\d{3}){0,2}|5[1-5]\\d{14}|2[2-7]\\d{14}|3[47]\\d{13}|3[0689]\\d{12}|35\\d{14}"
+        boolean issued =
+                digits.matches("4\\d{12}(\\d{3}){0,2}|5[1-5]\\d{14}|2[2-7]\\d{14}|3[47]\\d{13}|3[0689]\\d{12}|35\\d{14}"
                 + "|6(?:011|4|5|2|0|3|7)\\d{10,17}|50\\d{10,17}|5[6-9]\\d{10,17}");
         int sum = 0;
         for (int i = digits.length() - 1, place = 0; i >= 0; i--, place++) {

@@ -25,7 +25,8 @@ public record Quality(double symbols, double repetition, double broken) {
             int next = i + Character.charCount(point);
             seen++;
             boolean control = Character.isISOControl(point) && point != '\n' && point != '\r' && point != '\t';
-            boolean wrong = (point == 'Ã' || point == 'Â' || point == 'â') && next < text.length() && isRemnant(text.charAt(next));
+            boolean wrong = (point == 'Ã' || point == 'Â' || point == 'â') && next < text.length()
+                    && isRemnant(text.charAt(next));
             if (control || point == 0xFFFD || wrong) broken++;
             if (!Character.isLetterOrDigit(point) && !Character.isWhitespace(point) && PUNCTUATION.indexOf(point) < 0
                     && Character.getType(point) != Character.NON_SPACING_MARK

@@ -43,7 +43,8 @@ public record RowText(String text, String prompt, Optional<String> answer) {
             if (TURNS.contains(name) || column.getValue().isArray() && ANSWERS.contains(name)) {
                 answer = lastAnswer(column.getValue(), prompt);
             } else if (ANSWERS.contains(name)) {
-                answer = column.getValue().isTextual() ? column.getValue().textValue() : column.getValue().isNull() ? "" : answer;
+                answer = column.getValue().isTextual() ? column.getValue().textValue()
+                        : column.getValue().isNull() ? "" : answer;
             } else if (!name.equals("rejected")) {
                 collect(column.getValue(), prompt);
             }

@@ -34,7 +34,8 @@ final class RowTime {
             if (text.matches(".*(Z|[+-]\\d\\d(:?\\d\\d)?)")) return OffsetDateTime.parse(text).toInstant().toEpochMilli();
             return LocalDateTime.parse(text).toInstant(ZoneOffset.UTC).toEpochMilli();
         } catch (DateTimeException e) {
-            throw new InputException("%s: column '%s' holds '%s', which is no time: write e.g. 2024-05-17T12:00:00Z, or seconds since 1970"
+            throw new InputException(
+                    "%s: column '%s' holds '%s', which is no time: write e.g. 2024-05-17T12:00:00Z, or seconds since 1970"
                     .formatted(place, column, value.asText()), e);
         }
     }

@@ -62,12 +62,14 @@ public final class Splitter {
         int test = count(options.testSize(), rows, "--test-size");
         int validation = options.validationSize() == 0 ? 0 : count(options.validationSize(), rows, "--validation-size");
         if (test + validation >= rows) {
-            throw new InputException("%s has %d rows: --test-size and --validation-size leave none to train on".formatted(input.path(), rows));
+            throw new InputException("%s has %d rows: --test-size and --validation-size leave none to train on"
+                    .formatted(input.path(), rows));
         }
         choose(atoms, part, 1, test, rows);
         choose(atoms, part, 2, validation, rows);
         if (IntStream.range(0, rows).noneMatch(i -> part[i] == 0)) {
-            throw new InputException("the rows of %s belong together so much that none are left to train on: raise --near-duplicates, or take another column for --by-group"
+            throw new InputException(("the rows of %s belong together so much that none are left to train on: raise "
+                    + "--near-duplicates, or take another column for --by-group")
                     .formatted(input.path()));
         }
         return write(input, folder, parts, part, atoms);
@@ -105,7 +107,8 @@ public final class Splitter {
                 for (int i = 0; i < firsts.length; i++) groups.join(firsts[i], i);
             }
         }
-        if (groups.size() == 0) throw new InputException("the dataset %s is empty; it needs at least one row".formatted(input.path()));
+        if (groups.size() == 0) throw new InputException("the dataset %s is empty; it needs at least one row"
+                .formatted(input.path()));
         return groups;
     }
 

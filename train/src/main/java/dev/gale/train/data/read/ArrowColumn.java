@@ -151,7 +151,8 @@ final class ArrowColumn {
 
     private String time(long ticks) {
         int second = field.width();
-        Instant instant = Instant.ofEpochSecond(Math.floorDiv(ticks, second), Math.floorMod(ticks, second) * (1_000_000_000L / second));
+        Instant instant = Instant.ofEpochSecond(Math.floorDiv(ticks, second), Math.floorMod(ticks, second)
+                * (1_000_000_000L / second));
         LocalDateTime time = LocalDateTime.ofInstant(instant, ZoneOffset.UTC);
         return time.toLocalDate() + " " + DateTimeFormatter.ISO_LOCAL_TIME.format(time);
     }

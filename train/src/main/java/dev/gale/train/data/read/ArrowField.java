@@ -19,10 +19,10 @@ record ArrowField(String name, Kind kind, int width, List<ArrowField> children) 
     /// What rows may hold.
     enum Kind { NULL, BOOL, SIGNED, UNSIGNED, FLOAT, TEXT, LIST, FIXED_LIST, STRUCT, DATE, TIME }
 
-    private static final List<String> TYPES = List.of("none", "null", "int", "float", "binary", "text", "bool", "decimal", "date",
-            "time of day", "timestamp", "interval", "list", "struct", "union", "fixed-size binary", "fixed-size list", "map",
-            "duration", "large binary", "large text", "large list", "run-end encoded", "binary view", "text view", "list view",
-            "large list view");
+    private static final List<String> TYPES = List.of("none", "null", "int", "float", "binary", "text", "bool",
+            "decimal", "date", "time of day", "timestamp", "interval", "list", "struct", "union", "fixed-size binary",
+            "fixed-size list", "map", "duration", "large binary", "large text", "large list", "run-end encoded", "binary view",
+            "text view", "list view", "large list view");
 
     /// The columns of a schema.
     ///
@@ -95,7 +95,8 @@ record ArrowField(String name, Kind kind, int width, List<ArrowField> children) 
                 default -> 8;
             };
             List<ArrowField> children = fields(field, 5, whole, depth + 1);
-            if ((kind == Kind.LIST || kind == Kind.FIXED_LIST) && children.size() != 1) throw new IndexOutOfBoundsException(whole);
+            if ((kind == Kind.LIST || kind == Kind.FIXED_LIST) && children.size() != 1)
+                throw new IndexOutOfBoundsException(whole);
             return new ArrowField(name, kind, width, children);
         }
     }

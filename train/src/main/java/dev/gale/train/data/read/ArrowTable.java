@@ -62,8 +62,8 @@ final class ArrowTable implements TableReader {
     }
 
     private static InputException broken(DataFile file, RuntimeException cause) {
-        return new InputException("%s is no Arrow file that can be read, or is cut off; make or download it again".formatted(file),
-                cause);
+        return new InputException("%s is no Arrow file that can be read, or is cut off; make or download it again"
+                .formatted(file), cause);
     }
 
     /// The description of the next message, null at the end; what it describes begins at `next`.

@@ -67,7 +67,8 @@ record DataFile(Path path, Optional<String> entry) {
             throw new InputException("%s is a broken zip archive (%s); make or download it again"
                     .formatted(path, e.getMessage()), e);
         }
-        if (files.isEmpty()) throw new InputException("%s has no JSON, JSONL, CSV, Parquet, Arrow or text file in it".formatted(path));
+        if (files.isEmpty()) throw new InputException("%s has no JSON, JSONL, CSV, Parquet, Arrow or text file in it"
+                .formatted(path));
         return files.stream().sorted((a, b) -> a.entry.get().compareTo(b.entry.get())).toList();
     }
 

@@ -42,7 +42,8 @@ public record RawRow(String place, long line, byte[] json) {
             if (WHOLE.readTree(json) instanceof ObjectNode values) return values;
             throw new InputException(place + " is not a JSON object with a value per column; correct or remove it");
         } catch (JsonProcessingException e) {
-            throw new InputException("%s is not valid JSON (%s); correct or remove it".formatted(place, JsonText.problem(e)), e);
+            throw new InputException("%s is not valid JSON (%s); correct or remove it".formatted(place, JsonText.problem(e)),
+                    e);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }

@@ -48,7 +48,8 @@ final class SavedDataset {
         List<Path> files = new ArrayList<>();
         for (JsonNode entry : read(state).path("_data_files")) {
             Path file = folder.resolve(text(entry.path("filename"), state));
-            if (!Files.isRegularFile(file)) throw new InputException("%s names %s, which is not there; copy it there or save again"
+            if (!Files.isRegularFile(file)) throw new InputException(
+                    "%s names %s, which is not there; copy it there or save again"
                     .formatted(state, file.getFileName()));
             files.add(file);
         }
@@ -66,7 +67,8 @@ final class SavedDataset {
     private static String text(JsonNode name, Path file) {
         String text = name.asText();
         if (!text.isEmpty() && !text.equals("..") && !text.contains("/") && !text.contains("\\")) return text;
-        throw new InputException("%s is not as save_to_disk writes it ('%s' is no name); save the dataset again".formatted(file, text));
+        throw new InputException("%s is not as save_to_disk writes it ('%s' is no name); save the dataset again"
+                .formatted(file, text));
     }
 
     private static JsonNode read(Path file) {

@@ -125,7 +125,8 @@ public final class DataReport {
         section("findings", "Findings", "What matters first. Each leads to the part of this page that shows it.");
         html.add("<ul class=\"findings\">");
         for (Finding finding : findings) {
-            html.add("<li><span class=\"badge %s\">%s</span><a href=\"#%s\">", finding.weight().style, finding.weight().word, finding.section())
+            html.add("<li><span class=\"badge %s\">%s</span><a href=\"#%s\">", finding.weight().style, finding.weight().word,
+                    finding.section())
                     .text(finding.title()).add("</a><p>").add(code(finding.meaning())).add("</p></li>");
         }
         html.add("</ul>");
@@ -147,11 +148,12 @@ public final class DataReport {
         Lengths lengths = facts.tokens;
         section("lengths", "Length in tokens", exactLengths()
                 ? "Counted with the tokenizer and chat template given. What is beyond max_length is cut off in training."
-                : "Estimated as a quarter of the characters: name the model's tokenizer with `--tokenizer` for exact numbers and for what is learned.");
+                : "Estimated as a quarter of the characters: name the model's tokenizer with `--tokenizer` for exact numbers "
+                + "and for what is learned.");
         LengthChart.write(html, lengths, facts.options.maxLength(), "tokens");
-        html.add("<table><thead><tr><th scope=\"col\" class=\"number\">shortest</th><th scope=\"col\" class=\"number\">median</th>"
-                + "<th scope=\"col\" class=\"number\">90 %</th><th scope=\"col\" class=\"number\">99 %</th>"
-                + "<th scope=\"col\" class=\"number\">longest</th></tr></thead><tbody><tr>");
+        html.add("<table><thead><tr><th scope=\"col\" class=\"number\">shortest</th><th scope=\"col\" "
+                + "class=\"number\">median</th><th scope=\"col\" class=\"number\">90 %</th><th scope=\"col\" "
+                + "class=\"number\">99 %</th><th scope=\"col\" class=\"number\">longest</th></tr></thead><tbody><tr>");
         for (double share : new double[] {0, 0.5, 0.9, 0.99, 1}) {
             html.add("<td class=\"number\">%,d</td>", lengths.percentile(share));
         }
@@ -161,7 +163,8 @@ public final class DataReport {
     }
 
     private void duplicates() {
-        section("duplicates", "Duplicates", "Near-duplicates share at least %.0f %% of their word triples with another row, case and punctuation aside. They count twice in training, and a model learns them by heart."
+        section("duplicates", "Duplicates", ("Near-duplicates share at least %.0f %% of their word triples with another row, "
+                + "case and punctuation aside. They count twice in training, and a model learns them by heart.")
                 .formatted(100 * facts.options.nearDuplicates()));
         Map<String, Lines> counts = new LinkedHashMap<>();
         counts.put("Same text as an earlier row", facts.exact);
@@ -172,7 +175,8 @@ public final class DataReport {
     }
 
     private void leakage() {
-        section("leakage", "Leakage into validation", "Rows that are trained on and evaluated on make an evaluation look better than it is.");
+        section("leakage", "Leakage into validation",
+                "Rows that are trained on and evaluated on make an evaluation look better than it is.");
         if (facts.options.validation().isEmpty()) {
             html.add("<p class=\"quiet\">Not looked for: name the file with <code>--validation</code>.</p>");
         } else {
@@ -186,7 +190,8 @@ public final class DataReport {
     }
 
     private void answers() {
-        section("answers", "Answers", "What the model learns to say. An empty one teaches it to be silent, one that breaks off to stop in the middle of a sentence.");
+        section("answers", "Answers", "What the model learns to say. An empty one teaches it to be silent, one that breaks off "
+                + "to stop in the middle of a sentence.");
         if (facts.answers.size() == 0) {
             html.add("<p class=\"quiet\">The rows are text without a prompt, so every token is learned.</p>");
         } else {
@@ -201,10 +206,12 @@ public final class DataReport {
     }
 
     private void personal() {
-        section("personal", "Personal data and secrets", "Found by form and, for cards, by check digit; some of it may be no such thing. Names and postal addresses are not found. The report shows lines only.");
+        section("personal", "Personal data and secrets", "Found by form and, for cards, by check digit; some of it may be no "
+                + "such thing. Names and postal addresses are not found. The report shows lines only.");
         Map<String, Lines> counts = new LinkedHashMap<>();
-        Map<PersonalData, String> names = Map.of(PersonalData.EMAIL, "E-mail addresses", PersonalData.PHONE, "Telephone numbers",
-                PersonalData.IP, "IP addresses", PersonalData.CARD, "Payment cards", PersonalData.KEY, "Keys, tokens, passwords");
+        Map<PersonalData, String> names = Map.of(PersonalData.EMAIL, "E-mail addresses", PersonalData.PHONE,
+                "Telephone numbers", PersonalData.IP, "IP addresses", PersonalData.CARD, "Payment cards", PersonalData.KEY,
+                "Keys, tokens, passwords");
         facts.personal.forEach((kind, lines) -> counts.put(names.get(kind)
                 + (facts.pieces.containsKey(kind) ? " (%,d pieces)".formatted(facts.pieces.get(kind)) : ""), lines));
         counts("", counts);
@@ -212,7 +219,8 @@ public final class DataReport {
     }
 
     private void languages() {
-        section("languages", "Languages", "Of each row, by its letters; ? is too short to tell. A few rows in odd languages are usually names, code or formulas.");
+        section("languages", "Languages", "Of each row, by its letters; ? is too short to tell. A few rows in odd languages "
+                + "are usually names, code or formulas.");
         Map<String, Long> named = new LinkedHashMap<>();
         facts.languages.forEach((code, count) -> named.put(languageName(code), count));
         shares(named, "language");
@@ -225,19 +233,24 @@ public final class DataReport {
     }
 
     private void text() {
-        section("text", "Text", "Readability and variety of the words. A much lower variety than that of other texts of the kind means that the rows are alike, often because a program or a model wrote them.");
+        section("text", "Text", "Readability and variety of the words. A much lower variety than that of other texts of the "
+                + "kind means that the rows are alike, often because a program or a model wrote them.");
         html.add("<div class=\"scroll\"><table><tbody>");
         if (facts.englishWords > 0) {
             fact("Reading ease of the English rows (Flesch)", "%.0f".formatted(facts.readingEase()),
                     "90 reads like a children's book, 60 like a newspaper, 30 like a paper in a journal");
         }
-        if (facts.sentences > 0) fact("Words in a sentence", "%.1f".formatted((double) facts.words / facts.sentences), "plain prose has 15 to 20");
-        if (facts.words > 0) fact("Letters in a word", "%.1f".formatted((double) facts.letters / facts.words), "English has 4.7, German 5.9");
+        if (facts.sentences > 0) fact("Words in a sentence", "%.1f".formatted((double) facts.words / facts.sentences),
+                "plain prose has 15 to 20");
+        if (facts.words > 0) fact("Letters in a word", "%.1f".formatted((double) facts.letters / facts.words),
+                "English has 4.7, German 5.9");
         if (facts.windows > 0) {
-            fact("Type-token ratio over %d words".formatted(WordFacts.WINDOW), "%.2f".formatted((double) facts.distinct / facts.windows / WordFacts.WINDOW),
+            fact("Type-token ratio over %d words".formatted(WordFacts.WINDOW), "%.2f"
+                    .formatted((double) facts.distinct / facts.windows / WordFacts.WINDOW),
                     "distinct words by words; English prose has about 0.8");
         }
-        fact("Characters beyond ASCII", "%.2f %%".formatted(100.0 * facts.nonAscii / Math.max(1, facts.chars)), "accents, other scripts, emoji, typographic quotes");
+        fact("Characters beyond ASCII", "%.2f %%".formatted(100.0 * facts.nonAscii / Math.max(1, facts.chars)),
+                "accents, other scripts, emoji, typographic quotes");
         html.add("</tbody></table></div>");
         Map<String, Lines> counts = new LinkedHashMap<>();
         counts.put("Rows with characters of a wrong encoding", facts.broken);
@@ -248,11 +261,13 @@ public final class DataReport {
     }
 
     private void fact(String what, String value, String meaning) {
-        html.add("<tr><th scope=\"row\">%s</th><td class=\"number\">%s</td><td class=\"quiet\">%s</td></tr>", what, value, Html.escape(meaning));
+        html.add("<tr><th scope=\"row\">%s</th><td class=\"number\">%s</td><td class=\"quiet\">%s</td></tr>", what, value,
+                Html.escape(meaning));
     }
 
     private void labels() {
-        section("labels", "Label balance", "Columns and answers with few different values. When one value is much more frequent, a model gets far by always giving it, and accuracy says little.");
+        section("labels", "Label balance", "Columns and answers with few different values. When one value is much more "
+                + "frequent, a model gets far by always giving it, and accuracy says little.");
         Map<String, Map<String, Long>> balances = facts.balances();
         if (balances.isEmpty()) html.add("<p class=\"quiet\">No column has between 2 and 20 different values.</p>");
         balances.forEach((column, counts) -> {
@@ -266,15 +281,18 @@ public final class DataReport {
         section("examples", "Examples", exactLengths()
                 ? "Rows drawn from the file, as the model sees them: chat template, special tokens and all."
                 : "Rows drawn from the file. With `--tokenizer` they are shown as the model sees them, token by token.");
-        html.add("<p class=\"key\"><mark>Marked and underlined</mark> is what the model learns to say; the rest it only reads.</p>");
-        facts.samples.forEach(row -> ExampleView.write(html, row, facts.reader, tokenizer, facts.options.maxLength(), facts.options.columns()));
+        html.add("<p class=\"key\"><mark>Marked and underlined</mark> is what the model learns to say; the rest it only "
+                + "reads.</p>");
+        facts.samples.forEach(row -> ExampleView.write(html, row, facts.reader, tokenizer, facts.options.maxLength(),
+                facts.options.columns()));
         end();
     }
 
     private void counts(String where, Map<String, Lines> counts) {
-        html.add("<div class=\"scroll\"><table class=\"counts\"><thead><tr><th scope=\"col\"></th><th scope=\"col\" class=\"number\">rows</th>"
-                + "<th scope=\"col\">where</th></tr></thead><tbody>");
-        counts.forEach((what, lines) -> html.add("<tr><th scope=\"row\">%s</th><td class=\"number\">%,d</td><td class=\"quiet\">%s %s</td></tr>",
+        html.add("<div class=\"scroll\"><table class=\"counts\"><thead><tr><th scope=\"col\"></th><th scope=\"col\" "
+                + "class=\"number\">rows</th><th scope=\"col\">where</th></tr></thead><tbody>");
+        counts.forEach((what, lines) ->
+                html.add("<tr><th scope=\"row\">%s</th><td class=\"number\">%,d</td><td class=\"quiet\">%s %s</td></tr>",
                 what, lines.count(), lines, lines.count() == 0 ? "" : where));
         html.add("</tbody></table></div>");
     }
@@ -284,7 +302,8 @@ public final class DataReport {
         entries.sort(Map.Entry.<String, Long>comparingByValue().reversed());
         long all = entries.stream().mapToLong(Map.Entry::getValue).sum();
         html.add("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"number\">rows</th>"
-                + "<th scope=\"col\" class=\"number\">share</th><th scope=\"col\"><span hidden>bar</span></th></tr></thead><tbody>", what);
+                + "<th scope=\"col\" class=\"number\">share</th><th scope=\"col\"><span "
+                + "hidden>bar</span></th></tr></thead><tbody>", what);
         for (Map.Entry<String, Long> entry : entries.subList(0, Math.min(20, entries.size()))) {
             double share = 100.0 * entry.getValue() / all;
             html.add("<tr><th scope=\"row\">").text(entry.getKey().isEmpty() ? "(empty)" : entry.getKey())

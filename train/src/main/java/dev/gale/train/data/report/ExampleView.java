@@ -18,7 +18,8 @@ final class ExampleView {
     private ExampleView() {}
 
     /// @param columns that carry the text; when empty, those known to, or else all
-    static void write(Html html, RawRow row, RowStudy reader, Optional<Tokenizer> tokenizer, int maxLength, List<String> columns) {
+    static void write(Html html, RawRow row, RowStudy reader, Optional<Tokenizer> tokenizer, int maxLength,
+            List<String> columns) {
         html.add("<div class=\"example\"><h3>Line %,d</h3>", row.line());
         try {
             Optional<Example> example = reader.example(row);

@@ -66,7 +66,8 @@ final class Findings {
         }
         boolean much = beyond > 0.05 * facts.readable();
         add(much ? Weight.PROBLEM : Weight.LOOK, "lengths", ofRows(beyond) + " are longer than %,d tokens".formatted(max),
-                "Their ends are cut off, %s of all tokens, and the model learns to stop in the middle. A max_length of %,d keeps 99 %% of the rows whole."
+                ("Their ends are cut off, %s of all tokens, and the model learns to stop in the middle. A max_length of %,d "
+                        + "keeps 99 %% of the rows whole.")
                         .formatted(percent(facts.tokens.cut(max), facts.tokens.sum()), facts.tokens.percentile(0.99)));
     }
 
@@ -81,7 +82,8 @@ final class Findings {
                     "Repeated rows weigh more than others and are learned by heart. `gale data clean` takes them out.");
         }
         if (facts.asked.count() > 0) {
-            add(Weight.LOOK, "duplicates", ofRows(facts.asked.count()) + " ask what an earlier row asks, and get another answer",
+            add(Weight.LOOK, "duplicates", ofRows(facts.asked.count())
+                    + " ask what an earlier row asks, and get another answer",
                     "Good where several answers are right; where only one is, they contradict each other.");
         }
     }
@@ -90,11 +92,14 @@ final class Findings {
         if (facts.options.validation().isEmpty()) return;
         long leaked = Math.max(facts.leakedNear.count(), facts.leakedExact.count());
         if (leaked == 0) {
-            add(Weight.FINE, "leakage", "No validation row is in the training data", "Its loss tells how the model does on new text.");
+            add(Weight.FINE, "leakage", "No validation row is in the training data",
+                    "Its loss tells how the model does on new text.");
             return;
         }
-        add(Weight.PROBLEM, "leakage", "%,d of %,d validation rows are in the training data too".formatted(leaked, facts.validationRows),
-                "Their loss shows what was learned by heart and looks better than it is. `gale data split` makes parts that share nothing.");
+        add(Weight.PROBLEM, "leakage", "%,d of %,d validation rows are in the training data too"
+                .formatted(leaked, facts.validationRows),
+                "Their loss shows what was learned by heart and looks better than it is. `gale data split` makes "
+                        + "parts that share nothing.");
     }
 
     private void answers() {
@@ -104,8 +109,10 @@ final class Findings {
         }
         if (facts.truncated.count() > 0) {
             boolean much = facts.truncated.count() > 0.05 * facts.readable();
-            add(much ? Weight.PROBLEM : Weight.LOOK, "answers", ofRows(facts.truncated.count()) + " have an answer that seems to break off",
-                    "A long answer that ends in a letter or a comma. The model learns to stop there too: look at some of them.");
+            add(much ? Weight.PROBLEM : Weight.LOOK, "answers", ofRows(facts.truncated.count())
+                    + " have an answer that seems to break off",
+                    "A long answer that ends in a letter or a comma. The model learns to stop there too: look at some of "
+                            + "them.");
         }
     }
 
@@ -115,7 +122,8 @@ final class Findings {
             add(Weight.FINE, "personal", "No personal data was found", "By its form: names and addresses of people have none.");
             return;
         }
-        add(Weight.PROBLEM, "personal", "Personal data or secrets in up to " + ofRows(facts.personal.values().stream().mapToLong(Lines::count).sum()),
+        add(Weight.PROBLEM, "personal", "Personal data or secrets in up to "
+                + ofRows(facts.personal.values().stream().mapToLong(Lines::count).sum()),
                 "Models repeat what they saw. `gale data clean --personal-data mask` puts placeholders in its place.");
     }
 
@@ -126,11 +134,13 @@ final class Findings {
                 .max(Map.Entry.comparingByValue()).orElseThrow();
         double share = (double) most.getValue() / known;
         if (share >= 0.98) {
-            add(Weight.FINE, "languages", "%s of the rows are in one language (%s)".formatted(percent(most.getValue(), known), most.getKey()),
+            add(Weight.FINE, "languages", "%s of the rows are in one language (%s)".formatted(percent(most.getValue(), known),
+                    most.getKey()),
                     "The few others may be mistakes of the detector.");
         } else {
             add(Weight.LOOK, "languages", "%d languages; %s of the rows are in %s".formatted(facts.languages.size(),
-                    percent(most.getValue(), known), most.getKey()), "Meant so? `gale data clean --languages %s` keeps one.".formatted(most.getKey()));
+                    percent(most.getValue(), known), most.getKey()), "Meant so? `gale data clean --languages %s` keeps one."
+                    .formatted(most.getKey()));
         }
     }
 
@@ -142,7 +152,8 @@ final class Findings {
         long odd = facts.repetitive.count() + facts.symbols.count();
         if (odd > 0) {
             add(Weight.LOOK, "text", ofRows(odd) + " repeat themselves or are mostly symbols",
-                    "Right for code and tables, a sign of poor sources elsewhere. See --max-repetition and --max-symbols of `gale data clean`.");
+                    "Right for code and tables, a sign of poor sources elsewhere. See --max-repetition and --max-symbols of "
+                            + "`gale data clean`.");
         }
     }
 
@@ -152,7 +163,8 @@ final class Findings {
             long least = counts.values().stream().mapToLong(Long::longValue).min().orElse(0);
             if (most < 10 * least) return;
             add(Weight.LOOK, "labels", "The values of '%s' are far from even: %,d to %,d rows".formatted(column, most, least),
-                    "A model may do well by always giving the most frequent one. Split with `--stratify %s` and measure each value by itself."
+                    ("A model may do well by always giving the most frequent one. Split with `--stratify %s` and measure each "
+                            + "value by itself.")
                             .formatted(column));
         });
     }

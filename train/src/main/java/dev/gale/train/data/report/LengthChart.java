@@ -31,8 +31,9 @@ final class LengthChart {
             double x = LEFT + i * step;
             double y = y(bar.count(), most);
             boolean cut = bar.from() >= limit;
-            html.add("<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%s: %,d rows</title></rect>",
-                    cut ? "cut" : "bar", x + 1, y, Math.max(1, step - 2), HEIGHT - BOTTOM - y, range(bar), bar.count());
+            html.add("<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%s: %,d "
+                    + "rows</title></rect>", cut ? "cut" : "bar", x + 1, y, Math.max(1, step - 2), HEIGHT - BOTTOM - y,
+                    range(bar), bar.count());
             if (i % labels == 0) {
                 html.add("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%,d</text>", x, HEIGHT - BOTTOM + 16, bar.from());
             }
@@ -54,12 +55,13 @@ final class LengthChart {
     }
 
     private static String range(Lengths.Bar bar) {
-        return bar.to() == Integer.MAX_VALUE ? "%,d and more".formatted(bar.from()) : "%,d to %,d".formatted(bar.from(), bar.to() - 1);
+        return bar.to() == Integer.MAX_VALUE ? "%,d and more".formatted(bar.from())
+                : "%,d to %,d".formatted(bar.from(), bar.to() - 1);
     }
 
     private static void table(Html html, Lengths.Bar[] bars, String unit) {
-        html.add("<details><summary>Numbers</summary><table><thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"number\">rows</th>"
-                + "</tr></thead><tbody>", unit);
+        html.add("<details><summary>Numbers</summary><table><thead><tr><th scope=\"col\">%s</th><th scope=\"col\" "
+                + "class=\"number\">rows</th></tr></thead><tbody>", unit);
         for (Lengths.Bar bar : bars) {
             if (bar.count() > 0) html.add("<tr><td>%s</td><td class=\"number\">%,d</td></tr>", range(bar), bar.count());
         }

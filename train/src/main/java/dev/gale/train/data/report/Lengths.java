@@ -34,7 +34,8 @@ final class Lengths {
 
     /// What is beyond the limit, summed.
     long cut(int limit) {
-        return Arrays.stream(values, 0, size).filter(length -> length > limit).asLongStream().map(length -> length - limit).sum();
+        return Arrays.stream(values, 0, size).filter(length -> length > limit).asLongStream().map(length -> length - limit)
+                .sum();
     }
 
     /// The smallest length that at least this share of the lengths does not exceed; 0 without any.

@@ -32,6 +32,7 @@ record RowFacts(RawRow raw, Optional<String> problem, int tokens, int trained, W
     record Answer(int chars, boolean empty, boolean truncated) {}
 
     static RowFacts unreadable(RawRow raw, String problem) {
-        return new RowFacts(raw, Optional.of(problem), 0, 0, null, null, null, Map.of(), Optional.empty(), null, null, null, Map.of());
+        return new RowFacts(raw, Optional.of(problem), 0, 0, null, null, null, Map.of(), Optional.empty(), null, null,
+                null, Map.of());
     }
 }

@@ -75,7 +75,8 @@ final class RowStudy {
         } catch (InputException e) {
             return RowFacts.unreadable(raw, e.getMessage());
         }
-        RowText text = encoder.filter(encode -> encode.format() == RowFormat.TOKENS).isPresent() ? decoded(example.orElseThrow())
+        RowText text = encoder.filter(encode -> encode.format() == RowFormat.TOKENS).isPresent()
+                ? decoded(example.orElseThrow())
                 : RowText.of(row, options.columns());
         String all = text.text();
         int tokens = example.map(Example::length).orElse((all.length() + CHARS_A_TOKEN - 1) / CHARS_A_TOKEN);
@@ -90,11 +91,13 @@ final class RowStudy {
         Tokenizer decoder = tokenizer.orElseThrow();
         String all = decoder.decode(example.ids(), true).strip();
         if (example.trainedTokens() >= example.length() - 1) return new RowText(all, "", Optional.empty());
-        return new RowText(all, decoder.decode(ids(example, false), true).strip(), Optional.of(decoder.decode(ids(example, true), true)));
+        return new RowText(all, decoder.decode(ids(example, false), true).strip(),
+                Optional.of(decoder.decode(ids(example, true), true)));
     }
 
     private static int[] ids(Example example, boolean trained) {
-        return IntStream.range(0, example.length()).filter(i -> example.trained()[i] == trained).map(i -> example.ids()[i]).toArray();
+        return IntStream.range(0, example.length()).filter(i -> example.trained()[i] == trained).map(i -> example.ids()[i])
+                .toArray();
     }
 
     private static RowFacts.Answer answer(String answer) {
@@ -102,7 +105,8 @@ final class RowStudy {
         String line = stripped.substring(stripped.lastIndexOf('\n') + 1);
         boolean prose = stripped.length() >= SHORTEST_PROSE && line.split("\\s+").length >= 8;
         char last = stripped.isEmpty() ? '.' : stripped.charAt(stripped.length() - 1);
-        return new RowFacts.Answer(stripped.length(), stripped.isEmpty(), prose && (Character.isLetterOrDigit(last) || last == ','));
+        return new RowFacts.Answer(stripped.length(), stripped.isEmpty(), prose && (Character.isLetterOrDigit(last)
+                || last == ','));
     }
 
     private static Map<String, String> labels(ObjectNode row, RowText text) {

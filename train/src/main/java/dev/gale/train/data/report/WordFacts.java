@@ -55,7 +55,8 @@ record WordFacts(int words, int sentences, int syllables, int letters, int chars
             }
             i += Character.charCount(point);
         }
-        return new WordFacts(words, words > 0 ? Math.max(1, sentences) : 0, syllables, letters, chars, nonAscii, windows, distinct);
+        return new WordFacts(words, words > 0 ? Math.max(1, sentences) : 0, syllables, letters, chars, nonAscii,
+                windows, distinct);
     }
 
     private static int syllables(String word) {

@@ -21,8 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CleanerTest {
-    private static final String LONG = "Once upon a time there was a small village by the sea, and in this village lived an old "
-            + "fisherman who went out every morning with his boat and came back every evening with fish for all.";
+    private static final String LONG = "Once upon a time there was a small village by the sea, and in this village lived an "
+            + "old fisherman who went out every morning with his boat and came back every evening with fish for all.";
 
     @TempDir
     private Path folder;
@@ -65,7 +65,8 @@ class CleanerTest {
         clean(options(0.8, PersonalData.Action.KEEP, Set.of(), 1, 0), one, ids.formatted("7, 8"), one,
                 ids.formatted("5, 9, 12, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49"));
         assertEquals(List.of(one, ids.formatted("7, 8")), kept());
-        assertEquals(List.of("exact_duplicate", "near_duplicate"), gone().stream().map(row -> row.get("reason").asText()).sorted().toList());
+        assertEquals(List.of("exact_duplicate", "near_duplicate"), gone().stream().map(row -> row.get("reason").asText())
+                .sorted().toList());
         for (CleanOptions options : List.of(options(0, PersonalData.Action.MASK, Set.of(), 1, 0),
                 options(0, PersonalData.Action.KEEP, Set.of("en"), 1, 0))) {
             Files.deleteIfExists(folder.resolve("out.jsonl"));
@@ -80,9 +81,10 @@ class CleanerTest {
         String german = "Es war einmal ein kleines Dorf am Meer, in dem ein alter Fischer lebte, der jeden Morgen hinausfuhr.";
         Cleaner.Summary summary = clean(options(0.8, PersonalData.Action.REMOVE, Set.of("en"), 10, 400), text(LONG),
                 "{\"prompt\": \"Say something to me\", \"completion\": \"  \"}", text("short"), text("long ".repeat(100)),
-                text("The caf\u00c3\u00a9 was open and the na\u00c3\u00afve man went in"), text("{{{}}}[[[]]]###***&&&^^^%%%$$$@@@ ok"),
-                text("I will not do that again.\n".repeat(8)), text(german), text("Write to me at jane@example.com, she said to him."),
-                text("  " + LONG.replace(" ", "  ")), text(LONG.replace("old fisherman", "young fisherman")), text("A fine sentence that stays."));
+                text("The caf\u00c3\u00a9 was open and the na\u00c3\u00afve man went in"),
+                text("{{{}}}[[[]]]###***&&&^^^%%%$$$@@@ ok"), text("I will not do that again.\n".repeat(8)), text(german),
+                text("Write to me at jane@example.com, she said to him."), text("  " + LONG.replace(" ", "  ")),
+                text(LONG.replace("old fisherman", "young fisherman")), text("A fine sentence that stays."));
         List<String> reasons = gone().stream().map(row -> row.get("reason").asText() + " " + row.get("line")).toList();
         assertEquals(List.of("empty_answer 2", "too_short 3", "too_long 4", "broken_text 5", "symbols 6", "repetition 7",
                 "language 8", "personal_data 9", "exact_duplicate 10", "near_duplicate 11"), reasons);
@@ -98,7 +100,8 @@ class CleanerTest {
 
     @Test
     void keptRowsKeepTheirBytes() throws IOException {
-        String odd = "{ \"text\":\"caf\\u00e9 and more text\",  \"score\": 1.50, \"big\": 123456789012345678901234567890, \"x\": null }";
+        String odd = "{ \"text\":\"caf\\u00e9 and more text\",  \"score\": 1.50, \"big\": 123456789012345678901234567890, "
+                + "\"x\": null }";
         clean(options(0.8, PersonalData.Action.MASK, Set.of(), 0, 0), odd);
         assertEquals(List.of(odd), kept());
     }
@@ -108,17 +111,20 @@ class CleanerTest {
         Cleaner.Summary summary = clean(options(0, PersonalData.Action.MASK, Set.of(), 0, 0),
                 "{\"id\": 7.10, \"messages\": [{\"role\": \"user\", \"content\": \"I am a@b.org\"}, {\"role\": \"assistant\", "
                         + "\"content\": [{\"type\": \"text\", \"text\": \"Hello a@b.org at 10.20.30.40\"}]}]}");
-        assertEquals(List.of("{\"id\":7.10,\"messages\":[{\"role\":\"user\",\"content\":\"I am <EMAIL>\"},{\"role\":\"assistant\","
+        assertEquals(List.of(
+                "{\"id\":7.10,\"messages\":[{\"role\":\"user\",\"content\":\"I am <EMAIL>\"},{\"role\":\"assistant\","
                 + "\"content\":[{\"type\":\"text\",\"text\":\"Hello <EMAIL> at <IP>\"}]}]}"), kept());
         assertEquals(Map.of(PersonalData.EMAIL, 2L, PersonalData.IP, 1L), summary.masked());
     }
 
     @Test
     void onlyTheNamedColumnsCount() throws IOException {
-        CleanOptions named = new CleanOptions(List.of("q"), true, 0, PersonalData.Action.KEEP, Set.of(), Set.of(), 0, 0, true, 1, 1, 1);
+        CleanOptions named = new CleanOptions(List.of("q"), true, 0, PersonalData.Action.KEEP, Set.of(), Set.of(), 0, 0,
+                true, 1, 1, 1);
         clean(named, "{\"q\": \"a\", \"n\": \"1\"}", "{\"q\": \"a\", \"n\": \"2\"}", "{\"q\": \"b\", \"n\": \"1\"}");
         assertEquals(List.of("{\"q\": \"a\", \"n\": \"1\"}", "{\"q\": \"b\", \"n\": \"1\"}"), kept());
-        clean(options(0, PersonalData.Action.KEEP, Set.of(), 0, 0), "{\"id\": \"1\", \"text\": \"a\"}", "{\"id\": \"2\", \"text\": \"a\"}");
+        clean(options(0, PersonalData.Action.KEEP, Set.of(), 0, 0), "{\"id\": \"1\", \"text\": \"a\"}",
+                "{\"id\": \"2\", \"text\": \"a\"}");
         assertEquals(1, kept().size());
     }
 
@@ -152,7 +158,8 @@ class CleanerTest {
     void nothingIsReplaced() throws IOException {
         Files.writeString(folder.resolve("out2.jsonl"), "mine");
         Files.write(folder.resolve("in.jsonl"), List.of(text("a")));
-        InputException e = assertThrows(InputException.class, () -> new Cleaner(options(0, PersonalData.Action.KEEP, Set.of(), 0, 0))
+        InputException e = assertThrows(InputException.class,
+                () -> new Cleaner(options(0, PersonalData.Action.KEEP, Set.of(), 0, 0))
                 .run(ReadOptions.of(folder.resolve("in.jsonl")), folder.resolve("out2.jsonl"), folder.resolve("gone.jsonl")));
         assertTrue(e.getMessage().contains("out2.jsonl is there already"), e.getMessage());
         assertEquals("mine", Files.readString(folder.resolve("out2.jsonl")));
@@ -161,7 +168,8 @@ class CleanerTest {
 
     @Test
     void languagesHaveUsualCodes() {
-        Map<String, String> texts = Map.of("en", LONG, "fr", "Il était une fois un petit village au bord de la mer où vivait un pêcheur.",
+        Map<String, String> texts = Map.of("en", LONG,
+                "fr", "Il était une fois un petit village au bord de la mer où vivait un pêcheur.",
                 "es", "Había una vez un pequeño pueblo junto al mar donde vivía un viejo pescador.",
                 "ru", "Жил-был старик со своею старухой у самого синего моря, они жили в ветхой землянке.",
                 "zh", "从前有一个小村庄，村里住着一位老渔夫，他每天早上都出海打鱼，晚上才回来。",
@@ -169,7 +177,8 @@ class CleanerTest {
                 "ar", "كان يا مكان في قديم الزمان قرية صغيرة على شاطئ البحر يعيش فيها صياد عجوز");
         texts.forEach((code, text) -> assertEquals(code, Language.of(text)));
         assertEquals(Language.UNKNOWN, Language.of("ok 123"));
-        InputException e = assertThrows(InputException.class, () -> options(0, PersonalData.Action.KEEP, new LinkedHashSet<>(List.of("enn")), 0, 0));
+        InputException e = assertThrows(InputException.class, () -> options(0, PersonalData.Action.KEEP,
+                new LinkedHashSet<>(List.of("enn")), 0, 0));
         assertTrue(e.getMessage().contains("did you mean 'en'"), e.getMessage());
     }
 }

@@ -53,7 +53,8 @@ class MixerTest {
         assertEquals(Files.readAllLines(a.rows().path()), of(mixed, "a"), "rows of one file keep their order");
         int early = of(mixed.subList(0, 600), "a").size();
         assertEquals(450, early, 40, "the files are not mixed");
-        long fromSecondHalf = of(mixed, "b").stream().filter(line -> Integer.parseInt(line.replaceAll("\\D", "")) >= 500).count();
+        long fromSecondHalf = of(mixed, "b").stream().filter(line -> Integer.parseInt(line.replaceAll("\\D", "")) >= 500)
+                .count();
         assertEquals(150, fromSecondHalf, 35, "the choice is not even");
         assertEquals(mixed, mix(0, 1, a, b));
         assertTrue(!mixed.equals(mix(0, 2, a, b)));
@@ -63,7 +64,8 @@ class MixerTest {
     void smallFilesAreRepeatedEvenly() throws IOException {
         List<String> mixed = mix(100, 1, part("a", 1000, 3), part("b", 10, 1));
         assertEquals(75, of(mixed, "a").size());
-        Map<String, Long> times = of(mixed, "b").stream().collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
+        Map<String, Long> times = of(mixed, "b").stream()
+                .collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
         assertEquals(10, times.size());
         times.values().forEach(count -> assertTrue(count == 2 || count == 3, times.toString()));
     }

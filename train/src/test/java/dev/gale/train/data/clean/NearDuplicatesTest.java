@@ -48,7 +48,8 @@ class NearDuplicatesTest {
         while (true) {
             List<String> copy = new ArrayList<>(words);
             while (jaccard(words, copy) >= to) {
-                for (int i = 0; i <= words.size() / 300; i++) copy.set(random.nextInt(copy.size()), "x" + random.nextInt(VOCABULARY));
+                for (int i = 0; i <= words.size() / 300; i++) copy.set(random.nextInt(copy.size()),
+                        "x" + random.nextInt(VOCABULARY));
             }
             if (jaccard(words, copy) >= from) return copy;
         }
@@ -97,7 +98,8 @@ class NearDuplicatesTest {
 
     @Test
     void caseAndPunctuationDoNotCount() {
-        int[] groups = groups(1, List.of("The quick brown fox jumps.", "the QUICK, brown fox -- jumps!", "the quick brown cat jumps"));
+        int[] groups = groups(1, List.of("The quick brown fox jumps.", "the QUICK, brown fox -- jumps!",
+                "the quick brown cat jumps"));
         assertEquals(List.of(0, 0, 2), Arrays.stream(groups).boxed().toList());
     }
 
@@ -110,7 +112,8 @@ class NearDuplicatesTest {
 
     @Test
     void textsWithoutWordsAreLikeNoOther() {
-        assertEquals(List.of(0, 1, 2, 3, 2), Arrays.stream(groups(0.8, List.of("", "...", "one", "two", "one"))).boxed().toList());
+        assertEquals(List.of(0, 1, 2, 3, 2), Arrays.stream(groups(0.8, List.of("", "...", "one", "two", "one")))
+                .boxed().toList());
     }
 
     @Test

@@ -37,10 +37,11 @@ class PersonalDataTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"see @jane and a@b", "on 2024-01-15 at 12:30:45", "2024-01-15 to 2024-02-20", "version 1.2.3.4 of x",
-        "4111 1111 1111 1112", "1234567890123456", "127.0.0.1 and ::1 and 0.0.0.0", "300.1.2.3", "1,000,000,000", "3.14159265358979",
-        "ISBN 978-3-16-148410-0", "a::b, std::vector", "password: correct horse", "from 1990 to 2010", "0.000 123", "01/02/2024",
-        "01 02 2024", "page 12-34-56", "the key is under the mat", "x = 12345678"})
+    @ValueSource(strings = {"see @jane and a@b", "on 2024-01-15 at 12:30:45", "2024-01-15 to 2024-02-20",
+        "version 1.2.3.4 of x", "4111 1111 1111 1112", "1234567890123456", "127.0.0.1 and ::1 and 0.0.0.0", "300.1.2.3",
+        "1,000,000,000", "3.14159265358979", "ISBN 978-3-16-148410-0", "a::b, std::vector", "password: correct horse",
+        "from 1990 to 2010", "0.000 123", "01/02/2024", "01 02 2024", "page 12-34-56", "the key is under the mat",
+        "x = 12345678"})
     void isLeft(String text) {
         assertEquals(text, mask(text).text());
         assertEquals(Map.of(), mask(text).found());
@@ -56,13 +57,16 @@ class PersonalDataTest {
     void findingsAreCountedByKind() {
         PersonalData.Masked masked = mask("a@b.de, c@d.org, 10.1.2.30");
         assertEquals(Map.of(PersonalData.EMAIL, 2, PersonalData.IP, 1), masked.found());
-        assertEquals("a@b.de, c@d.org, <IP>", PersonalData.mask("a@b.de, c@d.org, 10.1.2.30", EnumSet.of(PersonalData.IP)).text());
+        assertEquals("a@b.de, c@d.org, <IP>", PersonalData.mask("a@b.de, c@d.org, 10.1.2.30", EnumSet.of(PersonalData.IP))
+                .text());
     }
 
     @Test
     void longTextsTakeTheirTimeOnly() {
-        for (String text : new String[] {"1 ".repeat(200_000), "a.".repeat(200_000) + "@", "0 1".repeat(100_000), "-".repeat(300_000),
-            "ab:".repeat(100_000) + "1234", "+1 (".repeat(100_000), "-----BEGIN PRIVATE KEY-----".repeat(5_000), "1.".repeat(200_000)}) {
+        for (String text : new String[] {"1 ".repeat(200_000), "a.".repeat(200_000) + "@", "0 1".repeat(100_000),
+            "-".repeat(300_000),
+            "ab:".repeat(100_000) + "1234", "+1 (".repeat(100_000), "-----BEGIN PRIVATE KEY-----".repeat(5_000),
+            "1.".repeat(200_000)}) {
             Assertions.assertTimeoutPreemptively(Duration.ofSeconds(20), () -> mask(text));
         }
     }

@@ -74,7 +74,8 @@ class SplitterTest {
     @Test
     void sharesOfAValueAreTheSameInAllParts() throws IOException {
         List<String> lines = new ArrayList<>();
-        for (int i = 0; i < 1000; i++) lines.add("{\"text\": \"%s\", \"label\": \"%s\"}".formatted(words(20), i % 10 == 0 ? "rare" : "usual"));
+        for (int i = 0; i < 1000; i++) lines.add("{\"text\": \"%s\", \"label\": \"%s\"}".formatted(words(20),
+                i % 10 == 0 ? "rare" : "usual"));
         Splitter.Summary summary = split(options(100, 0, "label", null, null), lines);
         assertEquals(Map.of("test", 10L, "train", 90L), summary.strata().get("rare"));
         assertEquals(Map.of("test", 90L, "train", 810L), summary.strata().get("usual"));
@@ -83,7 +84,8 @@ class SplitterTest {
     @Test
     void theNewestRowsAreTestedOn() throws IOException {
         List<String> lines = new ArrayList<>();
-        for (int i = 0; i < 50; i++) lines.add("{\"text\": \"%s\", \"day\": \"2024-%02d-%02d\"}".formatted(words(20), 1 + i % 12, 1 + i / 12));
+        for (int i = 0; i < 50; i++) lines.add("{\"text\": \"%s\", \"day\": \"2024-%02d-%02d\"}"
+                .formatted(words(20), 1 + i % 12, 1 + i / 12));
         lines.add(lines.getFirst().replaceAll("2024-01-01", "2024-12-31"));
         split(options(10, 5, null, "day", null), lines);
         String oldest = part("test").stream().map(SplitterTest::day).min(String::compareTo).orElseThrow();

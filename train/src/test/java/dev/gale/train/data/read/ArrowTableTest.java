@@ -36,7 +36,8 @@ class ArrowTableTest {
     }
 
     private static ReadOptions options(Path path, String split, String where) {
-        return new ReadOptions(path, Optional.empty(), DataFiles.NONE, split, Map.of(), Optional.ofNullable(where), SampleBy.LINE, 0);
+        return new ReadOptions(path, Optional.empty(), DataFiles.NONE, split, Map.of(), Optional.ofNullable(where),
+                SampleBy.LINE, 0);
     }
 
     private static List<Row> rows(ReadOptions options) {
@@ -90,7 +91,8 @@ class ArrowTableTest {
 
     @Test
     void conditionsAndPackedFilesWork() throws IOException {
-        assertEquals(List.of(-3L), rows(options(resource("saved"), "test", "n < 0")).stream().map(row -> row.values().get("n")).toList());
+        assertEquals(List.of(-3L), rows(options(resource("saved"), "test", "n < 0")).stream().map(row -> row.values().get("n"))
+                .toList());
         Path gz = folder.resolve("x.arrow.gz");
         try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(gz))) {
             Files.copy(resource("types.arrow"), out);
@@ -111,7 +113,8 @@ class ArrowTableTest {
         assertTrue(refusal(ReadOptions.of(resource("dictionary.arrow"))).contains("has a dictionary in column 'kind'"));
         assertTrue(refusal(ReadOptions.of(resource("compressed.arrow"))).contains("has compressed values"));
         String binary = refusal(ReadOptions.of(resource("binary.arrow")));
-        assertTrue(binary.contains("has the type binary in column 'image.bytes', which is not read; write it with to_parquet or to_json"),
+        assertTrue(binary.contains(
+                "has the type binary in column 'image.bytes', which is not read; write it with to_parquet or to_json"),
                 binary);
     }
 

@@ -57,8 +57,10 @@ class DuckDbTest {
     @Test
     void parquetRowsAreWhatJsonWouldHave() throws SQLException {
         Path file = parquet("d.parquet", """
-                SELECT 'it''s "ä"' AS text, 7 AS n, 0.5::DOUBLE AS x, true AS label, NULL::VARCHAR AS nothing, DATE '2024-02-03' AS day,
-                [{'role': 'user', 'content': 'hi', 'name': NULL}, {'role': 'assistant', 'content': NULL, 'name': 'b'}] AS messages""");
+                SELECT 'it''s "ä"' AS text, 7 AS n, 0.5::DOUBLE AS x, true AS label, NULL::VARCHAR AS nothing, \
+                DATE '2024-02-03' AS day,
+                [{'role': 'user', 'content': 'hi', 'name': NULL}, \
+                {'role': 'assistant', 'content': NULL, 'name': 'b'}] AS messages""");
         Map<String, Object> row = rows(file, "train", null).getFirst().values();
         assertEquals(List.of("text", "n", "x", "label", "nothing", "day", "messages"), List.copyOf(row.keySet()));
         assertEquals(Arrays.asList("it's \"ä\"", 7, 0.5, true, null, "2024-02-03"), row.values().stream().limit(6).toList());
@@ -123,7 +125,8 @@ class DuckDbTest {
             lines.append("{\"i\": ").append(i).append(", \"t\": \"").append("x".repeat(i % 90)).append("\"}\n");
             csv.append(i).append(',').append("y".repeat(i % 90)).append('\n');
         }
-        List<Row> kept = rows(Files.writeString(folder.resolve("many.jsonl"), lines), "train", "length(t) = 77 OR i % 1000 = 0");
+        List<Row> kept = rows(Files.writeString(folder.resolve("many.jsonl"), lines), "train",
+                "length(t) = 77 OR i % 1000 = 0");
         List<Row> same = rows(Files.writeString(folder.resolve("many.csv"), csv), "train", "length(t) = 77 OR i % 1000 = 0");
         int next = 0;
         for (int i = 0; i < 60_000; i++) {

@@ -73,8 +73,8 @@ class RawRowsTest {
             for (int i = 0; i < 200; i++) out.write(block);
         }
         InputException e = assertThrows(InputException.class, () -> rows(Files.readAllBytes(file)));
-        assertTrue(e.getMessage().contains("line 1 is longer than 16 MB") || e.getMessage().contains("line 1 has a row of more"),
-                e.getMessage());
+        assertTrue(e.getMessage().contains("line 1 is longer than 16 MB")
+                || e.getMessage().contains("line 1 has a row of more"), e.getMessage());
     }
 
     @Test

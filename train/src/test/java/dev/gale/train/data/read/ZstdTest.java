@@ -57,7 +57,8 @@ class ZstdTest {
 
     @Test
     void framesFollowEachOther() {
-        assertEquals(IntStream.range(0, 1000).mapToObj(i -> "row " + i).toList(), texts(TestFiles.resource("data/frames.jsonl.zst")));
+        assertEquals(IntStream.range(0, 1000).mapToObj(i -> "row " + i).toList(),
+                texts(TestFiles.resource("data/frames.jsonl.zst")));
     }
 
     @Test
@@ -91,7 +92,8 @@ class ZstdTest {
 
     @Test
     void windowsThatAreTooLargeAreSaid() {
-        assertTrue(refusal(TestFiles.resource("data/long.jsonl.zst")).contains("its window is larger than 8 MB: pack it without --long"));
+        assertTrue(refusal(TestFiles.resource("data/long.jsonl.zst"))
+                .contains("its window is larger than 8 MB: pack it without --long"));
     }
 
     @Test
@@ -103,7 +105,8 @@ class ZstdTest {
             try {
                 assertTrue(texts(file).size() < 1000);                       // cut between two frames
             } catch (InputException e) {
-                assertTrue(e.getMessage().contains("cannot be read") || e.getMessage().contains("not valid JSON"), e.getMessage());
+                assertTrue(e.getMessage().contains("cannot be read") || e.getMessage().contains("not valid JSON"),
+                        e.getMessage());
                 assertEquals(1, e.getMessage().lines().count(), e.getMessage());
             }
         }

@@ -21,8 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DataReportTest {
-    private static final String STORY = "Once upon a time there was a small village by the sea, and in it lived an old fisherman who went "
-            + "out with his boat every morning";
+    private static final String STORY = "Once upon a time there was a small village by the sea, and in it lived an old "
+            + "fisherman who went out with his boat every morning";
 
     @TempDir
     private Path folder;
@@ -50,7 +50,8 @@ class DataReportTest {
     }
 
     private void assertFinding(String... words) {
-        for (String word : words) assertTrue(findings.stream().anyMatch(line -> line.contains(word)), word + " is not in " + findings);
+        for (String word : words) assertTrue(findings.stream().anyMatch(line -> line.contains(word)), word + " is not in "
+                + findings);
     }
 
     @Test
@@ -58,17 +59,20 @@ class DataReportTest {
         Path tokenizer = TestFiles.tokenizer("llama3");
         List<String> lines = new ArrayList<>();
         try (Tokenizer loaded = Tokenizer.load(tokenizer)) {
-            for (String answer : List.of("The <cat> sat on the mat.", "Write to jane@example.com, please.", "The <cat> sat on the mat.")) {
+            for (String answer : List.of("The <cat> sat on the mat.", "Write to jane@example.com, please.",
+                    "The <cat> sat on the mat.")) {
                 int[] prompt = loaded.ids("What happened here?", false);
                 int[] said = loaded.ids(" " + answer, false);
                 int[] ids = IntStream.concat(IntStream.of(prompt), IntStream.of(said)).toArray();
                 int[] mask = IntStream.range(0, ids.length).map(i -> i < prompt.length ? 0 : 1).toArray();
-                lines.add("{\"input_ids\": %s, \"completion_mask\": %s}".formatted(Arrays.toString(ids), Arrays.toString(mask)));
+                lines.add("{\"input_ids\": %s, \"completion_mask\": %s}".formatted(Arrays.toString(ids),
+                        Arrays.toString(mask)));
             }
         }
         lines.add("{\"input_ids\": [1, 999999]}");
         String page = report(lines, Optional.empty(), Optional.of(tokenizer), 256);
-        assertFinding("1 rows cannot be read", "1 of 3 rows (33.3 %) repeat an earlier row", "Personal data", "get another answer");
+        assertFinding("1 rows cannot be read", "1 of 3 rows (33.3 %) repeat an earlier row", "Personal data",
+                "get another answer");
         String shown = page.replaceAll("</?i>", "");
         assertTrue(shown.contains("What happened here?<mark> The &lt;cat&gt; sat on the mat.</mark>"), "not shown as text");
         InputException e = assertThrows(InputException.class, () -> report(lines, Optional.empty(), Optional.empty(), 256));
@@ -84,7 +88,8 @@ class DataReportTest {
         lines.add(row("Tell me a story.", STORY, "usual"));
         lines.add(row("Say nothing", "", "usual"));
         lines.add(row("Who are you?", "Write to me at jane@example.com, or at the caf\u00c3\u00a9.", "usual"));
-        lines.add(row("Now one in German please", "Es war einmal ein kleines Dorf am Meer, darin lebte ein alter Fischer.", "usual"));
+        lines.add(row("Now one in German please", "Es war einmal ein kleines Dorf am Meer, darin lebte ein alter Fischer.",
+                "usual"));
         lines.add(row("long", "word ".repeat(400), "usual"));
         lines.add("{\"prompt\": ");
         String page = report(lines, Optional.of(List.of(row(numbers(7), "They are whole numbers.", "usual"),
@@ -93,10 +98,11 @@ class DataReportTest {
                 "1 of 2 validation rows", "have an empty answer", "an answer that seems to break off", "Personal data",
                 "a wrong encoding left", "repeat themselves", "values of 'label' are far from even: 64 to 3 rows");
         assertTrue(page.contains("line 68"), "the row that cannot be read is not named");
-        for (String part : List.of("findings", "rows", "lengths", "duplicates", "leakage", "answers", "personal", "languages", "text",
-                "labels", "examples")) assertTrue(page.contains("<section id=\"" + part + "\""), part);
+        for (String part : List.of("findings", "rows", "lengths", "duplicates", "leakage", "answers", "personal",
+                "languages", "text", "labels", "examples")) assertTrue(page.contains("<section id=\"" + part + "\""), part);
         assertTrue(page.contains("German (de)") && page.contains("E-mail addresses (1 pieces)"));
-        assertFalse(page.substring(0, page.indexOf("<section id=\"examples\"")).contains("jane@"), "personal data outside of examples");
+        assertFalse(page.substring(0, page.indexOf("<section id=\"examples\"")).contains("jane@"),
+                "personal data outside of examples");
         assertTrue(findings.indexOf(findings.stream().filter(f -> f.startsWith("Worth")).findFirst().orElseThrow())
                 > findings.indexOf(findings.stream().filter(f -> f.startsWith("Problem")).findFirst().orElseThrow()));
     }
@@ -107,15 +113,16 @@ class DataReportTest {
                 "A violin needs dry wood, patient hands and a quiet workshop to come to life.",
                 "Mathematicians proved the theorem twice, once with geometry and once without.",
                 "Bread rises slowly in winter because yeast prefers a warmer kitchen.");
-        String page = report(subjects.stream().map(text -> "{\"text\": \"" + text + "\"}").toList(), Optional.empty(), Optional.empty(), 256);
+        String page = report(subjects.stream().map(text -> "{\"text\": \"" + text + "\"}").toList(), Optional.empty(),
+                Optional.empty(), 256);
         assertEquals(List.of(), findings);
         assertTrue(page.contains("Every row fits into 256 tokens") && page.contains("No row is there twice"));
     }
 
     @Test
     void learnedTokensAreMarked() throws IOException {
-        String page = report(List.of(row("What is it?", "A boat.", "x"), row("And that?", "A &lt; b <b>", "y")), Optional.empty(),
-                Optional.of(TestFiles.tokenizer("llama3")), 256);
+        String page = report(List.of(row("What is it?", "A boat.", "x"), row("And that?", "A &lt; b <b>", "y")),
+                Optional.empty(), Optional.of(TestFiles.tokenizer("llama3")), 256);
         String example = page.substring(page.indexOf("Line 1<"), page.indexOf("Line 2<"));
         String learned = example.substring(example.indexOf("<mark>"), example.indexOf("</mark>")).replaceAll("<.*?>", "");
         assertTrue(learned.strip().startsWith("A boat."), learned);
@@ -139,8 +146,8 @@ class DataReportTest {
     void whatStandsInDataStaysText() throws IOException {
         String evil = "<script>alert(1)</script><img src=x onerror=alert(2)> %s %n & \\\" `x`";
         String page = report(List.of(row(evil, evil, "<b>bad</b>"), row(evil + "2", evil, "<b>bad</b>"), row("a", "b", "<i>"),
-                row("c", "d", "<i>"), row("e", "f", "<i>"), row("g", "h", "<i>"), "{\"<u>col</u>\": 1, \"text\""), Optional.empty(),
-                Optional.empty(), 256);
+                row("c", "d", "<i>"), row("e", "f", "<i>"), row("g", "h", "<i>"), "{\"<u>col</u>\": 1, \"text\""),
+                Optional.empty(), Optional.empty(), 256);
         assertFalse(page.matches("(?s).*<(script|img|b>|i>[^<]*bad|u>).*"), page);
         assertTrue(page.contains("&lt;script&gt;alert(1)"));
     }
@@ -149,7 +156,8 @@ class DataReportTest {
     void nothingComesFromElsewhere() throws IOException {
         String page = report(List.of(row("a", "b", "c")), Optional.empty(), Optional.empty(), 256);
         assertFalse(page.matches("(?s).*(https?://|src=|<link|@import|url\\(|<script).*"));
-        assertTrue(page.contains("prefers-color-scheme: dark") && page.contains("<html lang=\"en\">") && page.contains("role=\"img\""));
+        assertTrue(page.contains("prefers-color-scheme: dark") && page.contains("<html lang=\"en\">")
+                && page.contains("role=\"img\""));
     }
 
     @Test
@@ -160,7 +168,8 @@ class DataReportTest {
             InputException e = assertThrows(InputException.class, () -> report(wrong, Optional.empty(), Optional.empty(), 256));
             assertEquals(1, e.getMessage().lines().count());
         }
-        assertThrows(InputException.class, () -> report(List.of(row("a", "b", "c")), Optional.empty(), Optional.of(folder), 256));
+        assertThrows(InputException.class, () -> report(List.of(row("a", "b", "c")), Optional.empty(), Optional.of(folder),
+                256));
         assertEquals(earlier, Files.readString(folder.resolve("page.html")));
     }
 
