@@ -1,7 +1,6 @@
 package dev.gale.nn;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.gale.nn.safetensors.QuantizedTensors;
 import dev.gale.nn.safetensors.WeightFiles;
 import dev.gale.tensor.DType;
 import dev.gale.tensor.InputException;
@@ -31,7 +30,6 @@ import java.util.function.UnaryOperator;
 /// A decoder-only language model: embedding, layers, final norm and head. Weights keep the names they have in Hugging
 /// Face's files.
 public final class CausalLm implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(CausalLm.class.getName());
     /// Layers that are computed while a head comes from the host.
     private static final int HEAD_AHEAD = 4;
 
@@ -107,7 +105,7 @@ public final class CausalLm implements AutoCloseable {
                     WeightSource.files(files, options, packed.orElse(null), ops, owned), options.onHost(), owned);
             options.skipModules().requireKnown(model.modules());
             if (options.trainable()) model.trainAll();
-            model.logUnused(dir);
+            ModelFolder.logUnused(dir, ModelFolder.weights(model).keySet(), files);
             return model;
         } catch (RuntimeException e) {
             owned.forEach(ops::release);
@@ -167,12 +165,6 @@ public final class CausalLm implements AutoCloseable {
         for (Parameter parameter : parameters()) modules.add(WeightSource.path(parameter.name()));
         if (head == embedding) modules.add("lm_head");
         return modules;
-    }
-
-    private void logUnused(Path dir) {
-        Set<String> used = new LinkedHashSet<>(weights().keySet());
-        List<String> unused = files.names().stream().filter(name -> !QuantizedTensors.belongsTo(used, name)).toList();
-        if (!unused.isEmpty()) LOG.log(System.Logger.Level.DEBUG, "{0}: no use for {1}", dir, unused);
     }
 
     public ModelConfig config() {
@@ -470,7 +462,7 @@ public final class CausalLm implements AutoCloseable {
             json.put("tie_word_embeddings", false);
             ModelFolder.languageModel(this, json).put("tie_word_embeddings", false);
         }
-        ModelFolder.write(dir, ModelFolder.stored(config, weights(), files), dtype,
+        ModelFolder.write(dir, ModelFolder.stored(config, ModelFolder.weights(this), files), dtype,
                 dtype != null ? dtype : embedding.value().dtype(), json, quantization(), ops);
         if (generationJson != null) AtomicFile.write(dir.resolve("generation_config.json"),
                 generationJson.toPrettyString() + "\n");
@@ -479,10 +471,6 @@ public final class CausalLm implements AutoCloseable {
     /// How projections are quantized, if any are.
     public Optional<BitsAndBytesConfig> quantization() {
         return BitsAndBytesConfig.of(projections(), Family.of(config).beside());
-    }
-
-    private Map<String, Tensor> weights() {
-        return ModelFolder.weights(this);
     }
 
     /// Releases weights and gradients and unmaps the files. Nothing of the model may be used afterwards.

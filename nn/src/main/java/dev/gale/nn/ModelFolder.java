@@ -13,9 +13,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /// What a Hugging Face model folder has of a model.
 public final class ModelFolder {
+    private static final System.Logger LOG = System.getLogger(ModelFolder.class.getName());
     private static final long MAX_SHARD_BYTES = 5_000_000_000L;
 
     private ModelFolder() {}
@@ -41,9 +43,15 @@ public final class ModelFolder {
         weights.forEach((path, weight) -> stored.put(family.stored(path), weight));
         if (!family.isPart()) return stored;
         for (String path : files.names()) {
-            if (!QuantizedTensors.belongsTo(weights.keySet(), path)) stored.put(family.stored(path), files.tensor(path));
+            if (family.beside().stream().anyMatch(path::contains)) stored.put(family.stored(path), files.tensor(path));
         }
         return stored;
+    }
+
+    /// Says of which tensors a model makes no use.
+    static void logUnused(Path dir, Set<String> used, WeightFiles files) {
+        List<String> unused = files.names().stream().filter(name -> !QuantizedTensors.belongsTo(used, name)).toList();
+        if (!unused.isEmpty()) LOG.log(System.Logger.Level.DEBUG, "{0}: no use for {1}", dir, unused);
     }
 
     /// Where config.json has the fields of the language model: a part of it that changes with what is returned, or all of it.
