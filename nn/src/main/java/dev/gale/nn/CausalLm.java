@@ -82,7 +82,8 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /// Opens a Hugging Face model folder. Weights stay memory-mapped where their dtype may stay and ops computes on the
-    /// host. Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
+    /// host.
+    /// Throws: InputException when the folder is incomplete, broken or of an unknown architecture.
     public static CausalLm load(Path dir, LoadOptions options, TensorOps ops) {
         HfConfig.requireFolder(dir);
         Path file = dir.resolve("config.json");
@@ -396,7 +397,8 @@ public final class CausalLm implements AutoCloseable {
         return List.copyOf(all);
     }
 
-    /// The weight of that name. Throws: InputException when the model has none.
+    /// The weight of that name.
+    /// Throws: InputException when the model has none.
     public Parameter parameter(String name) {
         return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
                 .orElseThrow(() -> new InputException("the model has no parameter %s; parameters are named like %s"
@@ -404,7 +406,8 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /// The weight of that name as its file has it, in host memory: what a quantized one was made of. Empty when the weights
-    /// came from no file. Throws: InputException when the file has it quantized.
+    /// came from no file.
+    /// Throws: InputException when the file has it quantized.
     public Optional<Tensor> stored(String name) {
         if (files == null) return Optional.empty();
         Shape shape = parameter(name).value().shape();

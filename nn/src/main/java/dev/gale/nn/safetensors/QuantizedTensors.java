@@ -54,7 +54,7 @@ public final class QuantizedTensors {
     /// Whether the files have more than numbers for a weight: it is quantized.
     public static boolean isQuantized(WeightFiles files, String name) {
         boolean rows = name.endsWith(".weight") && files.has(inModule(name, ROW_ABSMAX));
-        return rows || files.names().stream().anyMatch(other -> other.startsWith(name + STATE));
+        return rows || files.state(name).isPresent();
     }
 
     /// Whether a tensor is one of the weights, or a part of one.
@@ -118,8 +118,7 @@ public final class QuantizedTensors {
     /// What the name of the state says.
     private DType type() {
         String prefix = name + STATE;
-        String type = files.names().stream().filter(other -> other.startsWith(prefix)).findFirst()
-                .orElseThrow(() -> missing(prefix + "nf4")).substring(prefix.length());
+        String type = files.state(name).orElseThrow(() -> missing(prefix + "nf4"));
         return switch (type) {
             case "nf4" -> DType.NF4;
             case "fp4" -> DType.FP4;

@@ -12,8 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 
@@ -26,6 +28,7 @@ public final class WeightFiles implements AutoCloseable {
     private final Path dir;
     private final Map<Path, Safetensors> files = new LinkedHashMap<>();
     private final Map<String, Place> byTensor = new LinkedHashMap<>();
+    private final Map<String, String> states = new HashMap<>();        // types of `quant_state` by weight
     private final UnaryOperator<String> names;
 
     /// Where a tensor is.
@@ -95,7 +98,11 @@ public final class WeightFiles implements AutoCloseable {
     }
 
     private void put(String stored, Safetensors file) {
-        byTensor.put(names.apply(stored), new Place(file, stored));
+        String name = names.apply(stored);
+        byTensor.put(name, new Place(file, stored));
+        int state = name.indexOf(QuantizedTensors.STATE);
+        if (state < 0) return;
+        states.putIfAbsent(name.substring(0, state), name.substring(state + QuantizedTensors.STATE.length()));
     }
 
     private static JsonNode readIndex(Path index) {
@@ -130,6 +137,11 @@ public final class WeightFiles implements AutoCloseable {
 
     public boolean has(String name) {
         return byTensor.containsKey(name);
+    }
+
+    /// The type that the name of the `quant_state` beside a weight says, empty when there is none.
+    Optional<String> state(String name) {
+        return Optional.ofNullable(states.get(name));
     }
 
     /// A window into a mapped file, valid until `close`.

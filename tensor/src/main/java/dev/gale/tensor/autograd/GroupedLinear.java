@@ -101,7 +101,9 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
     /// The first side is a part of the product of the weights, others are added to it.
     @Override
     public void forward(TensorOps ops) {
-        for (Side side : sides) prepare(ops, side);
+        for (Side side : sides) {
+            if (side.dropped != null) drop(ops, side, side.dropped, x, false);
+        }
         ops.groupedLinearForward(output, x, values(), offsets, sides.isEmpty() ? null : sides.getFirst().path(x));
         for (Side side : sides) {
             if (side != sides.getFirst()) {
@@ -109,6 +111,7 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
                 ops.groupedMatmul(output, side.low, side.values(Adapter::b), true, offsets, side.any().scale(), true);
             }
             if (side.ones == null) continue;
+            ops.fill(side.ones, 1f);
             List<Tensor> biases = Side.columns(side.values(Adapter::bias));
             ops.groupedMatmul(output, side.ones, biases, true, offsets, side.any().scale(), true);
         }
@@ -117,14 +120,11 @@ record GroupedLinear(Tensor output, Tensor x, List<Parameter> weights, Tensor of
     @Override
     public void forwardForBackward(TensorOps ops) {
         for (Side side : sides) {
-            prepare(ops, side);
-            if (side.trains(Adapter::b)) low(ops, side);
+            if (side.ones != null) ops.fill(side.ones, 1f);
+            if (!side.trains(Adapter::b)) continue;
+            if (side.dropped != null) drop(ops, side, side.dropped, x, false);
+            low(ops, side);
         }
-    }
-
-    private void prepare(TensorOps ops, Side side) {
-        if (side.dropped != null) drop(ops, side, side.dropped, x, false);
-        if (side.ones != null) ops.fill(side.ones, 1f);
     }
 
     private void low(TensorOps ops, Side side) {
